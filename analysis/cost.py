@@ -1,0 +1,90 @@
+"""Weights, compression and training cost of a head, from shapes and Eq. 3 alone."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command, runs
+from nist.errors import run
+from nist.mask import kept_weights, unconnected_outputs
+from nist.record import Block
+from nist.study import dense_weights, initial_weights, layer_shapes
+
+FLOPS_PER_WEIGHT = 4  # Eq. 3: one forward, two backward, one for the update
+
+
+def head_weights(configuration: dict) -> dict:
+    """Weights of a configuration's head, biases not counted (audit N2): ``dense``, ``initial`` and ``final`` counts.
+
+    ``unconnected`` is the number of units that Eq. 1 leaves without input, over all layers (audit D8).
+    """
+    head, prune = configuration["model"]["head"], configuration["prune"]
+    dense, initial = dense_weights(head), initial_weights(head)
+    return {
+        "dense": dense,
+        "initial": initial,
+        "final": kept_weights(dense, prune["sparsity"]) if prune else initial,
+        "unconnected": sum(unconnected_outputs(*shape) for shape in layer_shapes(head)),
+    }
+
+
+def training_flops(active_weights: Iterable[int], samples: int) -> int:
+    """Eq. 3 with the real schedule: 4 × active weights × samples, summed over epochs.
+
+    ``active_weights`` holds the count of each epoch trained, ``samples`` the training images an epoch.
+    """
+    return FLOPS_PER_WEIGHT * samples * sum(int(weights) for weights in active_weights)
+
+
+def schedule(counts: dict, prune_epoch: int | None, epochs: int) -> list[int]:
+    """Active weights of every epoch: the initial count up to and including the prune epoch, then the final one."""
+    return [counts["initial"] if prune_epoch is None or epoch <= prune_epoch else counts["final"]
+            for epoch in range(1, epochs + 1)]  # fmt: skip
+
+
+def cost(blocks: dict[Path, Block], convergence: pd.DataFrame) -> pd.DataFrame:
+    """Counts, compression and Eq. 3 of every variant.
+
+    ``blocks`` come from ``analysis.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one row a
+    variant: head weights ``dense``, ``initial``, ``final``; ``initial_sparsity`` and ``final_sparsity``, fractions;
+    ``compression`` = dense / final (1 for the dense head, audit N6); ``unconnected`` units; ``total`` parameters of the
+    network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over the epochs to converge (U48).
+    """
+    described = {tuple(block.table[c][0].as_py() for c in runs.GROUP): block.description for block in blocks.values()}
+    converged = convergence.set_index(runs.GROUP)["epochs"]
+    return pd.DataFrame([_row(name, description, converged[name]) for name, description in described.items()])
+
+
+def _row(name: tuple[str, str], description: dict, epochs_to_converge: int) -> dict:
+    configuration, epochs = description["configuration"], description["epochs"]
+    counts = head_weights(configuration)
+    prune_epoch = configuration["prune"]["epoch"] if configuration["prune"] else None
+    active, samples = schedule(counts, prune_epoch, epochs), description["training_images"]
+    parameters = description["parameters"]
+    return {
+        **dict(zip(runs.GROUP, name, strict=True)),
+        **counts,
+        "initial_sparsity": 1 - counts["initial"] / counts["dense"],
+        "final_sparsity": 1 - counts["final"] / counts["dense"],
+        "compression": counts["dense"] / counts["final"],
+        "total": parameters["backbone"] + parameters["head_biases"] + counts["final"],
+        "epochs": epochs,
+        "training_images": samples,
+        "flops": training_flops(active, samples),
+        "epochs_to_converge": epochs_to_converge,
+        "flops_to_converge": training_flops(active[:epochs_to_converge], samples),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Weights, sparsity, compression and Eq. 3 of every variant."""
+    parser = command.parser("analysis.cost", main.__doc__, "metrics files")
+    parser.add_argument("--epochs-to-converge", required=True, type=Path, help="epochs_to_converge.csv")
+    arguments = parser.parse_args(argv)
+    result = cost(runs.read_blocks(arguments.inputs), command.read_csv(arguments.epochs_to_converge))
+    command.write_csv(result, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

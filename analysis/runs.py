@@ -1,0 +1,58 @@
+"""Reading metrics files into one tidy data frame of runs."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from nist import record
+from nist.errors import InputError
+
+KEYS = ["study", "variant", "seed", "epoch"]
+GROUP = ["study", "variant"]
+
+
+def read_blocks(paths: Iterable[Path | str]) -> dict[Path, record.Block]:
+    """Read and check metrics files. Raises ``InputError`` that names the first bad one, or if there is none."""
+    blocks = {Path(path): record.read(path) for path in paths}
+    if not blocks:
+        raise InputError("no metrics files given")
+    return blocks
+
+
+def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
+    """All rows of the blocks, with the columns of ``nist.record.SCHEMA``, one row a run and epoch.
+
+    Raises ``InputError`` that names both files if two hold the same seed of a variant, or if two blocks of one variant
+    were trained with different configurations and so are not the same experiment.
+    """
+    owner: dict[tuple, Path] = {}
+    configuration: dict[tuple, tuple[str, Path]] = {}
+    for path, block in blocks.items():
+        name = tuple(block.table[column][0].as_py() for column in GROUP)
+        digest = block.description["configuration_digest"]
+        known, other = configuration.setdefault(name, (digest, path))
+        if known != digest:
+            raise InputError(f"{path}: configuration of {'/'.join(name)} differs from that of {other}; retrain one of them")
+        for seed in block.description["seeds"]:
+            other = owner.setdefault((*name, seed), path)
+            if other != path:
+                raise InputError(f"{path}: seed {seed} of {'/'.join(name)} is also in {other}; remove one of the two files")
+    frame = pd.concat([block.table.to_pandas() for block in blocks.values()], ignore_index=True)
+    return frame.sort_values(KEYS, ignore_index=True)
+
+
+def read(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """Read, check and join metrics files; see ``read_blocks`` and ``join`` for the errors."""
+    return join(read_blocks(paths))
+
+
+def count(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs of every variant: columns ``study``, ``variant``, ``n``, and ``n_diverged`` of them."""
+    by_run = runs.groupby([*GROUP, "seed"], sort=False)["diverged"].any()
+    return by_run.groupby(GROUP, sort=False).agg(n="size", n_diverged="sum").reset_index()
+
+
+def last_epoch(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of every run's last epoch."""
+    return runs[runs["epoch"] == runs.groupby(GROUP)["epoch"].transform("max")]

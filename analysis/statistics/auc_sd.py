@@ -1,0 +1,37 @@
+"""AUC_SD and mean epochwise SD (Table A6): one quantity reported twice, as AUC_SD is the plain sum (audit D1, U9)."""
+
+import numpy as np
+import pandas as pd
+
+from analysis import command
+from nist.errors import run
+
+
+def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
+    """Total and mean over epochs of the epochwise SD.
+
+    ``sd`` is the result of ``epochwise_sd``. Returns one row a variant and metric: ``mean_sd`` and
+    ``mean_sd_population``, their unit the metric's; ``auc_sd``, the sum with unit step, which is the paper's number;
+    ``auc_sd_trapezoid`` beside it; over ``epochs`` epochs of ``n`` runs.
+    """
+    by_variant = sd.sort_values("epoch").groupby(["study", "variant", "metric"], sort=False)
+    return by_variant.agg(
+        n=("n", "first"),
+        n_diverged=("n_diverged", "first"),
+        epochs=("epoch", "size"),
+        ddof=("ddof", "first"),
+        mean_sd=("sd", "mean"),
+        mean_sd_population=("sd_population", "mean"),
+        auc_sd=("sd", "sum"),
+        auc_sd_trapezoid=("sd", np.trapezoid),
+    ).reset_index()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Sum and mean over epochs of the epochwise SD."""
+    arguments = command.parser("analysis.statistics.auc_sd", main.__doc__, "epochwise_sd.csv").parse_args(argv)
+    command.write_csv(auc_sd(command.read_csv(arguments.inputs[0])), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

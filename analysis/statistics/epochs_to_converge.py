@@ -1,0 +1,41 @@
+"""Epochs to converge: the first epoch at 95 % of the last epoch's accuracy (caption of Table 1; audit U5)."""
+
+import pandas as pd
+
+from analysis import command, runs
+from nist.errors import run
+
+
+def first_epoch_at(curve: pd.Series, share: float) -> int:
+    """First epoch at which ``curve``, indexed by epoch, reaches ``share`` of its value at the last epoch."""
+    curve = curve.sort_index()
+    return int(curve.index[(curve >= share * curve.iloc[-1]).to_numpy()][0])
+
+
+def epochs_to_converge(frame: pd.DataFrame, share: float = 0.95, ddof: int = 1) -> pd.DataFrame:
+    """Epochs to converge of every variant: of its mean validation curve (the paper's) and run by run.
+
+    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant: ``epochs`` of the mean curve, and
+    ``run_mean`` and ``run_sd`` over ``n`` runs. A variant with a poor last epoch has little to reach and converges
+    "fast" by this definition.
+    """
+    curves = frame.set_index("epoch").groupby([*runs.GROUP, "seed"], sort=False)["val_accuracy"]
+    by_run = curves.agg(lambda curve: first_epoch_at(curve, share)).groupby(runs.GROUP, sort=False)
+    mean_curves = frame.groupby([*runs.GROUP, "epoch"], sort=False)["val_accuracy"].mean().reset_index(level="epoch")
+    of_mean = mean_curves.groupby(runs.GROUP, sort=False).apply(
+        lambda rows: first_epoch_at(rows.set_index("epoch")["val_accuracy"], share)
+    )
+    table = by_run.agg(run_mean="mean", run_sd=lambda epochs: epochs.std(ddof=ddof)).assign(epochs=of_mean, share=share)
+    return table.reset_index().merge(runs.count(frame), on=runs.GROUP, validate="one_to_one")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """First epoch at 95 % (or the study's share) of the last epoch's accuracy, for every variant."""
+    arguments = command.parser("analysis.statistics.epochs_to_converge", main.__doc__, "metrics files").parse_args(argv)
+    settings = arguments.study.content["statistics"]
+    result = epochs_to_converge(runs.read(arguments.inputs), settings["converged_at"], settings["ddof"])
+    command.write_csv(result, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

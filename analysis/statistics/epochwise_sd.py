@@ -1,0 +1,34 @@
+"""Epochwise SD: the spread over runs of accuracy at each epoch (Fig. A5; audit D3, U7)."""
+
+import pandas as pd
+
+from analysis import command, runs
+from nist.errors import run
+
+
+def epochwise_sd(frame: pd.DataFrame, metric: str = "val_accuracy", ddof: int = 1) -> pd.DataFrame:
+    """SD over runs of ``metric`` at every epoch.
+
+    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant and epoch: ``sd`` with ``ddof`` delta
+    degrees of freedom and ``sd_population`` with none, both in the metric's unit (a fraction for accuracies), and ``n``
+    runs, of which ``n_diverged`` diverged.
+    """
+    values = frame.groupby([*runs.GROUP, "epoch"], sort=False)[metric]
+    result = values.agg(
+        n="size", sd=lambda run: run.std(ddof=ddof), sd_population=lambda run: run.std(ddof=0)
+    ).reset_index()
+    counts = runs.count(frame)[[*runs.GROUP, "n_diverged"]]
+    result = result.merge(counts, on=runs.GROUP, validate="many_to_one")
+    return result.assign(metric=metric, ddof=ddof)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """SD over runs of validation and of training accuracy at every epoch."""
+    arguments = command.parser("analysis.statistics.epochwise_sd", main.__doc__, "metrics files").parse_args(argv)
+    frame, ddof = runs.read(arguments.inputs), arguments.study.content["statistics"]["ddof"]
+    both = [epochwise_sd(frame, metric, ddof) for metric in ("val_accuracy", "train_accuracy")]
+    command.write_csv(pd.concat(both), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

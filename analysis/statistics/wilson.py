@@ -1,0 +1,58 @@
+"""Share of epochs with lower SD and its Wilson score interval: "80 % (0.627–0.905)" of Table A6 (audit D5, U10).
+
+The interval treats epochs as independent trials, which epochs of the same runs are not: read it as a description.
+"""
+
+import pandas as pd
+from scipy import stats
+
+from analysis import command, pairs
+from nist.errors import run
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval, without continuity correction, of a proportion (Wilson 1927)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    return interval.low, interval.high
+
+
+def wilson(sd: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Share of epochs at which a variant's SD is strictly lower than the baseline's, for every variant and metric.
+
+    ``sd`` is the result of ``epochwise_sd``. Returns one row a comparison: ``share`` of ``epochs``, ``epochs_lower`` of
+    them, and the ends ``low`` and ``high`` of the interval; ``n`` runs on either side.
+    """
+    rows = []
+    for (study, metric), group in sd.groupby(["study", "metric"], sort=False):
+        for variant, paired in pairs.with_baseline(group, baseline, on="epoch"):
+            lower, epochs = int((paired["sd_variant"] < paired["sd_baseline"]).sum()), len(paired)
+            low, high = wilson_interval(lower, epochs, confidence)
+            rows.append(
+                {
+                    "study": study,
+                    "metric": metric,
+                    "variant": variant,
+                    "baseline": baseline,
+                    "n": paired["n_variant"].iloc[0],
+                    "n_baseline": paired["n_baseline"].iloc[0],
+                    "epochs": epochs,
+                    "epochs_lower": lower,
+                    "share": lower / epochs,
+                    "confidence": confidence,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Share of epochs with lower SD than the baseline's, with its Wilson interval."""
+    arguments = command.parser("analysis.statistics.wilson", main.__doc__, "epochwise_sd.csv").parse_args(argv)
+    settings = arguments.study.content["statistics"]
+    sd = command.read_csv(arguments.inputs[0])
+    command.write_csv(wilson(sd, settings["baseline"], settings["confidence"]), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

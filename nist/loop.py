@@ -1,0 +1,112 @@
+"""The training of one run: initialise, train and validate epoch by epoch, prune once."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from nist import models, optimizers, seeds
+from nist.batches import Normalise, Split
+from nist.prune import nist_layers, prune
+
+EVALUATION_BATCH = 1024
+
+
+class Run:
+    """One seed of one configuration: network, normalisation and optimizer on a device."""
+
+    def __init__(self, configuration: dict, seed: int, training: Split, validation: Split):
+        self.configuration = configuration
+        self.training = training
+        self.validation = validation
+        streams = seeds.streams(seed)
+        self.order = seeds.generator(streams.data_order)
+        torch.manual_seed(streams.initialisation)
+        device = training.images.device
+        network = models.build(configuration["model"], tuple(training.images.shape[1:]))
+        # channels_last is where CPU and tensor-core convolutions are fastest; values do not depend on it.
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.normalise = Normalise(training)
+        torch.manual_seed(streams.dropout)
+
+    def epochs(self) -> Iterator[dict]:
+        """Train to the end and yield one epoch's measurements at a time; see ``nist.record.SCHEMA`` for their units.
+
+        A run whose loss turns NaN or infinite is trained and recorded to its last epoch like any other, flagged.
+        """
+        settings = self.configuration["training"]
+        phases = {phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])}
+        pruning = self.configuration["prune"] or {"epoch": None}
+        optimizer, diverged = None, False
+        for epoch in range(1, settings["epochs"] + 1):
+            if epoch in phases:
+                optimizer = optimizers.create(phases[epoch], self.network.parameters())
+            started = time.perf_counter()
+            train_loss, train_accuracy = self._train(optimizer)
+            val_loss, val_accuracy = self._validate()
+            diverged = diverged or not (math.isfinite(train_loss) and math.isfinite(val_loss))
+            active, dense = head_weights(self.network.head)
+            yield {
+                "epoch": epoch,
+                "train_loss": train_loss,
+                "train_accuracy": train_accuracy,
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "active_weights": active,
+                "sparsity": 1 - active / dense,
+                "seconds": time.perf_counter() - started,
+                "diverged": diverged,
+            }
+            if epoch == pruning["epoch"]:
+                prune(self.network.head, pruning["sparsity"], optimizer)
+
+    def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+        settings = self.configuration["training"]
+        self.network.train()
+
+        def step(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            loss = F.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        return self._mean(self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order), step)
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, float]:
+        self.network.eval()
+        return self._mean(self.validation.in_order(EVALUATION_BATCH), F.cross_entropy)
+
+    def _mean(self, batches: Iterator, loss_of: Callable) -> tuple[float, float]:
+        """Mean loss and accuracy over the images of ``batches``; sums stay on the device until the end."""
+        device = self.training.images.device
+        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        images_seen = 0
+        for images, labels in batches:
+            with precision(self.configuration["training"]["precision"], device):
+                logits = self.network(self.normalise(images)).float()
+            loss_sum += loss_of(logits, labels) * len(labels)
+            correct += (logits.detach().argmax(1) == labels).sum()
+            images_seen += len(labels)
+        return loss_sum.item() / images_seen, correct.item() / images_seen
+
+
+def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager:
+    """Arithmetic of the forward pass: bfloat16 autocast, or nothing, as TF32 is a switch of the whole process."""
+    if name == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def head_weights(head: nn.Module) -> tuple[int, int]:
+    """Active and dense weights of a head, biases not counted (N2)."""
+    dense = sum(layer.weight.numel() for layer in head.modules() if isinstance(layer, nn.Linear))
+    masked_out = sum(layer.weight.numel() - layer.active_weights for layer in nist_layers(head))
+    return dense - masked_out, dense

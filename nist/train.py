@@ -1,0 +1,160 @@
+"""Train a block of seeds of one variant and record them: ``python -m nist.train --study … --variant … --seeds 0-19``."""
+
+import argparse
+import ctypes
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from nist import batches, data, digest, record, study
+from nist.errors import InputError, run
+from nist.loop import Run, head_weights
+
+
+def train_block(experiment: study.Study, variant: str, seeds: range, images: data.Images, device: torch.device,
+                epochs: int | None = None) -> tuple[list[dict], dict]:  # fmt: skip
+    """Train ``seeds`` of one variant; return the rows and the description of ``nist.record.write``.
+
+    ``epochs`` overrides the study's number, for a pilot. Raises ``InputError`` where the study does not fit together.
+    """
+    configuration = experiment.configuration(variant, epochs)
+    settings = configuration["data"]
+    training, validation = batches.splits(images, settings["image_size"], settings["resize"], device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = (
+        configuration["training"]["precision"] == "tf32"
+    )
+    started = datetime.now(UTC)
+    identity = {
+        "study": experiment.name,
+        "variant": variant,
+        "model": configuration["model"]["name"],
+        "dataset": settings["dataset"],
+    }
+    rows, counts = [], {}
+    with Progress(experiment.name, variant, seeds, configuration["training"]["epochs"]) as progress:
+        for seed in seeds:
+            one = Run(configuration, seed, training, validation)
+            counts = parameter_counts(one.network)
+            for measured in one.epochs():
+                rows.append({**identity, "seed": seed, **measured})
+                progress.update(rows[-1])
+    return rows, {
+        "configuration": configuration,
+        "training_code_digest": digest.of_training_code(identity["model"]),
+        "seeds": list(seeds),
+        "epochs": configuration["training"]["epochs"],
+        "training_images": len(training),
+        "validation_images": len(validation),
+        "parameters": counts,
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "precision": configuration["training"]["precision"],
+        "versions": versions(),
+        "started": started.isoformat(timespec="seconds"),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+class Progress:
+    """A bar on a terminal, a plain line for every finished run elsewhere."""
+
+    def __init__(self, name: str, variant: str, seeds: range, epochs: int):
+        self.title, self.epochs = f"{name} {variant}", epochs
+        self.bar = tqdm(total=len(seeds) * epochs, desc=self.title, unit="epoch", disable=None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()
+
+    def update(self, row: dict) -> None:
+        """Show the row of an epoch just finished."""
+        self.bar.update()
+        if self.bar.disable and row["epoch"] == self.epochs:
+            state = "diverged" if row["diverged"] else "finished"
+            print(f"{self.title} seed {row['seed']}: {state} epoch {row['epoch']}, "
+                  f"validation accuracy {row['val_accuracy']:.4f}, {row['seconds']:.2f} s an epoch", flush=True)  # fmt: skip
+
+
+def parameter_counts(network: torch.nn.Module) -> dict:
+    """Parameters of the network as built, before any prune; masked weights are counted in ``dense`` only."""
+    active, dense = head_weights(network.head)
+    return {
+        "backbone": sum(parameter.numel() for parameter in network.backbone.parameters()),
+        "head_dense_weights": dense,
+        "head_initial_weights": active,
+        "head_biases": sum(parameter.numel() for parameter in network.head.parameters()) - dense,
+    }
+
+
+def versions() -> dict:
+    """Versions of what computes the numbers."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+def device_name(device: torch.device) -> str:
+    """The processor in words, as its maker calls it where the system says so."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()} (CPU, {os.cpu_count()} cores)"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes the GPU if there is one. Raises ``InputError`` if CUDA is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is visible here; use --device cpu, or auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next step instead of handing it back to the kernel and faulting it in anew.
+
+    Activations just above its thresholds are returned after every step otherwise; see docs/performance.md.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3
+        mallopt(trim_threshold, 1 << 30)
+        mallopt(mmap_threshold, 1 << 30)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train a block of seeds of one variant of a study and write their per-epoch metrics to one Parquet file."""
+    parser = argparse.ArgumentParser(prog="python -m nist.train", description=main.__doc__)
+    parser.add_argument("--study", required=True, help="name of a study in config/studies, or a path to its YAML file")
+    parser.add_argument("--variant", required=True)
+    parser.add_argument("--seeds", required=True, type=study.parse_seeds, help="first and last seed, as in 0-19")
+    parser.add_argument("--out", required=True, type=Path, help="Parquet file to write")
+    parser.add_argument("--epochs", type=int, help="train for fewer or more epochs than the study says")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    data.add_arguments(parser)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
+    experiment = study.load(arguments.study)
+    dataset = experiment.content["data"]["dataset"]
+    images = data.load(dataset, arguments.data_root, arguments.cache, arguments.download)
+    device = choose_device(arguments.device)
+    rows, description = train_block(experiment, arguments.variant, arguments.seeds, images, device, arguments.epochs)
+    record.write(arguments.out, rows, description)
+
+
+if __name__ == "__main__":
+    run(main)
