@@ -39,8 +39,10 @@ def training_flops(active_weights: Iterable[int], samples: int) -> int:
 
 def schedule(counts: dict, prune_epoch: int | None, epochs: int) -> list[int]:
     """Active weights of every epoch: the initial count up to and including the prune epoch, then the final one."""
-    return [counts["initial"] if prune_epoch is None or epoch <= prune_epoch else counts["final"]
-            for epoch in range(1, epochs + 1)]  # fmt: skip
+    return [
+        counts["initial"] if prune_epoch is None or epoch <= prune_epoch else counts["final"]
+        for epoch in range(1, epochs + 1)
+    ]
 
 
 def cost(blocks: dict[Path, Block], convergence: pd.DataFrame) -> pd.DataFrame:

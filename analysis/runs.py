@@ -33,11 +33,15 @@ def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
         digest = block.description["configuration_digest"]
         known, other = configuration.setdefault(name, (digest, path))
         if known != digest:
-            raise InputError(f"{path}: configuration of {'/'.join(name)} differs from that of {other}; retrain one of them")
+            raise InputError(
+                f"{path}: configuration of {'/'.join(name)} differs from that of {other}; retrain one of them"
+            )
         for seed in block.description["seeds"]:
             other = owner.setdefault((*name, seed), path)
             if other != path:
-                raise InputError(f"{path}: seed {seed} of {'/'.join(name)} is also in {other}; remove one of the two files")
+                raise InputError(
+                    f"{path}: seed {seed} of {'/'.join(name)} is also in {other}; remove one of the two files"
+                )
     frame = pd.concat([block.table.to_pandas() for block in blocks.values()], ignore_index=True)
     return frame.sort_values(KEYS, ignore_index=True)
 

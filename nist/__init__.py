@@ -9,7 +9,7 @@ from importlib import import_module
 _HOMES = {
     "NISTLinear": "nist.linear",
     "neuroseed_mask": "nist.mask",
-    "prune": "nist.prune",
+    "prune": "nist.pruning",
 }
 
 __all__ = [*_HOMES]

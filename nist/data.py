@@ -112,8 +112,12 @@ def _file_digest(path: Path) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The settings that say where data are; shared by every command that loads some."""
-    parser.add_argument("--data-root", type=Path, default=Path(os.environ.get("NIST_DATA_ROOT", "data")),
-                        help="folder with one folder a data set (default: $NIST_DATA_ROOT, else data)")  # fmt: skip
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=Path(os.environ.get("NIST_DATA_ROOT", "data")),
+        help="folder with one folder a data set (default: $NIST_DATA_ROOT, else data)",
+    )
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for decoded images (default: %(default)s)")
     parser.add_argument("--download", action="store_true", help="download what is missing, at a pinned revision")
 

@@ -8,7 +8,7 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING, tokenize.ENDMARKER}
+LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 
 
 def of_configuration(configuration: dict) -> str:
@@ -58,21 +58,22 @@ def _source(name: str) -> Path | None:
 
 def _substance(source: str) -> str:
     """The tokens of ``source`` without comments, docstrings and layout."""
-    kept: list[str] = []
-    at_statement_start = True
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
-        if token.type == tokenize.INDENT:
-            kept.append("{")
-        elif token.type == tokenize.DEDENT:
-            kept.append("}")
-        elif token.type in LAYOUT:
-            at_statement_start = at_statement_start or token.type == tokenize.NEWLINE
-            if token.type == tokenize.NEWLINE:
-                kept.append(";")
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in LAYOUT]
+    statements: list[list[str]] = [[]]
+    for token in tokens:
+        if token.type == tokenize.NEWLINE:
+            statements.append([])
         else:
-            docstring = token.type == tokenize.STRING and at_statement_start and following.type == tokenize.NEWLINE
-            if not docstring:
-                kept.append(token.string)
-            at_statement_start = False
-    return "".join(kept)
+            # Indentation counts as depth, not as the spaces it is made of.
+            statements[-1].append({tokenize.INDENT: "{", tokenize.DEDENT: "}"}.get(token.type, token.string))
+    return "".join(_without_docstring("".join(statement)) for statement in statements)
+
+
+def _without_docstring(statement: str) -> str:
+    """The statement, or only the depth marks before it if it is a bare string, as docstrings are."""
+    content = statement.lstrip("{}")
+    try:
+        bare_string = isinstance(ast.literal_eval(content), str)
+    except (SyntaxError, ValueError):
+        bare_string = False
+    return statement[: len(statement) - len(content)] if bare_string else f"{statement};"

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from nist import models, optimizers, seeds
 from nist.batches import Normalise, Split
-from nist.prune import nist_layers, prune
+from nist.pruning import nist_layers, prune
 
 EVALUATION_BATCH = 1024
 
@@ -39,7 +39,9 @@ class Run:
         A run whose loss turns NaN or infinite is trained and recorded to its last epoch like any other, flagged.
         """
         settings = self.configuration["training"]
-        phases = {phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])}
+        phases = {
+            phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])
+        }
         pruning = self.configuration["prune"] or {"epoch": None}
         optimizer, diverged = None, False
         for epoch in range(1, settings["epochs"] + 1):

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def check_factor(n_in: int, n_out: int, k: int) -> None:
-    """Raise ``ValueError`` unless ``k`` is a neuroseed factor for ``n_in`` inputs and ``n_out`` outputs (section 3.1)."""
+    """Raise ``ValueError`` unless ``k`` is a neuroseed factor of an n_in → n_out layer (section 3.1)."""
     for name, value in (("n_in", n_in), ("n_out", n_out)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

@@ -134,7 +134,7 @@ def _checksum(table: pa.Table) -> str:
 
 
 def _difference(schema: pa.Schema) -> str:
-    found, wanted = set(map(str, schema)), set(map(str, SCHEMA))
+    found, wanted = ({f"{field.name}: {field.type}" for field in one} for one in (schema, SCHEMA))
     parts = [f"missing {', '.join(sorted(wanted - found))}"] if wanted - found else []
     parts += [f"unexpected {', '.join(sorted(found - wanted))}"] if found - wanted else []
     return "; ".join(parts) or "order differs"

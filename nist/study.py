@@ -64,7 +64,7 @@ class Study:
 
 
 def load(name_or_path: str | Path) -> Study:
-    """Read a study by name, from ``config/studies``, or by path. Raises ``InputError`` that says what is wrong where."""
+    """Read a study by name, from ``config/studies``, or by path. Raises ``InputError`` that says what is wrong."""
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"

@@ -1,4 +1,4 @@
-"""Train a block of seeds of one variant and record them: ``python -m nist.train --study … --variant … --seeds 0-19``."""
+"""Train a block of seeds: ``python -m nist.train --study … --variant … --seeds 0-19 --out …``."""
 
 import argparse
 import ctypes
@@ -17,8 +17,14 @@ from nist.errors import InputError, run
 from nist.loop import Run, head_weights
 
 
-def train_block(experiment: study.Study, variant: str, seeds: range, images: data.Images, device: torch.device,
-                epochs: int | None = None) -> tuple[list[dict], dict]:  # fmt: skip
+def train_block(
+    experiment: study.Study,
+    variant: str,
+    seeds: range,
+    images: data.Images,
+    device: torch.device,
+    epochs: int | None = None,
+) -> tuple[list[dict], dict]:
     """Train ``seeds`` of one variant; return the rows and the description of ``nist.record.write``.
 
     ``epochs`` overrides the study's number, for a pilot. Raises ``InputError`` where the study does not fit together.
@@ -79,8 +85,8 @@ class Progress:
         self.bar.update()
         if self.bar.disable and row["epoch"] == self.epochs:
             state = "diverged" if row["diverged"] else "finished"
-            print(f"{self.title} seed {row['seed']}: {state} epoch {row['epoch']}, "
-                  f"validation accuracy {row['val_accuracy']:.4f}, {row['seconds']:.2f} s an epoch", flush=True)  # fmt: skip
+            result = f"validation accuracy {row['val_accuracy']:.4f}, {row['seconds']:.2f} s an epoch"
+            print(f"{self.title} seed {row['seed']}: {state} epoch {row['epoch']}, {result}", flush=True)
 
 
 def parameter_counts(network: torch.nn.Module) -> dict:

@@ -1,1 +1,1 @@
-"""One procedure a module: a function from tidy data frames to a tidy data frame, and a command that reads and writes."""
+"""One procedure a module: a function from tidy data frames to one, and a command around it."""

@@ -29,7 +29,9 @@ def signed_rank(difference: np.ndarray, alternative: str = "less", seed: int = 0
         return {**result, "w": np.nan, "p": np.nan, "p_two_sided": np.nan, "method": "none: all differences are zero"}
 
     def test(side: str):
-        method = "exact" if not zeros and not ties else stats.PermutationMethod(RESAMPLES, rng=np.random.default_rng(seed))
+        method = (
+            "exact" if not zeros and not ties else stats.PermutationMethod(RESAMPLES, rng=np.random.default_rng(seed))
+        )
         return stats.wilcoxon(difference, alternative=side, method=method)
 
     # Only the one-sided statistic is the rank sum of the positive differences; the two-sided one is the smaller sum.
@@ -48,22 +50,12 @@ def wilcoxon(sd: pd.DataFrame, baseline: str, alternative: str = "less") -> pd.D
     ``sd`` is the result of ``epochwise_sd``; ``alternative='less'`` asks whether the variant's SD is the lower one.
     Returns one row a comparison with the columns of ``signed_rank`` and ``n`` runs on either side.
     """
-    rows = []
-    for (study, metric), group in sd.groupby(["study", "metric"], sort=False):
-        for variant, paired in pairs.with_baseline(group, baseline, on="epoch"):
-            rows.append(
-                {
-                    "study": study,
-                    "metric": metric,
-                    "variant": variant,
-                    "baseline": baseline,
-                    "n": paired["n_variant"].iloc[0],
-                    "n_baseline": paired["n_baseline"].iloc[0],
-                    "test": "Wilcoxon signed-rank over epochs",
-                    **signed_rank(paired["sd_variant"] - paired["sd_baseline"], alternative),
-                }
-            )
-    return pd.DataFrame(rows)
+
+    def measure(paired: pd.DataFrame) -> dict:
+        tested = signed_rank(paired["sd_variant"] - paired["sd_baseline"], alternative)
+        return {"test": "Wilcoxon signed-rank over epochs", **tested}
+
+    return pairs.compare_sd(sd, baseline, measure)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -22,28 +22,14 @@ def wilson(sd: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.Data
     ``sd`` is the result of ``epochwise_sd``. Returns one row a comparison: ``share`` of ``epochs``, ``epochs_lower`` of
     them, and the ends ``low`` and ``high`` of the interval; ``n`` runs on either side.
     """
-    rows = []
-    for (study, metric), group in sd.groupby(["study", "metric"], sort=False):
-        for variant, paired in pairs.with_baseline(group, baseline, on="epoch"):
-            lower, epochs = int((paired["sd_variant"] < paired["sd_baseline"]).sum()), len(paired)
-            low, high = wilson_interval(lower, epochs, confidence)
-            rows.append(
-                {
-                    "study": study,
-                    "metric": metric,
-                    "variant": variant,
-                    "baseline": baseline,
-                    "n": paired["n_variant"].iloc[0],
-                    "n_baseline": paired["n_baseline"].iloc[0],
-                    "epochs": epochs,
-                    "epochs_lower": lower,
-                    "share": lower / epochs,
-                    "confidence": confidence,
-                    "low": low,
-                    "high": high,
-                }
-            )
-    return pd.DataFrame(rows)
+
+    def measure(paired: pd.DataFrame) -> dict:
+        lower, epochs = int((paired["sd_variant"] < paired["sd_baseline"]).sum()), len(paired)
+        low, high = wilson_interval(lower, epochs, confidence)
+        share = {"epochs": epochs, "epochs_lower": lower, "share": lower / epochs}
+        return {**share, "confidence": confidence, "low": low, "high": high}
+
+    return pairs.compare_sd(sd, baseline, measure)
 
 
 def main(argv: list[str] | None = None) -> None:

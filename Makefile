@@ -1,0 +1,44 @@
+# make         train the embedded example, compute, render; ends by printing where the report is
+# make test    the whole test suite
+# make lint    format and lint checks
+# make lock    resolve requirements.lock anew from pyproject.toml
+# make clean   remove what rules made; make distclean also removes the environment
+PYTHON ?= python3
+VENV := .venv
+ENVIRONMENT := $(VENV)/.complete
+SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: all test lint lock clean distclean
+.DELETE_ON_ERROR:
+
+all: $(ENVIRONMENT)
+	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config data_root='$(NIST_DATA_ROOT)')
+	@echo "Report: $(CURDIR)/results/report.html"
+
+test: $(ENVIRONMENT)
+	@python -m pytest -n auto
+
+lint: $(ENVIRONMENT)
+	@ruff check . && ruff format --check .
+
+# uv installs the lock in half a minute; its own hash is in the lock too.
+$(ENVIRONMENT): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	@echo "Installing the environment into $(VENV) (about 6 GB, most of it torch)"
+	@$(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes requirements.lock
+	@touch $@
+
+lock: $(ENVIRONMENT)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	    --no-annotate --no-header --upgrade --constraint constraints.txt -o requirements.lock > /dev/null
+
+clean:
+	rm -rf results/images results/metrics results/statistics results/figures results/tables results/report.html \
+	    results/logs results/benchmarks .snakemake
+
+distclean: clean
+	rm -rf $(VENV)

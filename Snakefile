@@ -1,0 +1,21 @@
+# The whole pipeline: train many seeds, compute their statistics, render figures, tables and the report.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        "results/report.html",
+        expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
+
+
+include: "workflow/rules/train.smk"
+include: "workflow/rules/statistics.smk"
+include: "workflow/rules/paper.smk"

@@ -1,0 +1,30 @@
+"""Fig. A5: SD of validation accuracy over runs at each epoch, one marked line a variant."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.figures import style
+from nist.errors import run
+from nist.study import Study
+
+
+def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
+    """Draw the ``val_accuracy`` rows of ``epochwise_sd``, fractions, a marker for every epoch."""
+    sd = sd[sd["metric"] == "val_accuracy"]
+    for line in style.series(study, "figa5"):
+        rows = sd[sd["variant"] == line.variant]
+        axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
+    style.title(axes, study)
+    style.epochs_axis(axes)
+    axes.set_ylabel("SD of validation accuracy")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw Fig. A5 from ``epochwise_sd.csv``."""
+    style.render("analysis.figures.figa5", plot, argv)
+
+
+if __name__ == "__main__":
+    run(main)

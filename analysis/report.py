@@ -1,0 +1,153 @@
+"""The page a reader opens: every figure and table of the configured studies, with what they were made from."""
+
+import argparse
+import base64
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from analysis import runs
+from nist import study
+from nist.errors import run
+from nist.files import replacing
+from nist.record import Block
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+def page(studies: list[dict], items: list[dict], provenance: pd.DataFrame) -> str:
+    """The whole page as HTML, with everything it shows inside it.
+
+    ``studies`` come from ``study_section``, ``items`` (what belongs to no study) from ``item``, and ``provenance`` from
+    ``provenance``.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE.name).render(
+        studies=studies, items=items, provenance=provenance.to_dict("split"), total_runs=int(provenance["Runs"].sum())
+    )
+
+
+def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: dict, results: Path) -> dict:
+    """What the page shows of one study: title, description, configuration, and its figures and tables."""
+    counts = runs.count(runs.join(blocks))
+    described = next(iter(blocks.values())).description
+    return {
+        "name": experiment.name,
+        "title": experiment.content["title"],
+        "example": experiment.content["edition"] == "example",
+        "description": experiment.content["description"],
+        "facts": {
+            "Training images": f"{described['training_images']:,}",
+            "Validation images": f"{described['validation_images']:,}",
+            "Epochs": str(described["epochs"]),
+            "Runs": in_words(counts),
+        },
+        "items": [
+            item(name, manifest, results, experiment.name, in_words(counts)) for name in experiment.content["feeds"]
+        ],
+    }
+
+
+def item(name: str, manifest: dict, results: Path, folder: str = "", number_of_runs: str = "") -> dict:
+    """One figure or table: title, caption, its content for the page, and links to its files beside the page."""
+    entry = manifest[name]
+    path = Path(f"{entry['kind']}s") / folder / name
+    shown = {"id": "-".join(filter(None, (folder, name))), "number": number(name), **entry}
+    shown["caption"] = entry["caption"].replace("{runs}", number_of_runs)
+    if entry["kind"] == "figure":
+        svg = (results / path.with_suffix(".svg")).read_bytes()
+        return shown | {
+            "image": base64.b64encode(svg).decode(),
+            "links": [path.with_suffix(s) for s in (".svg", ".png")],
+        }
+    table = pd.read_csv(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
+    return shown | {"table": table.to_dict("split"), "links": [path.with_suffix(s) for s in (".csv", ".md", ".tex")]}
+
+
+def number(name: str) -> str:
+    """A figure's or table's number as the paper writes it: ``figa2`` is Fig. A2, ``table1`` Table 1."""
+    kind, prefix = ("Fig.", "fig") if name.startswith("fig") else ("Table", "table")
+    return f"{kind} {name.removeprefix(prefix).upper()}"
+
+
+def in_words(counts: pd.DataFrame) -> str:
+    """How many runs a variant has, from ``analysis.runs.count``: one number where all agree, else the range."""
+    low, high, diverged = counts["n"].min(), counts["n"].max(), counts["n_diverged"].sum()
+    text = f"{low} runs a variant" if low == high else f"{low} to {high} runs a variant"
+    return f"{text} ({diverged} diverged)" if diverged else text
+
+
+def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a variant, as text: runs, where, when and with which versions and configuration they were trained."""
+    seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum"])
+    counts = runs.count(frame).set_index(runs.GROUP)
+    rows = []
+    for name, group in _by_variant(blocks).items():
+        first = group[0]
+        rows.append(
+            {
+                "Study": name[0],
+                "Variant": name[1],
+                "Runs": int(counts.loc[name, "n"]),
+                "Diverged": int(counts.loc[name, "n_diverged"]),
+                "Epochs": first["epochs"],
+                "Seconds an epoch": f"{seconds.loc[name, 'mean']:.2f}",
+                "Minutes in all": f"{seconds.loc[name, 'sum'] / 60:.1f}",
+                "Device": _distinct(group, "device"),
+                "Precision": _distinct(group, "precision"),
+                "Versions": "; ".join(sorted({_versions(block) for block in group})),
+                "Trained (UTC)": min(block["started"] for block in group)[:16].replace("T", " "),
+                "Configuration": first["configuration_digest"][:12],
+                "Training code": "; ".join(sorted({block["training_code_digest"][:12] for block in group})),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
+    groups: dict[tuple, list[dict]] = {}
+    for block in blocks.values():
+        groups.setdefault(tuple(block.table[column][0].as_py() for column in runs.GROUP), []).append(block.description)
+    return groups
+
+
+def _distinct(group: list[dict], key: str) -> str:
+    return "; ".join(sorted({block[key] for block in group}))
+
+
+def _versions(block: dict) -> str:
+    return ", ".join(f"{name} {version}" for name, version in block["versions"].items())
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the page from metrics files and the figures and tables made from them."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=main.__doc__)
+    parser.add_argument("--studies", nargs="+", required=True, type=study.load)
+    parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
+    parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
+    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
+    parser.add_argument("-o", "--output", required=True, type=Path)
+    arguments = parser.parse_args(argv)
+    blocks = runs.read_blocks(arguments.inputs)
+    by_study = {
+        experiment.name: {
+            path: block for path, block in blocks.items() if block.table["study"][0].as_py() == experiment.name
+        }
+        for experiment in arguments.studies
+    }
+    manifest = study.read_yaml(arguments.manifest)
+    sections = [study_section(one, by_study[one.name], manifest, arguments.results) for one in arguments.studies]
+    content = page(sections, [item("fig1", manifest, arguments.results)], provenance(blocks, runs.join(blocks)))
+    with replacing(arguments.output) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""How numbers are written in tables, and how a table module becomes a command."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command
+from nist.files import replacing
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in percent, without the sign."""
+    return f"{100 * fraction:.{digits}f}"
+
+
+def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
+    """Mean ± margin, both fractions, in percent and percentage points; the margin with one digit more."""
+    return percent(mean, digits) if pd.isna(margin) else f"{percent(mean, digits)} ± {percent(margin, digits + 1)}"
+
+
+def runs(n: int, n_diverged: int) -> str:
+    """Number of runs, and how many of them diverged if any did."""
+    return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of strings as CSV at ``path``, and as Markdown and LaTeX beside it."""
+    contents = {
+        ".csv": table.to_csv(index=False),
+        ".md": table.to_markdown(index=False, disable_numparse=True) + "\n",
+        ".tex": table.to_latex(index=False, escape=True).replace("±", r"$\pm$").replace("−", "$-$"),
+    }
+    for suffix, text in contents.items():
+        with replacing(path.with_suffix(suffix)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def render(module: str, build: Callable, argv: list[str] | None) -> None:
+    """Command of a table module: read the statistics given, in order, and write ``build(…, study)``."""
+    parser = command.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
+    arguments = parser.parse_args(argv)
+    frames = [command.read_csv(path) for path in arguments.inputs]
+    write(build(*frames, arguments.study), arguments.output)

@@ -1,0 +1,126 @@
+"""What many tests need: small studies, small runs, and where the real data sets are."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from nist import record, study
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_root():
+    """Folder with the real data sets; tests that need them are skipped elsewhere."""
+    folder = os.environ.get("NIST_DATA_ROOT")
+    if not folder:
+        pytest.skip("needs CIFAR-10 and Fashion-MNIST: set NIST_DATA_ROOT to the folder that holds them")
+    return Path(folder)
+
+
+@pytest.fixture
+def study_content():
+    """The embedded LeNet-5 study as a dictionary that a test may change."""
+    return yaml.safe_load((ROOT / "config/studies/lenet5-digits.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def load_study(tmp_path):
+    """Write a dictionary as a study file and load it."""
+
+    def load(content):
+        path = tmp_path / f"{content.get('study', 'nameless')}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return study.load(path)
+
+    return load
+
+
+@pytest.fixture
+def make_rows():
+    """Rows of the metrics contract from accuracies of shape (seeds, epochs)."""
+
+    def make(accuracies, *, study="s", variant="v", first_seed=0, active=None, train_accuracy=None, diverged=()):
+        accuracies = np.asarray(accuracies, dtype=float)
+        train_accuracy = accuracies if train_accuracy is None else np.asarray(train_accuracy, dtype=float)
+        rows = []
+        for index, curve in enumerate(accuracies):
+            seed = first_seed + index
+            for epoch, accuracy in enumerate(curve, start=1):
+                lost = seed in diverged
+                rows.append(
+                    {
+                        "study": study,
+                        "variant": variant,
+                        "model": "lenet5",
+                        "dataset": "digits",
+                        "seed": seed,
+                        "epoch": epoch,
+                        "train_loss": float("nan") if lost else 1.0,
+                        "train_accuracy": train_accuracy[index][epoch - 1],
+                        "val_loss": 1.0,
+                        "val_accuracy": accuracy,
+                        "learning_rate": 0.1,
+                        "active_weights": active[epoch - 1] if active else 10,
+                        "sparsity": 0.0,
+                        "seconds": 0.5,
+                        "diverged": lost,
+                    }
+                )
+        return rows
+
+    return make
+
+
+@pytest.fixture
+def frame(make_rows):
+    """The same rows as a data frame."""
+    return lambda *args, **kwargs: pd.DataFrame(make_rows(*args, **kwargs))
+
+
+@pytest.fixture
+def configuration(study_content, load_study):
+    """The configuration of the embedded LeNet-5 variant that is pruned to 99.5 %."""
+    return load_study(study_content).configuration("nist-1-10-p99.5")
+
+
+@pytest.fixture
+def description(configuration):
+    """A description to write metrics with; ``seeds`` and ``epochs`` are the caller's."""
+
+    def describe(seeds, epochs, **changes):
+        return {
+            "configuration": configuration,
+            "training_code_digest": "0" * 64,
+            "seeds": list(seeds),
+            "epochs": epochs,
+            "training_images": 100,
+            "validation_images": 50,
+            "parameters": {"backbone": 50692, "head_dense_weights": 10920, "head_initial_weights": 960, "head_biases": 94},
+            "device": "test device",
+            "precision": "float32",
+            "versions": {"torch": "0"},
+            "started": "2026-01-01T00:00:00+00:00",
+            "ended": "2026-01-01T00:00:01+00:00",
+            **changes,
+        }
+
+    return describe
+
+
+@pytest.fixture
+def metrics_file(tmp_path, make_rows, description):
+    """Write a metrics file and return its path."""
+
+    def write(name, accuracies, first_seed=0, describe=None, **kwargs):
+        path = tmp_path / f"{name}.parquet"
+        rows = make_rows(accuracies, first_seed=first_seed, **kwargs)
+        seeds = range(first_seed, first_seed + len(accuracies))
+        record.write(path, rows, description(seeds, len(accuracies[0]), **(describe or {})))
+        return path
+
+    return write

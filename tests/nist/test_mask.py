@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nist.mask import edges, kept_weights, neuroseed_mask, unconnected_outputs
+
+
+def papers_double_loop(n_in, n_out, k):
+    """The listing of section 3.1."""
+    mask = np.zeros((n_in, n_out), dtype=bool)
+    for i in range(n_in):
+        for t in range(k):
+            j = (i + t) % n_out
+            mask[i, j] = 1
+    return mask
+
+
+@st.composite
+def layers(draw):
+    n_in, n_out = draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    return n_in, n_out, draw(st.integers(1, n_out))
+
+
+@given(layers())
+def test_the_mask_is_that_of_the_papers_double_loop(layer):
+    np.testing.assert_array_equal(neuroseed_mask(*layer), papers_double_loop(*layer))
+
+
+@given(layers())
+def test_every_input_has_k_connections(layer):
+    n_in, _, k = layer
+    assert (neuroseed_mask(*layer).sum(axis=1) == k).all()
+    assert len(edges(*layer)[0]) == n_in * k
+
+
+@given(layers())
+def test_unconnected_outputs_are_the_empty_columns(layer):
+    assert unconnected_outputs(*layer) == (~neuroseed_mask(*layer).any(axis=0)).sum()
+
+
+def test_figure_1():
+    # Section 3.1: 10 inputs, 5 outputs, k = 1, 2, 3 give every output 2, 4, 6 inputs.
+    for k in (1, 2, 3):
+        assert neuroseed_mask(10, 5, k).sum(axis=0).tolist() == [2 * k] * 5
+
+
+def test_sparse_3_leaves_51_of_200_units_unconnected():
+    assert unconnected_outputs(100, 200, 50) == 51
+
+
+@pytest.mark.parametrize(
+    ("shapes", "weights"),
+    [
+        ([(120, 84, 1), (84, 10, 10)], 960),
+        ([(120, 84, 1), (84, 10, 5)], 540),
+        ([(120, 84, 84), (84, 10, 10)], 10_920),
+        ([(1024, 100, 2), (100, 200, 50), (200, 10, 10)], 9_048),
+        ([(1024, 10, 10)], 10_240),
+    ],
+)
+def test_head_counts_of_the_paper(shapes, weights):
+    assert sum(int(neuroseed_mask(*shape).sum()) for shape in shapes) == weights
+
+
+@pytest.mark.parametrize("k", [0, -1, 6])
+def test_a_factor_out_of_range_is_refused(k):
+    with pytest.raises(ValueError, match="between 1 and n_out = 5"):
+        neuroseed_mask(10, 5, k)
+
+
+def test_an_empty_layer_is_refused():
+    with pytest.raises(ValueError, match="n_in must be at least 1"):
+        neuroseed_mask(0, 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("n_dense", "sparsity", "kept"),
+    [
+        (10_920, 0.98, 218),
+        (10_920, 0.995, 54),
+        (33_595_392, 0.98, 671_907),
+        (33_595_392, 0.995, 167_976),
+        (33_595_392, 0.9999, 3_359),
+        (119_947_264, 0.999, 119_947),
+        (1000, 0.9, 100),  # floats give floor(99.99999999999997) = 99
+        (7, 0, 7),
+    ],
+)
+def test_kept_weights_are_floored_as_in_the_tables(n_dense, sparsity, kept):
+    assert kept_weights(n_dense, sparsity) == kept
+
+
+@pytest.mark.parametrize("sparsity", [1, -0.1, 98])
+def test_an_impossible_sparsity_is_refused(sparsity):
+    with pytest.raises(ValueError, match="sparsity must be in"):
+        kept_weights(100, sparsity)

@@ -1,0 +1,123 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from nist import NISTLinear, prune
+from nist.mask import kept_weights
+from nist.pruning import largest
+
+
+def head(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(NISTLinear(120, 84, 1), nn.Tanh(), NISTLinear(84, 10, 10))
+
+
+def train(network, optimizer, steps=100):
+    torch.manual_seed(1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        network(torch.randn(16, 120)).square().mean().backward()
+        optimizer.step()
+
+
+def supports(network):
+    return [layer.weight != 0 for layer in network if isinstance(layer, NISTLinear)]
+
+
+OPTIMIZERS = {
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-2, weight_decay=1e-2),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-2, weight_decay=0.05),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=1e-2, momentum=0.9, weight_decay=1e-2),
+    "fused adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-2, fused=True),
+}
+
+
+def test_the_largest_weights_of_both_layers_together_are_kept():
+    network = head()
+    before = torch.cat([layer.weight.abs().flatten() for layer in (network[0], network[2])])
+    kept = prune(network, 0.98)
+    after = torch.cat([layer.weight.abs().flatten() for layer in (network[0], network[2])])
+    assert kept == 218 == int((after > 0).sum()) == network[0].active_weights + network[2].active_weights
+    torch.testing.assert_close(after[after > 0].sort().values, before.sort().values[-218:])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_support_stays_through_momentum_and_decay(name):
+    network = head()
+    optimizer = OPTIMIZERS[name](network.parameters())
+    train(network, optimizer)
+    assert [int(s.sum()) for s in supports(network)] == [120, 840]
+    prune(network, 0.995, optimizer)
+    pruned = supports(network)
+    assert sum(int(s.sum()) for s in pruned) == 54
+    train(network, optimizer)
+    for before, after in zip(pruned, supports(network), strict=True):
+        assert not (after & ~before).any(), "a pruned weight came back"
+
+
+def test_the_support_stays_across_a_switch_of_optimizer():
+    network = head()
+    adam = OPTIMIZERS["adam"](network.parameters())
+    train(network, adam, 20)
+    prune(network, 0.98, adam)
+    pruned = supports(network)
+    train(network, adam, 20)
+    train(network, OPTIMIZERS["sgd"](network.parameters()), 50)
+    for before, after in zip(pruned, supports(network), strict=True):
+        assert not (after & ~before).any()
+
+
+def test_running_averages_of_pruned_weights_are_cleared():
+    network = head()
+    optimizer = OPTIMIZERS["adam"](network.parameters())
+    train(network, optimizer, 5)
+    prune(network, 0.98, optimizer)
+    state = optimizer.state[network[2].weight]
+    assert (state["exp_avg"][~network[2].mask] == 0).all()
+    assert (state["exp_avg_sq"][~network[2].mask] == 0).all()
+    assert (state["exp_avg"][network[2].mask] != 0).any()
+
+
+def test_biases_and_dense_layers_are_left_alone():
+    network = nn.Sequential(NISTLinear(20, 10, 2), nn.Linear(10, 5))
+    bias, dense = network[0].bias.clone(), network[1].weight.clone()
+    prune(network, 0.95)
+    assert torch.equal(network[0].bias, bias)
+    assert torch.equal(network[1].weight, dense)
+
+
+def test_ties_go_to_the_lower_input_then_output():
+    layer = NISTLinear(4, 3, 3)
+    with torch.no_grad():
+        layer.weight.fill_(0.5)
+    prune(layer, 0.6)  # keeps floor(0.4 * 12) = 4 of 12 equal weights
+    assert layer.mask.T.flatten().nonzero().flatten().tolist() == [0, 1, 2, 3]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=30), st.data())
+def test_largest_keeps_exactly_n_and_the_first_of_equals(values, data):
+    n = data.draw(st.integers(0, len(values)))
+    expected = sorted(range(len(values)), key=lambda i: (-values[i], i))[:n]
+    assert largest(torch.tensor(values), n).nonzero().flatten().tolist() == sorted(expected)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 100), st.sampled_from([0.9, 0.92, 0.95, 0.98, 0.995, 0.9995]))
+def test_the_count_is_exact_and_the_mask_only_shrinks(seed, sparsity):
+    layer = head(seed)[2]  # 84 → 10, dense
+    before = layer.mask.clone()
+    assert prune(layer, sparsity) == kept_weights(840, sparsity) == layer.active_weights
+    assert not (layer.mask & ~before).any()
+
+
+def test_nothing_to_prune_is_an_error():
+    with pytest.raises(ValueError, match="no NIST layer"):
+        prune(nn.Linear(3, 2), 0.5)
+
+
+def test_a_target_below_the_initial_sparsity_is_an_error():
+    with pytest.raises(ValueError, match="would keep 5460 weights, but only 960 are active"):
+        prune(head(), 0.5)

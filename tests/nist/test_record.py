@@ -1,0 +1,149 @@
+import errno
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nist import record
+from nist.errors import InputError
+
+ACCURACIES = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8]]
+
+
+def altered(path, change):
+    """Rewrite a metrics file with ``change`` applied to its table, metadata kept."""
+    table = pq.read_table(path)
+    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
+    return path
+
+
+def test_what_is_written_is_read_back(metrics_file, make_rows):
+    block = record.read(metrics_file("m", ACCURACIES))
+    assert block.table.to_pylist() == make_rows(ACCURACIES)
+    assert block.description["seeds"] == [0, 1]
+    assert block.description["configuration"]["prune"] == {"epoch": 4, "sparsity": 0.995}
+
+
+def test_rows_are_sorted_by_seed_and_epoch(tmp_path, make_rows, description):
+    record.write(tmp_path / "m.parquet", make_rows(ACCURACIES)[::-1], description([1, 0], 3))
+    table = record.read(tmp_path / "m.parquet").table
+    assert table["seed"].to_pylist() == [0, 0, 0, 1, 1, 1]
+    assert table["epoch"].to_pylist() == [1, 2, 3] * 2
+
+
+def test_a_diverged_run_keeps_its_nan(metrics_file):
+    block = record.read(metrics_file("m", ACCURACIES, diverged={1}))
+    assert block.table["diverged"].to_pylist() == [False] * 3 + [True] * 3
+
+
+def test_a_file_cut_anywhere_is_refused(metrics_file, tmp_path):
+    whole = metrics_file("m", ACCURACIES).read_bytes()
+    cut = tmp_path / "cut.parquet"
+    for length in range(0, len(whole), 97):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(InputError, match="cut.parquet: not a whole Parquet file"):
+            record.read(cut)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match="nowhere.parquet: no such metrics file"):
+        record.read("nowhere.parquet")
+
+
+def test_a_missing_epoch_is_named(metrics_file):
+    path = altered(metrics_file("m", ACCURACIES), lambda table: pa.concat_tables([table.slice(0, 1), table.slice(2)]))
+    with pytest.raises(InputError, match=r"seed 0 lacks epoch 2 \(1 of 6 rows missing\)"):
+        record.read(path)
+
+
+def test_a_doubled_row_is_refused(metrics_file):
+    path = altered(metrics_file("m", ACCURACIES), lambda table: pa.concat_tables([table.slice(0, 1), table]))
+    with pytest.raises(InputError, match="7 rows where 6 belong"):
+        record.read(path)
+
+
+def test_an_altered_value_is_refused(metrics_file):
+    def change(table):
+        position = table.column_names.index("val_accuracy")
+        return table.set_column(position, "val_accuracy", pa.array([0.99] * len(table)))
+
+    with pytest.raises(InputError, match="rows do not match their checksum"):
+        record.read(altered(metrics_file("m", ACCURACIES), change))
+
+
+def test_an_altered_configuration_is_refused(metrics_file):
+    path = metrics_file("m", ACCURACIES)
+    table = pq.read_table(path)
+    metadata = {record.KEY: table.schema.metadata[record.KEY].replace(b'"batch_size": 64', b'"batch_size": 65')}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with pytest.raises(InputError, match="configuration does not match its digest"):
+        record.read(path)
+
+
+def test_a_foreign_parquet_file_is_refused(tmp_path):
+    pq.write_table(pa.table({"seed": [1]}), tmp_path / "x.parquet")
+    with pytest.raises(InputError, match="missing active_weights: int64"):
+        record.read(tmp_path / "x.parquet")
+
+
+def test_a_file_without_metadata_is_refused(metrics_file):
+    path = metrics_file("m", ACCURACIES)
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    with pytest.raises(InputError, match="no readable 'nist' metadata"):
+        record.read(path)
+
+
+def test_a_nan_that_is_not_flagged_is_refused(tmp_path, make_rows, description):
+    rows = make_rows(ACCURACIES)
+    rows[2]["val_loss"] = float("nan")
+    with pytest.raises(InputError, match="seed 0, epoch 3: a loss is not finite"):
+        record.write(tmp_path / "m.parquet", rows, description([0, 1], 3))
+
+
+def test_an_accuracy_in_percent_is_refused(tmp_path, make_rows, description):
+    rows = make_rows([[0.1, 90.0]], train_accuracy=[[0.1, 0.9]])
+    with pytest.raises(InputError, match=r"seed 0, epoch 2: val_accuracy is 90.0, not a fraction"):
+        record.write(tmp_path / "m.parquet", rows, description([0], 2))
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(metrics_file, make_rows, description, monkeypatch):
+    path = metrics_file("m", ACCURACIES)
+    old = path.read_bytes()
+
+    def full(table, where):
+        Path(where).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(record.pq, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        record.write(path, make_rows(ACCURACIES), description([0, 1], 3))
+    assert path.read_bytes() == old
+    assert [entry.name for entry in path.parent.glob(".*")] == []
+
+
+WRITER = """
+import resource, sys
+from nist import record
+from nist.errors import run
+block = record.read(sys.argv[1])
+def main():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    record.write(sys.argv[2], block.table.to_pylist(), block.description)
+run(main)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on file sizes")
+def test_a_write_that_the_system_refuses_ends_in_one_line(metrics_file, tmp_path):
+    source, target = metrics_file("m", ACCURACIES), tmp_path / "limited" / "m.parquet"
+    result = subprocess.run(
+        [sys.executable, "-c", WRITER, source, target], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert list(target.parent.iterdir()) == []

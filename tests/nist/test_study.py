@@ -1,0 +1,124 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from nist import study
+from nist.errors import InputError
+
+ALL = sorted(Path(study.FOLDER).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_study_of_the_repository_is_valid(path):
+    experiment = study.load(path.stem)
+    for variant in experiment.variants:
+        assert experiment.configuration(variant)["training"] == experiment.content["training"]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "dense", "initial"),
+    [
+        ("lenet5-cifar10", "dense", 10_920, 10_920),
+        ("lenet5-cifar10", "nist-1-10-p98", 10_920, 960),
+        ("lenet5-fmnist", "nist-1-5-p99.5", 10_920, 540),
+        ("mobilenetv1-digits", "dense-1", 10_240, 10_240),
+        ("mobilenetv1-digits", "sparse-1", 10_240, 5_120),
+        ("mobilenetv1-digits", "sparse-3", 124_400, 9_048),
+    ],
+)
+def test_head_counts_of_the_paper(name, variant, dense, initial):
+    head = study.load(name).configuration(variant)["model"]["head"]
+    assert (study.dense_weights(head), study.initial_weights(head)) == (dense, initial)
+
+
+def test_appearance_is_no_part_of_a_configuration(study_content, load_study):
+    before = load_study(study_content).configuration("dense")
+    study_content["title"] = "Another title"
+    study_content["variants"]["dense"]["colour"] = "green"
+    study_content["statistics"]["ddof"] = 0
+    assert load_study(study_content).configuration("dense") == before
+
+
+def edit(content, path, value):
+    *parents, last = path
+    for key in parents:
+        content = content[key]
+    content[last] = value
+
+
+PRUNED = ("variants", "nist-1-10-p98")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("trainning",), {}, r"top level: Additional properties .*'trainning' was unexpected"),
+        (("training", "epochs"), "eight", r"training.epochs: 'eight' is not of type 'integer' \(expected: passes over"),
+        (("training", "epochs"), 0, "training.epochs: 0 is less than the minimum of 1"),
+        (("training", "precision"), "float16", "training.precision: 'float16' is not one of"),
+        (("training", "optimizers", 0, "share"), 0.5, "training.optimizers: the shares add up to 0.7, not to 1"),
+        (("data", "dataset"), "mnist", "data.dataset: unknown data set 'mnist'; there are digits, fashion_mnist"),
+        (("statistics", "baseline"), "none", "statistics.baseline: no variant 'none'"),
+        (("seeds",), "5-2", "seeds '5-2': write the first and the last one"),
+        (("study",), "other-name", "'other-name' should be the file's own name, 'lenet5-digits'"),
+        ((*PRUNED, "factors"), [0, 10], r"factors\[0\]: neuroseed factor must be between 1 and n_out = 84, got 0"),
+        ((*PRUNED, "factors"), [1, 11], r"factors\[1\]: neuroseed factor must be between 1 and n_out = 10, got 11"),
+        ((*PRUNED, "factors"), [1], "factors: 1 factors for 2 layers"),
+        ((*PRUNED, "factors"), None, "prune: only NIST layers are pruned"),
+        ((*PRUNED, "sizes"), [84, 11], "sizes: the last is 11, but the data set has 10 classes"),
+        ((*PRUNED, "prune", "sparsity"), 0.5, "prune.sparsity: would keep 5460 weights of 960"),
+        ((*PRUNED, "prune", "sparsity"), 0.99999, "prune.sparsity: would keep 0 weights of 960"),
+        ((*PRUNED, "prune", "epoch"), 8, "prune.epoch is 8, but a run has only 8 epochs"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_key(study_content, tmp_path, path, value, message):
+    edit(study_content, path, value)
+    file = tmp_path / "lenet5-digits.yaml"
+    file.write_text(study.yaml.safe_dump(study_content), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        study.load(file)
+    text = str(error.value)
+    assert text.startswith(str(file))
+    assert "\n" not in text
+    error.match(message)
+
+
+def test_a_missing_study_and_broken_yaml_are_named(tmp_path):
+    with pytest.raises(InputError, match="config/studies/nowhere.yaml: no such file"):
+        study.load("nowhere")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1,")
+    with pytest.raises(InputError, match="broken.yaml: not valid YAML"):
+        study.load(broken)
+    broken.write_text("just text")
+    with pytest.raises(InputError, match="expected keys and values, found str"):
+        study.load(broken)
+
+
+def test_an_unknown_variant_is_named(study_content, load_study):
+    with pytest.raises(InputError, match="no variant 'sparse'; there are dense, nist-1-10-p98"):
+        load_study(study_content).configuration("sparse")
+
+
+def test_a_pilot_shorter_than_the_prune_epoch_is_refused(study_content, load_study):
+    experiment = load_study(study_content)
+    assert experiment.configuration("dense", epochs=2)["training"]["epochs"] == 2
+    with pytest.raises(InputError, match="prune before the last one"):
+        experiment.configuration("nist-1-10-p98", epochs=4)
+
+
+@pytest.mark.parametrize("text", ["", "3", "a-b", "-1-3", "4-2", "1–3"])
+def test_seeds_that_are_no_range_are_refused(text):
+    with pytest.raises(InputError, match="write the first and the last one, as in 0-19"):
+        study.parse_seeds(text)
+
+
+def test_seeds_include_both_ends():
+    assert study.parse_seeds("20-39") == range(20, 40)
+
+
+def test_without_jsonschema_the_study_still_loads_with_a_warning(study_content, load_study, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    with pytest.warns(UserWarning, match="not checked against its schema"):
+        assert load_study(study_content).name == "lenet5-digits"

@@ -1,0 +1,101 @@
+# Configuration, checked once, and the functions that turn it into file names.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
+
+from nist import digest, study
+from nist.datasets import DATASETS
+from nist.errors import InputError
+
+MANIFEST = "config/figures.yaml"
+STATISTICS = [
+    "learning_curve", "epochwise_sd", "auc_sd", "wilcoxon", "wilson", "overfitting_gap", "accuracy",
+    "epochs_to_converge", "cost",
+]
+SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
+
+
+def load_configuration():
+    """Studies by name and the manifest of figures, all checked; a user's mistake ends the run with one line."""
+    study.check_schema(config, SCHEMAS / "config.schema.yaml", Path("config/config.yaml"))
+    manifest = study.read_yaml(Path(MANIFEST))
+    study.check_schema(manifest, SCHEMAS / "figures.schema.yaml", Path(MANIFEST))
+    studies = {name: study.load(name) for name in config["studies"]}
+    unknown = set(config["seeds"]) - set(studies)
+    if unknown:
+        raise InputError(f"config/config.yaml: seeds: {min(unknown)!r} is not among the studies")
+    for experiment in studies.values():
+        for item in experiment.content["feeds"]:
+            if item not in manifest:
+                raise InputError(f"{experiment.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
+    return studies, manifest
+
+
+try:
+    STUDIES, ITEMS = load_configuration()
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    study="[a-z0-9][a-z0-9_-]*",
+    variant="[a-z0-9][a-z0-9._-]*",
+    first=r"\d+",
+    last=r"\d+",
+    dataset="[a-z0-9_]+",
+    figure="fig[a-z0-9]+",
+    table="table[a-z0-9]+",
+
+
+def seeds_of(name):
+    return study.parse_seeds(config["seeds"][name]) if name in config["seeds"] else STUDIES[name].seeds
+
+
+def blocks_of(name):
+    """(first, last) seed of every block; they start at multiples of the block size, so that adding seeds adds blocks."""
+    seeds, size = seeds_of(name), config["block_size"]
+    starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
+    return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
+
+
+def metrics_files(name):
+    """Metrics files of all variants of a study."""
+    return [
+        f"results/metrics/{name}/{variant}/seeds{first}-{last}.parquet"
+        for variant in STUDIES[name].variants
+        for first, last in blocks_of(name)
+    ]
+
+
+def metrics_of(wildcards):
+    return metrics_files(wildcards.study)
+
+
+def statistics_of(wildcards):
+    """Statistics that a study's figure or table reads, in the order its module takes them."""
+    item = wildcards.get("figure") or wildcards.get("table")
+    return [f"results/statistics/{wildcards.study}/{name}.csv" for name in ITEMS[item]["statistics"]]
+
+
+def items_of(kind, suffix):
+    """Files of one kind, figure or table, of all studies."""
+    return [
+        f"results/{kind}s/{name}/{item}{suffix}"
+        for name, experiment in STUDIES.items()
+        for item in experiment.content["feeds"]
+        if ITEMS[item]["kind"] == kind
+    ]
+
+
+def training_digest(wildcards):
+    """What decides a run's numbers. As a parameter of the rule it makes Snakemake retrain when, and only when, it changes."""
+    configuration = STUDIES[wildcards.study].configuration(wildcards.variant)
+    code = digest.of_training_code(configuration["model"]["name"])
+    return f"{digest.of_configuration(configuration)}-{code}"
+
+
+def images_of(wildcards):
+    return f"results/images/{STUDIES[wildcards.study].content['data']['dataset']}.npz"

@@ -1,0 +1,69 @@
+# Figures, tables and the report. None of them knows how its numbers came about.
+
+
+def appearance_of(wildcards):
+    """Labels, colours and options: what a figure or table takes from the study beside its statistics."""
+    content = STUDIES[wildcards.study].content
+    return [content["title"], content["edition"], content["variants"], content["feeds"]]
+
+
+rule fig1:
+    input:
+        module="analysis/figures/fig1.py",
+    output:
+        multiext("results/figures/fig1", ".svg", ".png"),
+    log:
+        "results/logs/figures/fig1.log",
+    shell:
+        "python -m analysis.figures.fig1 -o {output} > {log} 2>&1"
+
+
+rule figure:
+    input:
+        statistics=statistics_of,
+        module="analysis/figures/{figure}.py",
+        style="analysis/figures/style.py",
+    output:
+        svg="results/figures/{study}/{figure}.svg",
+        png="results/figures/{study}/{figure}.png",
+    params:
+        appearance_of,
+    log:
+        "results/logs/figures/{study}/{figure}.log",
+    shell:
+        "python -m analysis.figures.{wildcards.figure} --study {wildcards.study} {input.statistics} -o {output.svg}"
+        " > {log} 2>&1"
+
+
+rule table:
+    input:
+        statistics=statistics_of,
+        module="analysis/tables/{table}.py",
+        layout="analysis/tables/layout.py",
+    output:
+        csv="results/tables/{study}/{table}.csv",
+        other=multiext("results/tables/{study}/{table}", ".md", ".tex"),
+    params:
+        appearance_of,
+    log:
+        "results/logs/tables/{study}/{table}.log",
+    shell:
+        "python -m analysis.tables.{wildcards.table} --study {wildcards.study} {input.statistics} -o {output.csv}"
+        " > {log} 2>&1"
+
+
+rule report:
+    input:
+        metrics=[path for name in STUDIES for path in metrics_files(name)],
+        figures=["results/figures/fig1.svg", *items_of("figure", ".svg")],
+        tables=items_of("table", ".csv"),
+        studies=[str(experiment.path) for experiment in STUDIES.values()],
+        manifest=MANIFEST,
+        modules=["analysis/report.py", "analysis/report.html.jinja"],
+    output:
+        "results/report.html",
+    log:
+        "results/logs/report.log",
+    shell:
+        "python -m analysis.report --studies {input.studies} --manifest {input.manifest} --results results"
+        " -o {output} {input.metrics} > {log} 2>&1"
