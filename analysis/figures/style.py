@@ -83,7 +83,7 @@ def title(axes: Axes, study: Study) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, whole or not at all, the same bytes every time."""
-    with replacing(path) as temporary:
+    with plt.rc_context(LAYOUT), replacing(path) as temporary:
         figure.savefig(temporary, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
 
 

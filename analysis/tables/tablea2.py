@@ -27,7 +27,7 @@ def build(accuracy: pd.DataFrame, cost: pd.DataFrame, study: Study) -> pd.DataFr
                 ),
                 "Mean ± MOE, last epoch (%)": layout.percent_margin(last["mean"], last["margin"]),
                 "Final sparsity (%)": layout.percent(count["final_sparsity"], 2),
-                "Active weights": f"{count['final']:,}",
+                "Active weights": f"{int(count['final']):,}",
                 "Comp. ratio": f"{count['compression']:.4g}×",
                 "Runs": layout.runs(peak["n"], peak["n_diverged"]),
             }

@@ -18,9 +18,14 @@ def test_a_file_is_put_in_place_whole(tmp_path):
 def test_after_an_error_the_old_file_stands_and_nothing_is_left_over(tmp_path):
     path = tmp_path / "out.csv"
     path.write_text("old")
-    with pytest.raises(OSError, match="No space left"), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail_halfway():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail_halfway()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["out.csv"]
 

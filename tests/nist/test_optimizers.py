@@ -1,0 +1,30 @@
+import pytest
+import torch
+
+from nist import optimizers, study
+
+
+def first_epochs(shares, epochs):
+    return [phase.first_epoch for phase in optimizers.phases([{"share": share} for share in shares], epochs)]
+
+
+@pytest.mark.parametrize(
+    ("shares", "epochs", "expected"),
+    [
+        ([0.8, 0.2], 120, [1, 97]),  # audit U32: LeNet-5 switches at 96 of 120
+        ([0.8, 0.2], 60, [1, 49]),  # AlexNet at 48 of 60
+        ([0.8, 0.2], 8, [1, 7]),
+        ([1], 30, [1]),
+        ([0.1, 0.2, 0.7], 10, [1, 2, 4]),
+    ],
+)
+def test_the_switch_comes_after_its_share_of_the_epochs(shares, epochs, expected):
+    assert first_epochs(shares, epochs) == expected
+
+
+def test_the_studies_of_the_paper_use_table_a1():
+    adam, sgd = study.load("lenet5-cifar10").content["training"]["optimizers"]
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    assert optimizers.create(adam, parameters).param_groups[0]["lr"] == 1e-3
+    group = optimizers.create(sgd, parameters).param_groups[0]
+    assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.9, 0)

@@ -1,0 +1,150 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nist import data, record, study, train
+from nist.errors import InputError
+
+CPU = torch.device("cpu")
+MEASURED = ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "active_weights", "diverged"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    """A tenth of the digits: enough to train on in a second."""
+    everything = data.digits()
+    return data.Images(*(array[::10] for array in everything))
+
+
+@pytest.fixture
+def short(study_content, load_study):
+    """The embedded LeNet-5 study at four epochs, pruned after the second."""
+
+    def make(**training):
+        study_content["training"].update({"epochs": 4, "batch_size": 32, **training})
+        for variant in study_content["variants"].values():
+            if variant["prune"]:
+                variant["prune"]["epoch"] = 2
+        return load_study(study_content)
+
+    return make
+
+
+def block(experiment, variant, seeds, images):
+    rows, description = train.train_block(experiment, variant, seeds, images, CPU)
+    return rows, description
+
+
+def measured(rows, seed):
+    return [[row[name] for name in MEASURED] for row in rows if row["seed"] == seed]
+
+
+def test_a_block_is_recorded_whole(short, images, tmp_path):
+    rows, description = block(short(), "nist-1-10-p98", range(3, 5), images)
+    record.write(tmp_path / "m.parquet", rows, description)
+    read = record.read(tmp_path / "m.parquet")
+    assert len(read.table) == 8
+    assert read.description["parameters"] == {
+        "backbone": 50_692, "head_dense_weights": 10_920, "head_initial_weights": 960, "head_biases": 94,
+    }  # fmt: skip
+    assert read.description["training_images"] == len(images.train_labels)
+
+
+def test_the_prune_takes_effect_after_its_epoch(short, images):
+    rows, _ = block(short(), "nist-1-10-p98", range(1), images)
+    assert [row["active_weights"] for row in rows] == [960, 960, 218, 218]
+    assert [round(row["sparsity"], 4) for row in rows] == [0.9121, 0.9121, 0.98, 0.98]
+
+
+def test_the_optimizer_changes_with_the_learning_rate_of_its_phase(short, images):
+    experiment = short()
+    experiment.content["training"]["optimizers"][1]["learning_rate"] = 0.25
+    rows, _ = block(experiment, "dense", range(1), images)
+    assert [row["learning_rate"] for row in rows] == [0.005, 0.005, 0.005, 0.25]
+
+
+def test_a_run_does_not_depend_on_its_block_and_repeats_to_the_bit(short, images):
+    experiment = short()
+    together, _ = block(experiment, "nist-1-10-p99.5", range(2), images)
+    alone, _ = block(experiment, "nist-1-10-p99.5", range(1, 2), images)
+    assert measured(together, 1) == measured(alone, 1)
+    assert measured(together, 0) != measured(together, 1)
+
+
+def test_variants_that_differ_only_in_the_prune_agree_until_then(short, images):
+    experiment = short()
+    rows = [block(experiment, variant, range(1), images)[0] for variant in ("nist-1-10-p98", "nist-1-10-p99.5")]
+    assert measured(rows[0], 0)[:2] == measured(rows[1], 0)[:2]
+    assert measured(rows[0], 0)[2:] != measured(rows[1], 0)[2:]
+
+
+def test_a_run_that_diverges_is_recorded_to_its_last_epoch_and_flagged(short, images, tmp_path):
+    experiment = short()
+    for phase in experiment.content["training"]["optimizers"]:
+        phase["learning_rate"] = 1e38
+    rows, description = block(experiment, "dense", range(2), images)
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4] * 2
+    assert all(row["diverged"] for row in rows if row["epoch"] == 4)
+    assert np.isnan(rows[-1]["train_loss"])
+    record.write(tmp_path / "m.parquet", rows, description)
+    assert record.read(tmp_path / "m.parquet").table["diverged"].to_pylist()[-1]
+
+
+def test_training_learns(short, images):
+    rows, _ = block(short(), "dense", range(1), images)
+    assert rows[-1]["train_loss"] < 0.7 * rows[0]["train_loss"]
+    assert rows[-1]["val_accuracy"] > 0.5
+
+
+def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
+    plain, _ = block(short(), "dense", range(1), images)
+    autocast, description = block(short(precision="bfloat16"), "dense", range(1), images)
+    assert description["precision"] == "bfloat16"
+    assert autocast[-1]["train_loss"] != plain[-1]["train_loss"]
+    assert autocast[-1]["val_accuracy"] > 0.4
+
+
+def test_cuda_asked_for_and_absent_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="no CUDA device is visible here; use --device cpu, or auto"):
+        train.choose_device("cuda")
+    assert train.choose_device("auto") == CPU
+
+
+def command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "nist.train", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
+    )  # fmt: skip
+
+
+def test_the_command_trains_and_logs_plain_lines(tmp_path):
+    path = Path(study.FOLDER).absolute() / "lenet5-digits.yaml"
+    out = tmp_path / "out" / "m.parquet"
+    done = command("--study", path, "--variant", "dense", "--seeds", "0-1", "--epochs", 1, "--out", out, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    starts = [line.partition(" epoch 1, validation accuracy 0.")[0] for line in done.stdout.splitlines()]
+    assert starts == [f"lenet5-digits dense seed {seed}: finished" for seed in (0, 1)]
+    assert done.stderr == ""
+    assert record.read(out).description["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--study", "nowhere", "--variant", "dense"], "error: config/studies/nowhere.yaml: no such file"),
+        (["--study", "{study}", "--variant", "danse"], "no variant 'danse'; there are dense, nist-1-10-p98"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_status_1(tmp_path, arguments, message):
+    path = Path(study.FOLDER).absolute() / "lenet5-digits.yaml"
+    arguments = [argument.format(study=path) for argument in arguments]
+    done = command(*arguments, "--seeds", "0-1", "--out", tmp_path / "m.parquet", cwd=tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+    assert not (tmp_path / "m.parquet").exists()
