@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
         ("dataset", pa.string()),
         ("seed", pa.int64()),
         ("epoch", pa.int64()),  # from 1
-        ("train_loss", pa.float64()),  # mean over the epoch's images, as trained (running; audit U49)
+        ("train_loss", pa.float64()),  # mean over the epoch's images, as trained (running; assumption U49)
         ("train_accuracy", pa.float64()),  # fraction, likewise
         ("val_loss", pa.float64()),
         ("val_accuracy", pa.float64()),  # fraction, at the end of the epoch, before a prune that follows it

@@ -132,7 +132,7 @@ def choose_device(name: str) -> torch.device:
 def keep_freed_memory() -> None:
     """Let glibc keep freed memory for the next step instead of handing it back to the kernel and faulting it in anew.
 
-    Activations just above its thresholds are returned after every step otherwise; see docs/performance.md.
+    Activations are larger than its default thresholds: they would be returned after every step (mallopt(3)).
     """
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3

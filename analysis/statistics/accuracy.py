@@ -1,4 +1,4 @@
-"""Peak and last validation accuracy with SD and t-margin of error: Tables A2, A3 and A4 (audit U4, U6)."""
+"""Peak and last validation accuracy with SD and margin of error: Tables A2, A3 and A4 (assumption U4, U6)."""
 
 import numpy as np
 import pandas as pd

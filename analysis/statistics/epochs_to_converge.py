@@ -1,4 +1,4 @@
-"""Epochs to converge: the first epoch at 95 % of the last epoch's accuracy (caption of Table 1; audit U5)."""
+"""Epochs to converge: the first epoch at 95 % of the last epoch's accuracy (caption of Table 1; assumption U5)."""
 
 import pandas as pd
 

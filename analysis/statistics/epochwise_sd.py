@@ -1,4 +1,4 @@
-"""Epochwise SD: the spread over runs of accuracy at each epoch (Fig. A5; audit D3, U7)."""
+"""Epochwise SD: the spread over runs of accuracy at each epoch (Fig. A5; assumption D3, U7)."""
 
 import pandas as pd
 

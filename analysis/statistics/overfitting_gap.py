@@ -1,4 +1,4 @@
-"""Overfitting gap: training minus validation accuracy by epoch (Fig. A3; audit U50)."""
+"""Overfitting gap: training minus validation accuracy by epoch (Fig. A3; assumption U50)."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Wilcoxon signed-rank test on epochwise SDs, paired by epoch: the p of section 4.3 and Table A6 (audit D4, U8).
+"""Wilcoxon signed-rank test on epochwise SDs, paired by epoch: the p of section 4.3 and Table A6 (assumption D4, U8).
 
 The paper's 4.76e-4 is the exact one-sided p of W = 78 over 30 epochs. The epochs of the same runs are not independent
 pairs, so this p is optimistic; it is reproduced here, under its name, because only so can the number be checked.

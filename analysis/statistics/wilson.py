@@ -1,4 +1,4 @@
-"""Share of epochs with lower SD and its Wilson score interval: "80 % (0.627–0.905)" of Table A6 (audit D5, U10).
+"""Share of epochs with lower SD and its Wilson score interval: "80 % (0.627–0.905)" of Table A6 (assumption D5, U10).
 
 The interval treats epochs as independent trials, which epochs of the same runs are not: read it as a description.
 """

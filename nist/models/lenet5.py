@@ -9,7 +9,7 @@ def backbone(image_shape: tuple[int, int, int], *, activation: str) -> tuple[nn.
     """Convolutional part for 32×32 images: ``(batch, channels, 32, 32)`` to ``(batch, 120)``.
 
     Every map of C3 sees all six of S2, and pooling is a plain average without LeCun's coefficients; with the paper's
-    head that gives 62,006 parameters for three channels and 61,706 for one (audit N1, U16).
+    head that gives 62,006 parameters for three channels and 61,706 for one (assumption N1, U16).
     Raises ``ValueError`` for another image size: C5 is 5×5 on exactly 5×5.
     """
     channels, height, width = image_shape

@@ -13,7 +13,7 @@ def backbone(
 
     ``blocks`` lists output channels at width 1 and stride of each separable convolution. ``width`` below 1 thins every
     layer but the last, which keeps its 1,024 channels, so that the heads of section A.5 stay the paper's own to the
-    weight. Raises ``ValueError`` unless the strides shrink the images to 1×1, which is then flattened (audit U39).
+    weight. Raises ``ValueError`` unless the strides shrink the images to 1×1, which is then flattened (assumption U39).
     """
     channels, *size = image_shape
     plan = [(max(8, round(n_out * width)), stride) for n_out, stride in blocks]

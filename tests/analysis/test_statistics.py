@@ -91,7 +91,7 @@ def differences_with(w, n=30):
 
 class TestWilcoxon:
     def test_the_papers_p(self):
-        # Section 4.3: p = 4.76e-4 is the exact one-sided p of W = 78 over 30 epochs (audit D4).
+        # Section 4.3: p = 4.76e-4 is the exact one-sided p of W = 78 over 30 epochs (assumption D4).
         result = signed_rank(differences_with(78))
         assert (result["w"], result["pairs"], result["method"]) == (78, 30, "exact")
         assert result["p"] == pytest.approx(4.76e-4, abs=5e-7)

@@ -11,7 +11,7 @@ def first_epochs(shares, epochs):
 @pytest.mark.parametrize(
     ("shares", "epochs", "expected"),
     [
-        ([0.8, 0.2], 120, [1, 97]),  # audit U32: LeNet-5 switches at 96 of 120
+        ([0.8, 0.2], 120, [1, 97]),  # assumption U32: LeNet-5 switches at 96 of 120
         ([0.8, 0.2], 60, [1, 49]),  # AlexNet at 48 of 60
         ([0.8, 0.2], 8, [1, 7]),
         ([1], 30, [1]),

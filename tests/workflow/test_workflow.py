@@ -1,0 +1,174 @@
+"""The DAG, run for real on a study of two seeds and two epochs, and what it would redo after a change."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STUDY = "config/studies/lenet5-digits.yaml"
+
+pytestmark = pytest.mark.xdist_group("workflow")  # one worker, so that the project is trained once
+
+
+def snakemake(project, *arguments):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *arguments]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+
+
+def edit_yaml(path, change):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def shrink(content):
+    """Two variants, two seeds, two epochs."""
+    content["seeds"] = "0-1"
+    content["training"]["epochs"] = 2
+    content["training"]["optimizers"][0]["share"] = content["training"]["optimizers"][1]["share"] = 0.5
+    content["variants"] = {name: content["variants"][name] for name in ("dense", "nist-1-10-p98")}
+    content["variants"]["nist-1-10-p98"]["prune"]["epoch"] = 1
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the project whose small study has been trained, analysed and rendered."""
+    project = tmp_path_factory.mktemp("workflow") / "project"
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("nist", "analysis", "workflow", "config"):
+        shutil.copytree(ROOT / name, project / name, ignore=ignore)
+    shutil.copy(ROOT / "Snakefile", project)
+    edit_yaml(project / STUDY, shrink)
+    edit_yaml(project / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
+    done = snakemake(project)
+    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
+    assert done.returncode == 0, done.stderr + logs
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A copy of the finished project, times kept, that a test may change."""
+    return Path(shutil.copytree(finished, tmp_path / "project"))
+
+
+def planned(project, *arguments):
+    """Number of jobs by rule that a dry run announces."""
+    done = snakemake(project, "-n", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "Nothing to be done" in done.stdout:
+        return {}
+    table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", done.stdout, re.MULTILINE | re.DOTALL)
+    return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
+
+
+def append_comment(path):
+    """Change a file's content; Snakemake compares checksums where only the time of a small file has changed."""
+    path.write_text(path.read_text(encoding="utf-8") + "# A remark.\n", encoding="utf-8")
+
+
+def test_everything_asked_for_is_there(finished):
+    results = finished / "results"
+    expected = [
+        "report.html",
+        "figures/fig1.svg",
+        *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "png")),
+        *(f"tables/lenet5-digits/tablea2.{ending}" for ending in ("csv", "md", "tex")),
+        *(f"statistics/lenet5-digits/{name}.csv" for name in ("wilcoxon", "wilson", "auc_sd", "cost", "accuracy")),
+        *(f"metrics/lenet5-digits/{variant}/seeds0-1.parquet" for variant in ("dense", "nist-1-10-p98")),
+    ]
+    assert [name for name in expected if not (results / name).is_file()] == []
+    assert "4 training runs in 1 study" in (results / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_second_run_has_nothing_to_do(project):
+    assert planned(project) == {}
+
+
+def test_a_changed_figure_retrains_nothing(project):
+    append_comment(project / "analysis/figures/figa2.py")
+    assert planned(project) == {"figure": 1, "report": 1}
+
+
+def test_a_changed_statistic_retrains_nothing(project):
+    append_comment(project / "analysis/statistics/auc_sd.py")
+    assert set(planned(project)) == {"auc_sd"}
+
+
+def test_adding_seeds_trains_only_those(project):
+    jobs = planned(project, "--config", "seeds={lenet5-digits: 0-3}")
+    assert jobs["train"] == 2  # one block, seeds 2-3, of either variant
+
+
+def test_a_new_colour_redraws_and_retrains_nothing(project):
+    edit_yaml(project / STUDY, lambda content: content["variants"]["dense"].update(colour="green"))
+    jobs = planned(project)
+    assert jobs.keys() == {"figure", "table", "report"}
+
+
+def test_a_new_parameter_of_the_statistics_recomputes_them_and_retrains_nothing(project):
+    edit_yaml(project / STUDY, lambda content: content["statistics"].update(confidence=0.9))
+    assert "train" not in planned(project)
+    assert "accuracy" in planned(project)
+
+
+def test_another_learning_rate_retrains(project):
+    edit_yaml(project / STUDY, lambda content: content["training"]["optimizers"][0].update(learning_rate=0.01))
+    assert planned(project)["train"] == 2
+
+
+def test_another_prune_retrains_its_variant_only(project):
+    edit_yaml(project / STUDY, lambda content: content["variants"]["nist-1-10-p98"]["prune"].update(sparsity=0.97))
+    assert planned(project)["train"] == 1
+
+
+def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):
+    loop = project / "nist/loop.py"
+    append_comment(loop)
+    assert planned(project) == {}
+    source = loop.read_text(encoding="utf-8")
+    loop.write_text(source.replace("EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 512"), encoding="utf-8")
+    assert planned(project)["train"] == 2
+
+
+def test_moving_the_data_retrains_nothing(project):
+    assert planned(project, "--config", "data_root=elsewhere", "device=cpu") == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "sudies=[x]"], "config/config.yaml: top level: Additional properties are not allowed"),
+        (["--config", "studies=[nowhere]"], "config/studies/nowhere.yaml: no such file"),
+        (["--config", "download=true"], "config/config.yaml: download: 'true' is not one of"),
+        (["--config", "block_size=0"], "config/config.yaml: block_size: 0 is less than the minimum of 1"),
+        (["--config", "seeds={mobilenetv1-digits: 0-3}"], "'mobilenetv1-digits' is not among the studies"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line(project, arguments, message):
+    done = snakemake(project, "-n", *arguments)
+    assert done.returncode != 0
+    assert sum(message in line for line in done.stdout.splitlines()) == 1
+
+
+def test_a_figure_that_is_not_in_the_manifest_is_named(project):
+    edit_yaml(project / STUDY, lambda content: content["feeds"].update(figz={}))
+    done = snakemake(project, "-n")
+    assert "feeds: 'figz' is not in config/figures.yaml; there are fig1, fig4" in done.stdout
+
+
+def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):
+    path = project / "results/metrics/lenet5-digits/dense/seeds0-1.parquet"
+    path.write_bytes(path.read_bytes()[:500])
+    done = snakemake(project)
+    assert done.returncode != 0
+    log = (project / "results/logs/statistics/lenet5-digits/accuracy.log").read_text()
+    assert "dense/seeds0-1.parquet: not a whole Parquet file" in log
+    assert len(log.splitlines()) == 1
