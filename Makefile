@@ -17,7 +17,7 @@ all: $(ENVIRONMENT)
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test: $(ENVIRONMENT)
-	@python -m pytest -n auto
+	@python -m pytest -n auto --dist loadgroup
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .

@@ -15,7 +15,7 @@ FLOPS_PER_WEIGHT = 4  # Eq. 3: one forward, two backward, one for the update
 
 
 def head_weights(configuration: dict) -> dict:
-    """Weights of a configuration's head, biases not counted (assumption N2): ``dense``, ``initial`` and ``final`` counts.
+    """Weights of a configuration's head: ``dense``, ``initial`` and ``final`` counts, no biases (assumption N2).
 
     ``unconnected`` is the number of units that Eq. 1 leaves without input, over all layers (assumption D8).
     """
@@ -50,8 +50,8 @@ def cost(blocks: dict[Path, Block], convergence: pd.DataFrame) -> pd.DataFrame:
 
     ``blocks`` come from ``analysis.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one row a
     variant: head weights ``dense``, ``initial``, ``final``; ``initial_sparsity`` and ``final_sparsity``, fractions;
-    ``compression`` = dense / final (1 for the dense head, assumption N6); ``unconnected`` units; ``total`` parameters of the
-    network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over the epochs to converge (U48).
+    ``compression`` = dense / final (1 for the dense head, assumption N6); ``unconnected`` units; ``total`` parameters
+    of the network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over those to converge (U48).
     """
     described = {tuple(block.table[c][0].as_py() for c in runs.GROUP): block.description for block in blocks.values()}
     converged = convergence.set_index(runs.GROUP)["epochs"]

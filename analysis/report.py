@@ -37,7 +37,8 @@ def page(studies: list[dict], items: list[dict], provenance: pd.DataFrame) -> st
 def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: dict, results: Path) -> dict:
     """What the page shows of one study: title, description, configuration, and its figures and tables."""
     counts = runs.count(runs.join(blocks))
-    described = next(iter(blocks.values())).description
+    descriptions = [block.description for block in blocks.values()]
+    described = descriptions[0]
     return {
         "name": experiment.name,
         "title": experiment.content["title"],
@@ -48,6 +49,9 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: 
             "Validation images": f"{described['validation_images']:,}",
             "Epochs": str(described["epochs"]),
             "Runs": in_words(counts),
+            "Device": _distinct(descriptions, "device"),
+            "Precision": _distinct(descriptions, "precision"),
+            "Versions": "; ".join(sorted({_versions(description) for description in descriptions})),
         },
         "items": [
             item(name, manifest, results, experiment.name, in_words(counts)) for name in experiment.content["feeds"]
@@ -85,7 +89,7 @@ def in_words(counts: pd.DataFrame) -> str:
 
 
 def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a variant, as text: runs, where, when and with which versions and configuration they were trained."""
+    """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code."""
     seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum"])
     counts = runs.count(frame).set_index(runs.GROUP)
     rows = []
@@ -100,9 +104,6 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
                 "Epochs": first["epochs"],
                 "Seconds an epoch": f"{seconds.loc[name, 'mean']:.2f}",
                 "Minutes in all": f"{seconds.loc[name, 'sum'] / 60:.1f}",
-                "Device": _distinct(group, "device"),
-                "Precision": _distinct(group, "precision"),
-                "Versions": "; ".join(sorted({_versions(block) for block in group})),
                 "Trained (UTC)": min(block["started"] for block in group)[:16].replace("T", " "),
                 "Configuration": first["configuration_digest"][:12],
                 "Training code": "; ".join(sorted({block["training_code_digest"][:12] for block in group})),

@@ -12,7 +12,7 @@ class NISTLinear(nn.Linear):
 
     ``weight`` has shape ``(n_out, n_in)`` and holds exact zeros outside the mask; because the product is taken in the
     forward pass, those entries get a zero gradient, so that no optimizer moves them. Biases are dense. Initial values
-    are those of ``nn.Linear``, Kaiming uniform with a = √5 on the dense fan-in, and are masked afterwards (assumption U20).
+    are those of ``nn.Linear``, Kaiming uniform with a = √5 on the dense fan-in, masked afterwards (assumption U20).
 
     Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out.
     Raises ``ValueError`` for a factor out of range.

@@ -25,8 +25,8 @@ def prune(module: nn.Module, sparsity: float, optimizer: torch.optim.Optimizer |
     """Prune the NIST layers of ``module`` together to ``sparsity`` and return the number of weights kept.
 
     Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
-    dense size of every NIST layer (one global budget: assumption U26, B8). Ties go to the lower index, counted by layer,
-    then input, then output. Biases are neither pruned nor counted (U19). With ``optimizer``, its running averages of
+    dense size of every NIST layer (one global budget: assumptions U26, B8). Ties go to the lower index, by layer, then
+    input, then output. Biases are neither pruned nor counted (U19). With ``optimizer``, its running averages of
     pruned weights are zeroed too, so that momentum cannot move a weight off zero.
 
     Raises ``ValueError`` if there is no NIST layer, or if fewer weights are active than the target keeps.

@@ -27,6 +27,11 @@ class Study:
         return self.content["study"]
 
     @property
+    def title(self) -> str:
+        """The study's heading, which says so if it is the embedded example."""
+        return self.content["title"] + (" (embedded example)" if self.content["edition"] == "example" else "")
+
+    @property
     def variants(self) -> dict[str, dict]:
         return self.content["variants"]
 

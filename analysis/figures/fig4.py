@@ -16,7 +16,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
         low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
         axes.fill_between(rows["epoch"], low, high, color=line.line["color"], alpha=0.15, linewidth=0)
         axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
-    style.title(axes, study)
+    axes.set_title(study.title)
     style.epochs_axis(axes)
     style.percent_axis(axes, "Validation accuracy (mean ± SD)")
     axes.legend(loc="lower right")

@@ -14,7 +14,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
     for line in style.series(study, "figa2"):
         rows = curves[curves["variant"] == line.variant]
         axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
-    style.title(axes, study)
+    axes.set_title(study.title)
     style.epochs_axis(axes)
     style.percent_axis(axes, "Validation accuracy (mean)")
     axes.legend()

@@ -14,7 +14,7 @@ def plot(gaps: pd.DataFrame, study: Study, axes: Axes) -> None:
         rows = gaps[gaps["variant"] == line.variant]
         axes.plot(rows["epoch"], 100 * rows["gap"], label=line.label, **line.line)
     axes.axhline(0, color="#8c959f", linewidth=0.8)
-    style.title(axes, study)
+    axes.set_title(study.title)
     style.epochs_axis(axes)
     axes.set_ylabel("Train − validation accuracy (points)")
     axes.legend()

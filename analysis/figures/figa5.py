@@ -14,7 +14,7 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
     for line in style.series(study, "figa5"):
         rows = sd[sd["variant"] == line.variant]
         axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
-    style.title(axes, study)
+    axes.set_title(study.title)
     style.epochs_axis(axes)
     axes.set_ylabel("SD of validation accuracy")
     axes.set_ylim(bottom=0)

@@ -75,12 +75,6 @@ def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
 
 
-def title(axes: Axes, study: Study) -> None:
-    """Name the study, and say so if it is the embedded example."""
-    suffix = " (embedded example)" if study.content["edition"] == "example" else ""
-    axes.set_title(study.content["title"] + suffix)
-
-
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, whole or not at all, the same bytes every time."""
     with plt.rc_context(LAYOUT), replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""AUC_SD and mean epochwise SD (Table A6): one quantity reported twice, as AUC_SD is the plain sum (assumption D1, U9)."""
+"""AUC_SD and mean epochwise SD (Table A6): one quantity, as AUC_SD is the plain sum (assumptions D1, U9)."""
 
 import numpy as np
 import pandas as pd

@@ -24,12 +24,18 @@ def runs(n: int, n_diverged: int) -> str:
     return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)
 
 
-def write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table of strings as CSV at ``path``, and as Markdown and LaTeX beside it."""
+LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--"}
+
+
+def write(table: pd.DataFrame, title: str, path: Path) -> None:
+    """Write a table of strings as CSV at ``path``, and with its title as Markdown and LaTeX beside it."""
+    latex = table.to_latex(index=False, escape=True, caption=title.replace("%", r"\%"))
+    for symbol, macro in LATEX_SYMBOLS.items():
+        latex = latex.replace(symbol, macro)
     contents = {
         ".csv": table.to_csv(index=False),
-        ".md": table.to_markdown(index=False, disable_numparse=True) + "\n",
-        ".tex": table.to_latex(index=False, escape=True).replace("±", r"$\pm$").replace("−", "$-$"),
+        ".md": f"{title}\n\n{table.to_markdown(index=False, disable_numparse=True)}\n",
+        ".tex": latex,
     }
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
@@ -41,4 +47,4 @@ def render(module: str, build: Callable, argv: list[str] | None) -> None:
     parser = command.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
     arguments = parser.parse_args(argv)
     frames = [command.read_csv(path) for path in arguments.inputs]
-    write(build(*frames, arguments.study), arguments.output)
+    write(build(*frames, arguments.study), arguments.study.title, arguments.output)

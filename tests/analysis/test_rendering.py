@@ -79,9 +79,10 @@ def test_fig1_has_the_papers_connections():
     plt.close(figure)
 
 
-def test_the_example_is_labelled_as_such(mobilenet, axes):
-    style.title(axes, mobilenet[0])
-    assert axes.get_title().endswith("(embedded example)")
+def test_figures_of_the_example_are_labelled_as_such(mobilenet, axes):
+    experiment, frame = mobilenet
+    figa5.plot(epochwise_sd(frame), experiment, axes)
+    assert axes.get_title() == "Thin MobileNetV1 on handwritten digits (embedded example)"
 
 
 def test_a_figure_has_the_same_bytes_every_time(tmp_path):
@@ -122,10 +123,12 @@ def test_table_a6_compares_with_the_baseline(mobilenet):
 
 def test_tables_are_written_in_three_formats(tmp_path):
     table = pd.DataFrame([{"Model": "A & B", "Mean": "91.3 ± 0.10"}])
-    layout.write(table, tmp_path / "t.csv")
+    layout.write(table, "98 % sparse", tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "Model,Mean\nA & B,91.3 ± 0.10\n"
-    assert "| A & B   | 91.3 ± 0.10 |" in (tmp_path / "t.md").read_text()
-    assert r"A \& B & 91.3 $\pm$ 0.10 \\" in (tmp_path / "t.tex").read_text()
+    assert (tmp_path / "t.md").read_text().startswith("98 % sparse\n\n| Model   | Mean        |")
+    latex = (tmp_path / "t.tex").read_text()
+    assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
+    assert r"\caption{98 \% sparse}" in latex
 
 
 @pytest.mark.parametrize(
