@@ -28,7 +28,7 @@ def phases(optimizers: list[dict], epochs: int) -> list[Phase]:
 
 def create(settings: dict, parameters) -> torch.optim.Optimizer:
     """A fresh optimizer for ``parameters``, an iterable of tensors."""
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
+    common = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"], "fused": True}
     if settings["name"] == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
-    return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, momentum=settings.get("momentum", 0.0), fused=True)
+        return torch.optim.Adam(parameters, betas=tuple(settings["betas"]), eps=settings["epsilon"], **common)
+    return torch.optim.SGD(parameters, momentum=settings["momentum"], **common)

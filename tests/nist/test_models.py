@@ -45,7 +45,9 @@ def full_mobilenet(head):
     ("sizes", "factors", "weights"), [([10], None, 10_240), ([10], [5], 5_120), ([100, 200, 10], [2, 50, 10], 9_048)]
 )
 def test_mobilenetv1_at_full_size_has_the_published_parameters_and_heads(sizes, factors, weights):
-    network = full_mobilenet({"n_in": 1024, "activation": "relu", "bias": True, "sizes": sizes, "factors": factors})
+    network = full_mobilenet(
+        {"n_in": 1024, "activation": "relu", "bias": True, "scheme": "literal", "sizes": sizes, "factors": factors}
+    )
     # Howard et al.'s network has 4,231,976 trainable parameters, 1,025,000 of them in its head of 1,000 classes.
     assert parameters(network.backbone) == 4_231_976 - 1_025_000
     layers = [layer for layer in network.head if isinstance(layer, nn.Linear)]

@@ -58,6 +58,11 @@ PRUNED = ("variants", "nist-1-10-p98")
         (("training", "epochs"), 0, "training.epochs: 0 is less than the minimum of 1"),
         (("training", "precision"), "float16", "training.precision: 'float16' is not one of"),
         (("training", "optimizers", 0, "share"), 0.5, "training.optimizers: the shares add up to 0.7, not to 1"),
+        (
+            ("training", "optimizers", 1),
+            {"name": "sgd", "share": 0.2, "learning_rate": 1, "weight_decay": 0},
+            "'momentum' is",
+        ),
         (("data", "dataset"), "mnist", "data.dataset: unknown data set 'mnist'; there are digits, fashion_mnist"),
         (("statistics", "baseline"), "none", "statistics.baseline: no variant 'none'"),
         (("seeds",), "5-2", "seeds '5-2': write the first and the last one"),
