@@ -109,6 +109,9 @@ def precision(name: str, device: torch.device) -> contextlib.AbstractContextMana
 
 def head_weights(head: nn.Module) -> tuple[int, int]:
     """Active and dense weights of a head, biases not counted (N2)."""
-    dense = sum(layer.weight.numel() for layer in head.modules() if isinstance(layer, nn.Linear))
-    masked_out = sum(layer.weight.numel() - layer.active_weights for layer in nist_layers(head))
-    return dense - masked_out, dense
+    sparse = nist_layers(head)
+    plain = sum(layer.weight.numel() for layer in head.modules() if isinstance(layer, nn.Linear))
+    return (
+        plain + sum(layer.active_weights for layer in sparse),
+        plain + sum(layer.dense_weights for layer in sparse),
+    )

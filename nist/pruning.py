@@ -12,9 +12,10 @@ def nist_layers(module: nn.Module) -> list[NISTLinear]:
     return [layer for layer in module.modules() if isinstance(layer, NISTLinear)]
 
 
-def largest(magnitudes: torch.Tensor, n: int) -> torch.Tensor:
-    """Boolean mask, shaped like the 1-D ``magnitudes``, of its ``n`` largest entries; of equals, the first ones."""
-    order = torch.sort(magnitudes, descending=True, stable=True).indices
+def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tensor:
+    """Boolean mask, shaped like the 1-D ``magnitudes``, of the ``n`` largest; of equals, those of lower ``rank``."""
+    by_rank = torch.argsort(rank)
+    order = by_rank[torch.sort(magnitudes[by_rank], descending=True, stable=True).indices]
     keep = torch.zeros_like(magnitudes, dtype=torch.bool)
     keep[order[:n]] = True
     return keep
@@ -26,31 +27,47 @@ def prune(module: nn.Module, sparsity: float, optimizer: torch.optim.Optimizer |
 
     Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
     dense size of every NIST layer (one global budget: assumptions U26, B8). Ties go to the lower index, by layer, then
-    input, then output. Biases are neither pruned nor counted (U19). With ``optimizer``, its running averages of
-    pruned weights are zeroed too, so that momentum cannot move a weight off zero.
+    input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A banded layer that
+    loses a weight becomes a compressed one.
+
+    ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
+    and follow where a parameter changes its shape.
 
     Raises ``ValueError`` if there is no NIST layer, or if fewer weights are active than the target keeps.
     """
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
-    n_keep = kept_weights(sum(layer.weight.numel() for layer in layers), sparsity)
+    n_keep = kept_weights(sum(layer.dense_weights for layer in layers), sparsity)
     n_active = sum(layer.active_weights for layer in layers)
     if n_keep > n_active:
         raise ValueError(f"sparsity {sparsity} would keep {n_keep} weights, but only {n_active} are active")
 
-    # Transposed, so that row-major order is (input, output); an inactive weight ranks below every active one.
-    magnitudes = [layer.weight.abs().masked_fill(~layer.mask, -1.0).T.flatten() for layer in layers]
-    keep = largest(torch.cat(magnitudes), n_keep).split([m.numel() for m in magnitudes])
-    for layer, kept in zip(layers, keep, strict=True):
-        layer.restrict(kept.view(layer.in_features, layer.out_features).T)
-        if optimizer is not None:
-            _clear_state(optimizer, layer)
+    values = [layer.values() for layer in layers]
+    keep = largest(torch.cat(values).abs(), _ranks(layers), n_keep)
+    for layer, kept in zip(layers, keep.split([len(value) for value in values]), strict=True):
+        _keep(layer, kept, optimizer)
     return n_keep
 
 
-def _clear_state(optimizer: torch.optim.Optimizer, layer: NISTLinear) -> None:
-    """Zero the optimizer's per-weight state (momentum, Adam's averages) outside the layer's mask."""
-    for value in optimizer.state.get(layer.weight, {}).values():
-        if torch.is_tensor(value) and value.shape == layer.weight.shape:
-            value.mul_(layer.mask)
+def _ranks(layers: list[NISTLinear]) -> torch.Tensor:
+    """Position of every active weight when all are sorted by layer, then input, then output."""
+    ranks, start = [], 0
+    for layer in layers:
+        inputs, outputs = layer.connections()
+        ranks.append(start + inputs * layer.out_features + outputs)
+        start += layer.dense_weights
+    return torch.cat(ranks)
+
+
+def _keep(layer: NISTLinear, kept: torch.Tensor, optimizer: torch.optim.Optimizer | None) -> None:
+    """Drop connections of a layer, and let the optimizer's per-weight state (momentum, averages) follow them."""
+    state = optimizer.state.get(layer.weight, {}) if optimizer is not None else {}
+    shape = layer.weight.shape
+    followers = {
+        name: layer.values(value) for name, value in state.items() if torch.is_tensor(value) and value.shape == shape
+    }
+    connections = layer.connections()
+    layer.keep(kept)
+    for name, values in followers.items():
+        state[name] = layer.arranged(*(index[kept] for index in connections), values[kept])

@@ -96,7 +96,7 @@ def parameter_counts(network: torch.nn.Module) -> dict:
         "backbone": sum(parameter.numel() for parameter in network.backbone.parameters()),
         "head_dense_weights": dense,
         "head_initial_weights": active,
-        "head_biases": sum(parameter.numel() for parameter in network.head.parameters()) - dense,
+        "head_biases": sum(p.numel() for name, p in network.head.named_parameters() if name.endswith("bias")),
     }
 
 

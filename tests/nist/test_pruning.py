@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nist import NISTLinear, prune
+from nist.linear import FORMS
 from nist.mask import kept_weights
 from nist.pruning import largest
 
 
-def head(seed=0):
+def head(seed=0, form="masked"):
     torch.manual_seed(seed)
-    return nn.Sequential(NISTLinear(120, 84, 1), nn.Tanh(), NISTLinear(84, 10, 10))
+    return nn.Sequential(NISTLinear(120, 84, 1, form=form), nn.Tanh(), NISTLinear(84, 10, 10, form=form))
 
 
 def train(network, optimizer, steps=100):
@@ -23,7 +24,7 @@ def train(network, optimizer, steps=100):
 
 
 def supports(network):
-    return [layer.weight != 0 for layer in network if isinstance(layer, NISTLinear)]
+    return [layer.dense_weight() != 0 for layer in (network[0], network[2])]
 
 
 OPTIMIZERS = {
@@ -34,18 +35,20 @@ OPTIMIZERS = {
 }
 
 
-def test_the_largest_weights_of_both_layers_together_are_kept():
-    network = head()
-    before = torch.cat([layer.weight.abs().flatten() for layer in (network[0], network[2])])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_largest_weights_of_both_layers_together_are_kept(form):
+    network = head(form=form)
+    before = torch.cat([layer.values().abs() for layer in (network[0], network[2])])
     kept = prune(network, 0.98)
-    after = torch.cat([layer.weight.abs().flatten() for layer in (network[0], network[2])])
-    assert kept == 218 == int((after > 0).sum()) == network[0].active_weights + network[2].active_weights
-    torch.testing.assert_close(after[after > 0].sort().values, before.sort().values[-218:])
+    after = torch.cat([layer.values().abs() for layer in (network[0], network[2])])
+    assert kept == 218 == len(after) == network[0].active_weights + network[2].active_weights
+    torch.testing.assert_close(after.sort().values, before.sort().values[-218:])
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_the_support_stays_through_momentum_and_decay(name):
-    network = head()
+def test_the_support_stays_through_momentum_and_decay(name, form):
+    network = head(form=form)
     optimizer = OPTIMIZERS[name](network.parameters())
     train(network, optimizer)
     assert [int(s.sum()) for s in supports(network)] == [120, 840]
@@ -57,8 +60,9 @@ def test_the_support_stays_through_momentum_and_decay(name):
         assert not (after & ~before).any(), "a pruned weight came back"
 
 
-def test_the_support_stays_across_a_switch_of_optimizer():
-    network = head()
+@pytest.mark.parametrize("form", FORMS)
+def test_the_support_stays_across_a_switch_of_optimizer(form):
+    network = head(form=form)
     adam = OPTIMIZERS["adam"](network.parameters())
     train(network, adam, 20)
     prune(network, 0.98, adam)
@@ -67,6 +71,26 @@ def test_the_support_stays_across_a_switch_of_optimizer():
     train(network, OPTIMIZERS["sgd"](network.parameters()), 50)
     for before, after in zip(pruned, supports(network), strict=True):
         assert not (after & ~before).any()
+
+
+@pytest.mark.parametrize("form", ["banded", "compressed"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_form_is_trained_and_pruned_alike(name, form):
+    networks = [head(form="masked").double(), head(form=form).double()]
+    for network in networks:
+        parameters = list(network.parameters())
+        optimizer = OPTIMIZERS[name](parameters)
+        torch.manual_seed(1)
+        for step in range(30):
+            if step == 15:
+                prune(network, 0.98, optimizer)
+            optimizer.zero_grad()
+            network(torch.randn(16, 120, dtype=torch.float64)).square().mean().backward()
+            optimizer.step()
+        assert all(ours is theirs for ours, theirs in zip(parameters, network.parameters(), strict=True))
+    for position in (0, 2):
+        ours, theirs = (network[position].dense_weight() for network in networks)
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
 def test_running_averages_of_pruned_weights_are_cleared():
@@ -88,27 +112,37 @@ def test_biases_and_dense_layers_are_left_alone():
     assert torch.equal(network[1].weight, dense)
 
 
-def test_ties_go_to_the_lower_input_then_output():
-    layer = NISTLinear(4, 3, 3)
+@pytest.mark.parametrize("form", FORMS)
+def test_ties_go_to_the_lower_input_then_output(form):
+    layer = NISTLinear(4, 3, 3, form=form)
     with torch.no_grad():
         layer.weight.fill_(0.5)
     prune(layer, 0.6)  # keeps floor(0.4 * 12) = 4 of 12 equal weights
-    assert layer.mask.T.flatten().nonzero().flatten().tolist() == [0, 1, 2, 3]
+    assert layer.dense_weight().T.flatten().nonzero().flatten().tolist() == [0, 1, 2, 3]
+
+
+def test_a_pruned_band_is_compressed_and_an_intact_one_stays():
+    network = nn.Sequential(NISTLinear(20, 10, 2, form="banded"), NISTLinear(10, 5, 5, form="banded"))
+    with torch.no_grad():
+        network[1].weight.fill_(9.0)
+    prune(network, 0.7)
+    assert [layer.form for layer in network] == ["compressed", "banded"]
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=30), st.data())
-def test_largest_keeps_exactly_n_and_the_first_of_equals(values, data):
+def test_largest_keeps_exactly_n_and_the_lowest_rank_of_equals(values, data):
     n = data.draw(st.integers(0, len(values)))
-    expected = sorted(range(len(values)), key=lambda i: (-values[i], i))[:n]
-    assert largest(torch.tensor(values), n).nonzero().flatten().tolist() == sorted(expected)
+    rank = data.draw(st.permutations(range(len(values))))
+    expected = sorted(range(len(values)), key=lambda i: (-values[i], rank[i]))[:n]
+    assert largest(torch.tensor(values), torch.tensor(rank), n).nonzero().flatten().tolist() == sorted(expected)
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 100), st.sampled_from([0.9, 0.92, 0.95, 0.98, 0.995, 0.9995]))
 def test_the_count_is_exact_and_the_mask_only_shrinks(seed, sparsity):
     layer = head(seed)[2]  # 84 → 10, dense
-    before = layer.mask.clone()
+    before = layer.mask
     assert prune(layer, sparsity) == kept_weights(840, sparsity) == layer.active_weights
     assert not (layer.mask & ~before).any()
 
