@@ -8,6 +8,8 @@ from importlib import import_module
 
 _HOMES = {
     "NISTLinear": "nist.linear",
+    "audit": "nist.auditing",
+    "densify": "nist.densifying",
     "neuroseed_mask": "nist.mask",
     "prune": "nist.pruning",
 }

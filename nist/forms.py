@@ -34,7 +34,7 @@ def compressed(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, column
     backward, whatever the batch.
     """
     flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
-    return _Compressed.apply(flat, weight, rows, columns, n_out).unflatten(0, x.shape[:-1])
+    return _Compressed.apply(flat, weight, rows, columns, n_out).reshape(*x.shape[:-1], n_out)
 
 
 class _Compressed(torch.autograd.Function):

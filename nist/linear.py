@@ -91,6 +91,11 @@ class NISTLinear(nn.Module):
         return int(self.mask.sum()) if self.form == "masked" else self.weight.numel()
 
     @property
+    def is_pruned(self) -> bool:
+        """Whether a connection of Eq. 1 has been dropped."""
+        return self.active_weights < self.k * self.in_features
+
+    @property
     def dense_weights(self) -> int:
         """Number of weights of the layer without any mask."""
         return self.in_features * self.out_features

@@ -17,12 +17,13 @@ EVALUATION_BATCH = 1024
 
 
 class Run:
-    """One seed of one configuration: network, normalisation and optimizer on a device."""
+    """One seed of one configuration: its network and random streams, on the device that holds the images."""
 
-    def __init__(self, configuration: dict, seed: int, training: Split, validation: Split):
+    def __init__(self, configuration: dict, seed: int, training: Split, validation: Split, normalise: Normalise):
         self.configuration = configuration
         self.training = training
         self.validation = validation
+        self.normalise = normalise
         streams = seeds.streams(seed)
         self.order = seeds.generator(streams.data_order)
         torch.manual_seed(streams.initialisation)
@@ -30,7 +31,6 @@ class Run:
         network = models.build(configuration["model"], tuple(training.images.shape[1:]))
         # channels_last is where CPU and tensor-core convolutions are fastest; values do not depend on it.
         self.network = network.to(device, memory_format=torch.channels_last)
-        self.normalise = Normalise(training)
         torch.manual_seed(streams.dropout)
 
     def epochs(self) -> Iterator[dict]:

@@ -22,31 +22,45 @@ def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tenso
 
 
 @torch.no_grad()
-def prune(module: nn.Module, sparsity: float, optimizer: torch.optim.Optimizer | None = None) -> int:
-    """Prune the NIST layers of ``module`` together to ``sparsity`` and return the number of weights kept.
+def prune(
+    module: nn.Module, sparsity: float, optimizer: torch.optim.Optimizer | None = None, scope: str = "global"
+) -> int:
+    """Prune the NIST layers of ``module`` once to ``sparsity`` and return the number of weights kept.
 
     Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
-    dense size of every NIST layer (one global budget: assumptions U26, B8). Ties go to the lower index, by layer, then
-    input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A banded layer that
-    loses a weight becomes a compressed one.
+    dense size of every NIST layer (one global budget: assumptions U26, B8); with ``scope="layer"`` the same is done in
+    each layer by itself. Ties go to the lower index, by layer, then input, then output, whatever the layers' forms.
+    Biases are neither pruned nor counted (U19). A banded layer that loses a weight becomes a compressed one.
 
     ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
     and follow where a parameter changes its shape.
 
-    Raises ``ValueError`` if there is no NIST layer, or if fewer weights are active than the target keeps.
+    Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
+    weights are active than the target keeps, or for another scope.
     """
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
+    if any(layer.is_pruned for layer in layers):
+        raise ValueError("already pruned: the method prunes once")
+    if scope not in ("global", "layer"):
+        raise ValueError(f"unknown scope {scope!r}; there are global and layer")
+    groups = [layers] if scope == "global" else [[layer] for layer in layers]
+    budgets = [_budget(group, sparsity) for group in groups]
+    for group, n_keep in zip(groups, budgets, strict=True):
+        values = [layer.values() for layer in group]
+        keep = largest(torch.cat(values).abs(), _ranks(group), n_keep)
+        for layer, kept in zip(group, keep.split([len(value) for value in values]), strict=True):
+            _keep(layer, kept, optimizer)
+    return sum(budgets)
+
+
+def _budget(layers: list[NISTLinear], sparsity: float) -> int:
+    """Number of weights that a prune of ``layers`` together keeps."""
     n_keep = kept_weights(sum(layer.dense_weights for layer in layers), sparsity)
     n_active = sum(layer.active_weights for layer in layers)
     if n_keep > n_active:
         raise ValueError(f"sparsity {sparsity} would keep {n_keep} weights, but only {n_active} are active")
-
-    values = [layer.values() for layer in layers]
-    keep = largest(torch.cat(values).abs(), _ranks(layers), n_keep)
-    for layer, kept in zip(layers, keep.split([len(value) for value in values]), strict=True):
-        _keep(layer, kept, optimizer)
     return n_keep
 
 

@@ -32,6 +32,7 @@ def train_block(
     configuration = experiment.configuration(variant, epochs)
     settings = configuration["data"]
     training, validation = batches.splits(images, settings["image_size"], settings["resize"], device)
+    normalise = batches.Normalise(training)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = (
         configuration["training"]["precision"] == "tf32"
     )
@@ -45,7 +46,7 @@ def train_block(
     rows, counts = [], {}
     with Progress(experiment.name, variant, seeds, configuration["training"]["epochs"]) as progress:
         for seed in seeds:
-            one = Run(configuration, seed, training, validation)
+            one = Run(configuration, seed, training, validation, normalise)
             counts = parameter_counts(one.network)
             for measured in one.epochs():
                 rows.append({**identity, "seed": seed, **measured})

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,11 @@ import yaml
 from nist import record, study
 
 ROOT = Path(__file__).parents[1]
+
+# Continuous integration tries the same examples every time; anywhere else hypothesis goes on looking for new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

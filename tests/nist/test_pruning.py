@@ -155,3 +155,30 @@ def test_nothing_to_prune_is_an_error():
 def test_a_target_below_the_initial_sparsity_is_an_error():
     with pytest.raises(ValueError, match="would keep 5460 weights, but only 960 are active"):
         prune(head(), 0.5)
+
+
+def test_each_layer_by_itself():
+    network = head()
+    assert prune(network, 0.995, scope="layer") == 50 + 4
+    assert [network[0].active_weights, network[2].active_weights] == [50, 4]
+
+
+@pytest.mark.parametrize("sparsity", [0.98, 0.995])
+def test_a_second_prune_is_an_error(sparsity):
+    network = head()
+    prune(network, 0.98)
+    with pytest.raises(ValueError, match="already pruned: the method prunes once"):
+        prune(network, sparsity)
+    assert network[0].active_weights + network[2].active_weights == 218
+
+
+def test_an_impossible_layer_leaves_every_layer_as_it_was():
+    network = head()  # 120 of 10,080 weights and 840 of 840: the first layer starts sparser than 98 %
+    with pytest.raises(ValueError, match="sparsity 0.98 would keep 201 weights, but only 120 are active"):
+        prune(network[::-1], 0.98, scope="layer")
+    assert [network[0].active_weights, network[2].active_weights] == [120, 840]
+
+
+def test_an_unknown_scope_is_an_error():
+    with pytest.raises(ValueError, match="unknown scope 'block'; there are global and layer"):
+        prune(head(), 0.98, scope="block")
