@@ -1,5 +1,7 @@
 """The one-shot magnitude prune of section 3.1."""
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -35,6 +37,8 @@ def prune(
     ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
     and follow where a parameter changes its shape.
 
+    One ranking over layers of different scales can take every weight of one of them; a warning then names it.
+
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
     weights are active than the target keeps, or for another scope.
     """
@@ -52,6 +56,9 @@ def prune(
         keep = largest(torch.cat(values).abs(), _ranks(group), n_keep)
         for layer, kept in zip(group, keep.split([len(value) for value in values]), strict=True):
             _keep(layer, kept, optimizer)
+    for layer in layers:
+        if layer.active_weights == 0:
+            warnings.warn(f"the prune left nothing of {layer}", stacklevel=2)
     return sum(budgets)
 
 

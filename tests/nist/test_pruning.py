@@ -182,3 +182,11 @@ def test_an_impossible_layer_leaves_every_layer_as_it_was():
 def test_an_unknown_scope_is_an_error():
     with pytest.raises(ValueError, match="unknown scope 'block'; there are global and layer"):
         prune(head(), 0.98, scope="block")
+
+
+def test_a_layer_that_loses_everything_is_named():
+    network = head()
+    with torch.no_grad():
+        network[0].weight.mul_(1e-3)
+    with pytest.warns(UserWarning, match=r"left nothing of NISTLinear\(in_features=120, out_features=84"):
+        prune(network, 0.98)
