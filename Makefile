@@ -1,5 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
+# make bench   measure the layer's forms; prints where the map is
 # make lint    format and lint checks
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
@@ -9,7 +10,7 @@ ENVIRONMENT := $(VENV)/.complete
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test lint lock clean distclean
+.PHONY: all test bench lint lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -18,6 +19,11 @@ all: $(ENVIRONMENT)
 
 test: $(ENVIRONMENT)
 	@python -m pytest -n auto --dist loadgroup
+
+bench: $(ENVIRONMENT)
+	@python -m nist.benchmark --out results/benchmarks/layers.parquet
+	@python -m analysis.figures.crossover results/benchmarks/layers.parquet -o results/benchmarks/layers.svg results/benchmarks/layers.png
+	@echo "Benchmark: $(CURDIR)/results/benchmarks/layers.png"
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
