@@ -22,7 +22,8 @@ test: $(ENVIRONMENT)
 
 bench: $(ENVIRONMENT)
 	@python -m nist.benchmark --out results/benchmarks/layers.parquet
-	@python -m analysis.figures.crossover results/benchmarks/layers.parquet -o results/benchmarks/layers.svg results/benchmarks/layers.png
+	@python -m analysis.figures.crossover results/benchmarks/layers.parquet \
+	    -o results/benchmarks/layers.svg results/benchmarks/layers.png
 	@echo "Benchmark: $(CURDIR)/results/benchmarks/layers.png"
 
 lint: $(ENVIRONMENT)

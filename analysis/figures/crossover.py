@@ -32,10 +32,11 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
     small = sorted({k for n_out, k in zip(best["n_out"], best["k"], strict=True) if k != n_out // 2})
     columns = [*map(str, small), "n_out / 2"]
     for row in best.itertuples():
-        name = "n_out / 2" if row.k == row.n_out // 2 and row.k not in small else str(row.k)
-        x, y = columns.index(name), shapes.index((row.network, row.n_in, row.n_out, row.rows))
-        axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=FILLS[row.candidate], edgecolor="white"))
-        axes.text(x, y, f"{row.candidate}\n{row.masked_over_this:.3g}×", ha="center", va="center", fontsize=8)
+        y = shapes.index((row.network, row.n_in, row.n_out, row.rows))
+        here = [str(row.k)] * (row.k in small) + ["n_out / 2"] * (row.k == row.n_out // 2)
+        for x in map(columns.index, here):
+            axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=FILLS[row.candidate], edgecolor="white"))
+            axes.text(x, y, f"{row.candidate}\n{row.masked_over_this:.3g}×", ha="center", va="center", fontsize=8)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(shapes)), [f"{n}: {a:,} → {b:,}, {r} rows" for n, a, b, r in shapes])
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(shapes) - 0.5, -0.5), xlabel="Neuroseed factor k")
