@@ -97,13 +97,10 @@ class Trial:
 
     def bytes_held(self) -> int:
         """Bytes of the layer's parameters, buffers and gradients and of the optimizer's state, after a step."""
-        tensors = [
-            *self.layer.parameters(),
-            *self.layer.buffers(),
-            *self.layer.parameters(),
-        ]  # parameters twice: gradients
+        parameters = list(self.layer.parameters())
+        gradients = parameters  # of the same shapes
         state = [value for entry in self.optimizer.state.values() for value in entry.values() if torch.is_tensor(value)]
-        return sum(tensor.numel() * tensor.element_size() for tensor in (*tensors, *state))
+        return sum(tensor.nbytes for tensor in (*parameters, *gradients, *self.layer.buffers(), *state))
 
 
 def measure(shape: Shape, k: int, device: torch.device, seconds: float) -> list[dict]:

@@ -4,8 +4,11 @@ import sys
 from collections.abc import Callable
 
 
-class InputError(ValueError):
-    """Bad input. The message is one line that names the file, key or value and says what would be right."""
+class InputError(Exception):
+    """Bad input. The message is one line that names the file, key or value and says what would be right.
+
+    It is no ``ValueError``, as argparse would catch that from an argument's ``type`` and drop the message.
+    """
 
 
 def run(main: Callable[[], None]) -> None:

@@ -141,10 +141,8 @@ class NISTLinear(nn.Module):
                 f"{prefix or 'state '}does not fit a {self.in_features} → {self.out_features} NIST layer: {error}"
             )
             return
-        band = len(values) == self.k * self.in_features and bool(
-            ((outputs - inputs) % self.out_features < self.k).all()
-        )
-        form = self.form if band or self.form != "banded" else "compressed"
+        whole = len(values) == self.k * self.in_features
+        form = self.form if whole or self.form != "banded" else "compressed"
         with torch.no_grad():
             device = self.weight.device
             self._store(form, inputs.to(device), outputs.to(device), values.to(self.weight))
@@ -168,8 +166,11 @@ class NISTLinear(nn.Module):
                 raise ValueError(f"its weight has shape {tuple(weight.shape)}")
             outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self.connections()[::-1]
             values = weight.cpu()[outputs.cpu(), inputs.cpu()]
-        if len(values) and (int(inputs.max()) >= self.in_features or int(outputs.max()) >= self.out_features):
-            raise ValueError("its connections lead outside the layer")
+        if not inputs.shape == outputs.shape == values.shape:
+            raise ValueError("its weights are not as many as its connections")
+        inside = (inputs >= 0) & (inputs < self.in_features) & (outputs >= 0) & (outputs < self.out_features)
+        if not bool((inside & ((outputs - inputs) % self.out_features < self.k)).all()):
+            raise ValueError(f"its connections are not among those of factor {self.k}")
         return inputs, outputs, values
 
     def extra_repr(self) -> str:

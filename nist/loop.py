@@ -29,7 +29,7 @@ class Run:
         torch.manual_seed(streams.initialisation)
         device = training.images.device
         network = models.build(configuration["model"], tuple(training.images.shape[1:]))
-        # channels_last is where CPU and tensor-core convolutions are fastest; values do not depend on it.
+        # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(device, memory_format=torch.channels_last)
         torch.manual_seed(streams.dropout)
 

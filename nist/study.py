@@ -53,7 +53,10 @@ class Study:
             raise InputError(f"{self.path}: no variant {variant!r}; there are {', '.join(self.variants)}")
         entry = self.variants[variant]
         training = dict(self.content["training"])
-        training["epochs"] = epochs or training["epochs"]
+        if epochs is not None:
+            training["epochs"] = epochs
+        if training["epochs"] < 1:
+            raise InputError(f"{self.path}: a run of {training['epochs']} epochs trains nothing; give at least 1")
         if entry["prune"] and entry["prune"]["epoch"] >= training["epochs"]:
             raise InputError(
                 f"{self.path}: variants.{variant}.prune.epoch is {entry['prune']['epoch']}, "

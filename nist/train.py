@@ -153,8 +153,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    if arguments.threads < 1:
+        raise InputError(f"--threads {arguments.threads}: give at least 1")
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to fails now, not later
     experiment = study.load(arguments.study)
     dataset = experiment.content["data"]["dataset"]
     images = data.load(dataset, arguments.data_root, arguments.cache, arguments.download)

@@ -8,6 +8,9 @@ import pandas as pd
 from analysis import command
 from nist.files import replacing
 
+LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--"}
+LATEX_SPECIAL = str.maketrans({symbol: f"\\{symbol}" for symbol in "%&_#$"})
+
 
 def percent(fraction: float, digits: int = 1) -> str:
     """A fraction in percent, without the sign."""
@@ -24,12 +27,9 @@ def runs(n: int, n_diverged: int) -> str:
     return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)
 
 
-LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--"}
-
-
 def write(table: pd.DataFrame, title: str, path: Path) -> None:
     """Write a table of strings as CSV at ``path``, and with its title as Markdown and LaTeX beside it."""
-    latex = table.to_latex(index=False, escape=True, caption=title.replace("%", r"\%"))
+    latex = table.to_latex(index=False, escape=True, caption=title.translate(LATEX_SPECIAL))
     for symbol, macro in LATEX_SYMBOLS.items():
         latex = latex.replace(symbol, macro)
     contents = {

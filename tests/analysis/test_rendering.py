@@ -123,12 +123,12 @@ def test_table_a6_compares_with_the_baseline(mobilenet):
 
 def test_tables_are_written_in_three_formats(tmp_path):
     table = pd.DataFrame([{"Model": "A & B", "Mean": "91.3 ± 0.10"}])
-    layout.write(table, "98 % sparse", tmp_path / "t.csv")
+    layout.write(table, "98 % sparse & small", tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "Model,Mean\nA & B,91.3 ± 0.10\n"
-    assert (tmp_path / "t.md").read_text().startswith("98 % sparse\n\n| Model   | Mean        |")
+    assert (tmp_path / "t.md").read_text().startswith("98 % sparse & small\n\n| Model   | Mean        |")
     latex = (tmp_path / "t.tex").read_text()
     assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
-    assert r"\caption{98 \% sparse}" in latex
+    assert r"\caption{98 \% sparse \& small}" in latex
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import pytest
 
 from analysis import runs
-from nist.errors import InputError
+from analysis.statistics import accuracy
+from nist.errors import InputError, run
 
 CURVES = [[0.1, 0.5], [0.2, 0.6]]
 
@@ -38,3 +39,10 @@ def test_no_files_is_an_error():
 def test_diverged_runs_are_counted_and_kept(frame):
     counts = runs.count(frame([[0.1, 0.2]] * 5, diverged={1, 3}))
     assert counts[["n", "n_diverged"]].to_numpy().tolist() == [[5, 2]]
+
+
+def test_a_command_names_a_study_that_is_not_there(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(lambda: accuracy.main(["--study", "nowhere", "x.parquet", "-o", "y.csv"]))
+    assert stopped.value.code == "error: config/studies/nowhere.yaml: no such file"
+    assert capsys.readouterr().err == ""

@@ -123,6 +123,12 @@ def test_a_state_of_another_shape_is_refused(state):
         NISTLinear(6, 4, 2, form="banded").load_state_dict(state)
 
 
+@pytest.mark.parametrize("source", FORMS)
+def test_a_state_of_another_factor_is_refused(source):
+    with pytest.raises(RuntimeError, match="its connections are not among those of factor 2"):
+        NISTLinear(6, 4, 2, form="banded").load_state_dict(NISTLinear(6, 4, 3, form=source).state_dict())
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_copy_is_independent(form):
     layer = NISTLinear(6, 4, 2, form=form)

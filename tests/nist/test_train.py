@@ -137,13 +137,16 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
     ("arguments", "message"),
     [
         (["--study", "nowhere", "--variant", "dense"], "error: config/studies/nowhere.yaml: no such file"),
+        (["--study", "{study}", "--variant", "dense", "--epochs", "0"], "a run of 0 epochs trains nothing"),
+        (["--study", "{study}", "--variant", "dense", "--threads", "0"], "--threads 0: give at least 1"),
+        (["--study", "{study}", "--variant", "dense", "--seeds", "5-2"], "seeds '5-2': write the first and the last"),
         (["--study", "{study}", "--variant", "danse"], "no variant 'danse'; there are dense, nist-1-10-p98"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_status_1(tmp_path, arguments, message):
     path = Path(study.FOLDER).absolute() / "lenet5-digits.yaml"
     arguments = [argument.format(study=path) for argument in arguments]
-    done = command(*arguments, "--seeds", "0-1", "--out", tmp_path / "m.parquet", cwd=tmp_path)
+    done = command("--seeds", "0-1", *arguments, "--out", tmp_path / "m.parquet", cwd=tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert message in done.stderr

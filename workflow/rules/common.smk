@@ -7,7 +7,6 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
 from nist import digest, study
-from nist.datasets import DATASETS
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
