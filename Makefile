@@ -1,6 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
-# make bench   measure the layer's forms; prints where the map is
+# make bench   measure layers and heads in their forms, about ten minutes; prints where the map is
 # make lint    format and lint checks
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
@@ -21,10 +21,11 @@ test: $(ENVIRONMENT)
 	@python -m pytest -n auto --dist loadgroup
 
 bench: $(ENVIRONMENT)
-	@python -m nist.benchmark --out results/benchmarks/layers.parquet
-	@python -m analysis.figures.crossover results/benchmarks/layers.parquet \
-	    -o results/benchmarks/layers.svg results/benchmarks/layers.png
-	@echo "Benchmark: $(CURDIR)/results/benchmarks/layers.png"
+	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
+	@for machine in results/benchmarks/*/; do \
+	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
+	    python -m analysis.tables.heads $$machine/heads.parquet -o $$machine/heads.csv && \
+	    cat $$machine/heads.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .

@@ -18,4 +18,5 @@ rule all:
 
 include: "workflow/rules/train.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/paper.smk"

@@ -11,16 +11,17 @@ from analysis import runs
 from nist import study
 from nist.errors import run
 from nist.files import replacing
+from nist.measurements import read
 from nist.record import Block
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
 
-def page(studies: list[dict], items: list[dict], provenance: pd.DataFrame) -> str:
+def page(studies: list[dict], method: list[dict], costs: list[dict], provenance: pd.DataFrame) -> str:
     """The whole page as HTML, with everything it shows inside it.
 
-    ``studies`` come from ``study_section``, ``items`` (what belongs to no study) from ``item``, and ``provenance`` from
-    ``provenance``.
+    ``studies`` come from ``study_section``, ``method`` and ``costs`` (what belongs to no study) are lists from
+    ``item``, and ``provenance`` comes from ``provenance``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
@@ -30,7 +31,11 @@ def page(studies: list[dict], items: list[dict], provenance: pd.DataFrame) -> st
         lstrip_blocks=True,
     )
     return environment.get_template(TEMPLATE.name).render(
-        studies=studies, items=items, provenance=provenance.to_dict("split"), total_runs=int(provenance["Runs"].sum())
+        studies=studies,
+        method=method,
+        costs=costs,
+        provenance=provenance.to_dict("split"),
+        total_runs=int(provenance["Runs"].sum()),
     )
 
 
@@ -54,17 +59,30 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: 
             "Versions": "; ".join(sorted({_versions(description) for description in descriptions})),
         },
         "items": [
-            item(name, manifest, results, experiment.name, in_words(counts)) for name in experiment.content["feeds"]
+            item(name, manifest, results, experiment.name, runs=in_words(counts))
+            for name in experiment.content["feeds"]
         ],
     }
 
 
-def item(name: str, manifest: dict, results: Path, folder: str = "", number_of_runs: str = "") -> dict:
-    """One figure or table: title, caption, its content for the page, and links to its files beside the page."""
+def cost_items(benchmarks: list[Path], manifest: dict, results: Path) -> list[dict]:
+    """The figure and table of each ``layers.parquet`` of ``nist.benchmark``, in a folder named for its machine."""
+    items = []
+    for path in benchmarks:
+        _, where = read(path)
+        machine = "{device}, {threads} threads, torch {torch}, {measured:.10}".format(**where)
+        folder = f"benchmarks/{path.parent.name}"
+        items += [item(name, manifest, results, folder, machine=machine) for name in ("crossover", "heads")]
+    return items
+
+
+def item(name: str, manifest: dict, results: Path, folder: str = "", **words: str) -> dict:
+    """One figure or table: title, caption with ``words`` filled in, its content, and links to its files."""
     entry = manifest[name]
     path = Path(f"{entry['kind']}s") / folder / name
-    shown = {"id": "-".join(filter(None, (folder, name))), "number": number(name), **entry}
-    shown["caption"] = entry["caption"].replace("{runs}", number_of_runs)
+    shown = {"id": "-".join(filter(None, (*folder.split("/"), name))), "number": number(name), **entry}
+    for word, text in words.items():
+        shown["caption"] = shown["caption"].replace(f"{{{word}}}", text)
     if entry["kind"] == "figure":
         svg = (results / path.with_suffix(".svg")).read_bytes()
         return shown | {
@@ -76,9 +94,11 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", number_of_r
 
 
 def number(name: str) -> str:
-    """A figure's or table's number as the paper writes it: ``figa2`` is Fig. A2, ``table1`` Table 1."""
-    kind, prefix = ("Fig.", "fig") if name.startswith("fig") else ("Table", "table")
-    return f"{kind} {name.removeprefix(prefix).upper()}"
+    """A figure's or table's number as the paper writes it, ``Fig. A2`` for ``figa2``; nothing for what is not there."""
+    for prefix, kind in (("fig", "Fig."), ("table", "Table")):
+        if name.startswith(prefix):
+            return f"{kind} {name.removeprefix(prefix).upper()}"
+    return ""
 
 
 def in_words(counts: pd.DataFrame) -> str:
@@ -133,6 +153,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--studies", nargs="+", required=True, type=study.load)
     parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
+    parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
@@ -145,7 +166,9 @@ def main(argv: list[str] | None = None) -> None:
     }
     manifest = study.read_yaml(arguments.manifest)
     sections = [study_section(one, by_study[one.name], manifest, arguments.results) for one in arguments.studies]
-    content = page(sections, [item("fig1", manifest, arguments.results)], provenance(blocks, runs.join(blocks)))
+    method = [item("fig1", manifest, arguments.results)]
+    costs = cost_items(arguments.benchmarks, manifest, arguments.results)
+    content = page(sections, method, costs, provenance(blocks, runs.join(blocks)))
     with replacing(arguments.output) as temporary:
         temporary.write_text(content, encoding="utf-8")
 

@@ -7,11 +7,15 @@ the statistics can share them on a machine that has no torch.
 from importlib import import_module
 
 _HOMES = {
+    "NISTConv2d": "nist.convolution",
     "NISTLinear": "nist.linear",
     "audit": "nist.auditing",
     "densify": "nist.densifying",
     "neuroseed_mask": "nist.mask",
     "prune": "nist.pruning",
+    "PruneOnce": "nist.pruning",
+    "reform": "nist.reforming",
+    "sparsify": "nist.sparsifying",
 }
 
 __all__ = [*_HOMES]

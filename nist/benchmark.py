@@ -1,158 +1,157 @@
-"""What a NIST layer costs in each form, beside the masked one and a plain ``nn.Linear``: ``python -m nist.benchmark``.
+"""What NIST layers and heads cost in each form, beside the masked one and plain ``nn.Linear``.
 
-Times are medians over rounds; in a round every form takes its turn, so that a ratio compares what ran side by side.
+``python -m nist.benchmark`` measures layers by shape, factor, batch and form, before and after a prune, and the heads
+of the paper's networks. Times are medians over rounds in which every candidate takes its turn.
 """
 
 import argparse
+import copy
 import platform
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from nist import train
+from nist import costs, measurements, train
 from nist.errors import run
-from nist.files import replacing
-from nist.linear import FORMS, NISTLinear
+from nist.forms import FORMS
+from nist.linear import NISTLinear
+from nist.reforming import reform
+from nist.trial import STEPS, Trial, in_turns
 
 FACTORS = (1, 2, 10, 50)
-STEPS = ("forward", "backward", "step")
+PRUNED = 0.1  # share of a band's weights that the pruned cases keep
 
 
-class Shape(NamedTuple):
-    """A layer of one of the paper's networks, and the rows that one batch of its experiment sends through it."""
+class Case(NamedTuple):
+    """A layer of one of the paper's networks, the rows of a batch, and the share of its band that is kept."""
 
     network: str
     n_in: int
     n_out: int
     rows: int
+    k: int
+    kept: float = 1.0
 
 
 SHAPES = (
-    Shape("LeNet-5", 120, 84, 64),
-    Shape("LeNet-5", 84, 10, 64),
-    Shape("MobileNetV1", 1024, 10, 64),
-    Shape("MobileNetV1", 1024, 100, 64),
-    Shape("MobileNetV1", 100, 200, 64),
-    Shape("AlexNet", 4096, 4096, 64),
-    Shape("AlexNet", 4096, 10, 64),
-    Shape("VGG16", 25088, 4096, 64),
-    Shape("DeiT-Small", 384, 1152, 4 * 197),  # four images of 197 tokens
-    Shape("DeiT-Small", 384, 1536, 4 * 197),
+    ("LeNet-5", 120, 84, (64, 256)),
+    ("LeNet-5", 84, 10, (64, 256)),
+    ("MobileNetV1", 1024, 10, (64, 256)),
+    ("MobileNetV1", 1024, 100, (64, 256)),
+    ("MobileNetV1", 100, 200, (64, 256)),
+    ("AlexNet", 4096, 4096, (64, 256)),
+    ("AlexNet", 4096, 10, (64, 256)),
+    ("VGG16", 25088, 4096, (64,)),
+    ("DeiT-Small", 384, 1152, (197, 4 * 197)),  # one image of 197 tokens, and four
+    ("DeiT-Small", 384, 384, (197, 4 * 197)),
+    ("DeiT-Small", 384, 1536, (197, 4 * 197)),
+    ("DeiT-Small", 1536, 384, (197, 4 * 197)),
 )
+# The heads of Tables A2, A3, A4 and A6: n_in → … → n_out, and a factor for each layer.
+HEADS = {
+    "LeNet-5": ((120, 84, 10), (1, 10)),
+    "MobileNetV1": ((1024, 100, 200, 10), (2, 50, 10)),
+    "AlexNet": ((4096, 4096, 4096, 10), (1, 2, 10)),
+    "VGG16": ((25088, 4096, 4096, 100), (1, 2, 100)),
+}
 
 
-def factors(n_out: int) -> list[int]:
-    """Neuroseed factors to measure: a few small ones and half density."""
-    return sorted({k for k in (*FACTORS, n_out // 2) if 1 <= k <= n_out})
+def cases() -> Iterator[Case]:
+    """Every shape, batch and factor, and half density up to 20 million weights; pruned ones for the smaller batch."""
+    for network, n_in, n_out, batches in SHAPES:
+        half = {n_out // 2} if n_in * n_out < 2e7 else set()
+        for k in sorted({k for k in {*FACTORS, *half} if 1 <= k <= n_out}):
+            for rows in batches:
+                yield Case(network, n_in, n_out, rows, k)
+            yield Case(network, n_in, n_out, batches[0], k, PRUNED)
 
 
-def candidates(shape: Shape, k: int, device: torch.device) -> dict[str, nn.Module]:
-    """The layer in every form, and ``linear``, a plain one.
+def candidates(case: Case, device: torch.device) -> dict[str, nn.Module]:
+    """The layer in every form that it can have, and ``linear``, a plain one.
 
-    A band of more than 64 offsets, and a half-dense sparse matrix of more than a million weights, are left out: each
-    takes ten times as long as the masked form or longer, and would take up most of the benchmark.
+    A band of more than 64 offsets, and a sparse matrix of more than a million weights, are left out: each takes
+    several times as long as the masked form, and would take up most of the benchmark.
     """
-    layers: dict[str, nn.Module] = {"linear": nn.Linear(shape.n_in, shape.n_out, device=device)}
-    for form in FORMS:
-        hopeless = (form == "banded" and k > 64) or (form == "compressed" and k > 64 and shape.n_in * k > 1e6)
-        if not hopeless:
-            layers[form] = NISTLinear(shape.n_in, shape.n_out, k, form=form, device=device)
-    return layers
+    layer = NISTLinear(case.n_in, case.n_out, case.k, form="compressed", device=device)
+    if case.kept < 1:
+        order = torch.randperm(layer.active_weights, generator=torch.Generator().manual_seed(0)).to(device)
+        layer.keep(order < int(case.kept * layer.active_weights))
+    hopeless = {"banded": case.k > 64, "compressed": layer.active_weights > 1e6}
+    possible = FORMS if case.kept == 1 else ("masked", "compressed")
+    layers: dict[str, nn.Module] = {"linear": nn.Linear(case.n_in, case.n_out, device=device)}
+    return layers | {form: reform(copy.deepcopy(layer), form) for form in possible if not hopeless.get(form)}
 
 
-class Trial:
-    """One layer, its Adam, and a batch to train on."""
-
-    def __init__(self, layer: nn.Module, shape: Shape, device: torch.device):
-        self.layer = layer
-        self.optimizer = torch.optim.Adam(layer.parameters(), fused=True)
-        self.x = torch.randn(shape.rows, shape.n_in, device=device, requires_grad=True)
-        self.gradient = torch.randn(shape.rows, shape.n_out, device=device)
-
-    def time(self, synchronize: Callable[[], None]) -> list[float]:
-        """Seconds of a forward pass, a backward pass and an Adam step."""
-        marks = []
-        for part in self._parts():
-            synchronize()
-            marks.append(time.perf_counter())
-            part()
-        synchronize()
-        return np.diff([*marks, time.perf_counter()]).tolist()
-
-    def _parts(self) -> Iterator[Callable]:
-        yield lambda: setattr(self, "output", self.layer(self.x))
-        yield lambda: self.output.backward(self.gradient)
-        yield self.optimizer.step
-        self.optimizer.zero_grad()
-        self.x.grad = self.output = None
-
-    def bytes_held(self) -> int:
-        """Bytes of the layer's parameters, buffers and gradients and of the optimizer's state, after a step."""
-        parameters = list(self.layer.parameters())
-        gradients = parameters  # of the same shapes
-        state = [value for entry in self.optimizer.state.values() for value in entry.values() if torch.is_tensor(value)]
-        return sum(tensor.nbytes for tensor in (*parameters, *gradients, *self.layer.buffers(), *state))
+def measure(case: Case, device: torch.device, seconds: float) -> list[dict]:
+    """Rows of one case, one a candidate, from as many rounds as fit into ``seconds``."""
+    layers = candidates(case, device)
+    masked = layers["masked"]
+    chosen = costs.cheapest(masked.band, masked.active_weights, case.rows, device.type)
+    trials = {name: Trial(layer, case.n_in, case.n_out, case.rows, device) for name, layer in layers.items()}
+    rows = _rows(trials, in_turns(trials, seconds))
+    return [{**case._asdict(), **row, "chosen": row["candidate"] == chosen} for row in rows]
 
 
-def measure(shape: Shape, k: int, device: torch.device, seconds: float) -> list[dict]:
-    """Rows of one shape and factor, one a candidate, from as many rounds as fit into ``seconds``, at least three."""
-    trials = {name: Trial(layer, shape, device) for name, layer in candidates(shape, k, device).items()}
-    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    for _ in range(2):  # the first calls allocate, and the first step makes the optimizer's state
-        for trial in trials.values():
-            trial.time(synchronize)
-    rounds, end = [], time.perf_counter() + seconds
-    while len(rounds) < 3 or time.perf_counter() < end:
-        rounds.append([trial.time(synchronize) for trial in trials.values()])
-    times = np.array(rounds)  # rounds × candidates × parts
+def measure_head(network: str, rows: int, device: torch.device, seconds: float) -> list[dict]:
+    """Rows of one of ``HEADS``: ``nist`` with automatic forms, ``masked``, and ``linear``, dense throughout."""
+    widths, factors = HEADS[network]
+    trials = {}
+    for candidate, form in (("linear", None), ("masked", "masked"), ("nist", "auto")):
+        layers: list[nn.Module] = []
+        for n_in, n_out, k in zip(widths, widths[1:], factors, strict=False):
+            sparse = form and NISTLinear(n_in, n_out, k, form=form, rows=rows, device=device)
+            layers += [sparse or nn.Linear(n_in, n_out, device=device), nn.ReLU()]
+        trials[candidate] = Trial(nn.Sequential(*layers[:-1]), widths[0], widths[-1], rows, device)
+    head = {"network": network, "widths": list(widths), "factors": list(factors), "rows": rows}
+    return [{**head, **row} for row in _rows(trials, in_turns(trials, seconds))]
+
+
+def _rows(trials: dict[str, Trial], times: np.ndarray) -> list[dict]:
     totals = times.sum(-1)
     masked = totals[:, list(trials).index("masked")]
     return [
         {
-            **shape._asdict(),
-            "k": k,
             "candidate": name,
-            "rounds": len(rounds),
+            "rounds": len(times),
             **dict(zip((f"{part}_ms" for part in STEPS), 1e3 * np.median(times[:, i], axis=0), strict=True)),
             "total_ms": 1e3 * float(np.median(totals[:, i])),
             "masked_over_this": float(np.median(masked / totals[:, i])),
             "bytes_held": trial.bytes_held(),
+            "peak_bytes": trial.peak_bytes(),
         }
         for i, (name, trial) in enumerate(trials.items())
     ]
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure every shape, factor and form and write one Parquet file."""
+    """Measure every layer and head and write layers.parquet and heads.parquet into a folder named cpu or cuda."""
     parser = argparse.ArgumentParser(prog="python -m nist.benchmark", description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("results/benchmarks/layers.parquet"))
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (default: all)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each shape and factor (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default: %(default)s)")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     train.keep_freed_memory()
-    device = train.choose_device(arguments.device)
-    cases = [(shape, k) for shape in SHAPES for k in factors(shape.n_out)]
-    rows = [row for shape, k in tqdm(cases, disable=None) for row in measure(shape, k, device, arguments.seconds)]
+    device, seconds = train.choose_device(arguments.device), arguments.seconds
     provenance = {
+        "kind": device.type,
         "device": train.device_name(device),
         "threads": str(arguments.threads),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with replacing(arguments.out) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(provenance), temporary)
+    layers = [row for case in tqdm([*cases()], disable=None) for row in measure(case, device, seconds)]
+    heads = [row for name in HEADS for rows in (64, 256) for row in measure_head(name, rows, device, 2 * seconds)]
+    for name, rows in (("layers", layers), ("heads", heads)):
+        measurements.write(arguments.out / device.type / f"{name}.parquet", rows, provenance)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,23 @@
 """The NIST layer: a linear layer whose connections are the band of the paper's Eq. 1, in one of several forms."""
 
+from typing import Self
+
 import torch
 from torch import nn
 
-from nist import forms
-from nist.mask import edges
+from nist import costs, forms
+from nist.forms import FORMS
+from nist.mask import SCHEMES, Band
 
-FORMS = ("masked", "banded", "compressed")
 # What the state of each form holds beside its weight and bias, which is also how a saved state is told apart.
-BUFFERS = {"masked": ("mask",), "banded": ("factor",), "compressed": ("inputs", "outputs")}
+BUFFERS = {"masked": ("mask",), "banded": ("band_numbers",), "blocked": ("band_numbers",)}
+BUFFERS["compressed"] = ("inputs", "outputs")
+
+
+def check_form(form: str) -> None:
+    """Raise ``ValueError`` for a form that a layer cannot be asked for."""
+    if form not in ("auto", *FORMS):
+        raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
 
 
 class NISTLinear(nn.Module):
@@ -18,51 +27,90 @@ class NISTLinear(nn.Module):
 
     - ``masked``: a dense ``weight`` of shape ``(n_out, n_in)`` times a ``mask`` in every forward pass (Eq. 2). It is
       neither smaller nor faster than a dense layer. Entries outside the mask are zero and get a zero gradient.
-    - ``banded``: ``weight`` of shape ``(k, n_in)``, one number a connection, and no index.
+    - ``banded`` and ``blocked``: ``weight`` of shape ``(k, n_in)``, one number a connection, and no index; multiplied
+      elementwise, for small k, or as small dense blocks.
     - ``compressed``: ``weight`` of shape (active weights,), and the input and output of each: what is left of a band
       after a prune.
+    - ``auto``, the default: the cheapest of them by the rule in ``nist.costs`` for ``rows`` rows a batch (images, or
+      images times tokens) on the layer's device, chosen anew when it is pruned or loaded. ``form`` then says which.
 
     Biases are dense. Initial values are those of ``nn.Linear``, Kaiming uniform with a = √5 on the dense fan-in, masked
     afterwards (assumption U20): the same random state gives the same layer in every form.
 
-    Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out.
-    Raises ``ValueError`` for a factor out of range or an unknown form.
+    Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out; ``scheme``, ``parts`` and
+    ``channels`` as in ``nist.mask.Band``.
+    Raises ``ValueError`` for a factor out of range or an unknown form or scheme.
     """
 
     def __init__(
-        self, n_in: int, n_out: int, k: int, bias: bool = True, form: str = "masked", device=None, dtype=None
+        self,
+        n_in: int,
+        n_out: int,
+        k: int,
+        bias: bool = True,
+        form: str = "auto",
+        *,
+        scheme: str = "literal",
+        parts: int = 1,
+        channels: int = 1,
+        rows: int = 64,
+        device=None,
+        dtype=None,
     ) -> None:
         super().__init__()
-        if form not in FORMS:
-            raise ValueError(f"unknown form {form!r}; there are {', '.join(FORMS)}")
-        inputs, outputs = map(torch.from_numpy, edges(n_in, n_out, k))
-        dense = nn.Linear(n_in, n_out, bias=bias, device=device, dtype=dtype)
-        self.in_features, self.out_features, self.k = n_in, n_out, k
-        self.bias = dense.bias
-        self.weight = nn.Parameter(dense.weight.detach()[:0])
-        inputs, outputs = inputs.to(dense.weight.device), outputs.to(dense.weight.device)
-        self._store(form, inputs, outputs, dense.weight.detach()[outputs, inputs])
+        self._set_up(Band(n_in, n_out, k, scheme, parts, channels), form, rows)
+        self._adopt(nn.Linear(n_in, n_out, bias=bias, device=device, dtype=dtype), form)
+
+    @classmethod
+    def from_dense(cls, dense: nn.Module, band: Band, form: str = "auto", rows: int = 64) -> Self:
+        """The layer with the weights that ``dense``, an ``nn.Linear``, has at the connections of ``band``.
+
+        It takes over the very parameters of ``dense``, so that an optimizer that holds them trains this layer;
+        ``dense`` is of no use afterwards.
+        """
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer._set_up(band, form, rows)
+        layer._adopt(dense, form)
+        return layer.train(dense.training)
+
+    def _set_up(self, band: Band, form: str, rows: int) -> None:
+        check_form(form)
+        self.band, self.is_automatic, self.rows = band, form == "auto", rows
+        self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
+
+    def _adopt(self, dense: nn.Module, form: str) -> None:
+        weight = dense.weight.detach().reshape(self.out_features, self.in_features)
+        self.weight, self.bias = dense.weight, dense.bias
+        inputs, outputs = self._edges()
+        self._store(form, inputs, outputs, weight[outputs, inputs])
+
+    def _edges(self) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, outputs = self.band.edges()
+        return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``."""
         if self.form == "masked":
-            return forms.masked(x, self.weight, self.mask, self.bias)
-        if self.form == "banded":
-            result = forms.banded(x, self.weight, self.out_features)
+            return forms.masked(x, self.weight, self.mask if self._is_partial else None, self.bias)
+        if self.form == "compressed":
+            result = forms.compressed(x, self.weight, self._rows, self.inputs)
         else:
-            result = forms.compressed(x, self.weight, self._rows, self.inputs, self.out_features)
-        return result if self.bias is None else result + self.bias
+            result = forms.in_band(self.form, x, self.weight, self.band)
+        result = result if self.bias is None else result + self.bias
+        device = x.device.type
+        return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
 
     def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Input and output index of every active weight, in the order of ``values``."""
         if self.form == "masked":
             outputs, inputs = self.mask.nonzero(as_tuple=True)
             return inputs, outputs
-        if self.form == "banded":
-            inputs = torch.arange(self.in_features, device=self.weight.device).repeat(self.k)
-            offsets = torch.arange(self.k, device=self.weight.device).repeat_interleave(self.in_features)
-            return inputs, (inputs + offsets) % self.out_features
-        return self.inputs, self.outputs
+        if self.form == "compressed":
+            return self.inputs, self.outputs
+        inputs, outputs = self._edges()
+        order = torch.argsort(self.band.slots(inputs, outputs))
+        return inputs[order], outputs[order]
 
     def values(self, like: torch.Tensor | None = None) -> torch.Tensor:
         """The active weights, or the entries of a tensor stored ``like`` them, 1-D in the order of ``connections``."""
@@ -73,17 +121,30 @@ class NISTLinear(nn.Module):
         """One value a connection, 1-D tensors, laid out as this layer's form stores them; zero where there is none."""
         if self.form == "compressed":  # CSR: by output, then input
             return values[torch.argsort(outputs * self.in_features + inputs)]
-        if self.form == "banded":
-            place, rows = ((outputs - inputs) % self.out_features, inputs), self.k
+        if self.form == "masked":
+            rows, slots = self.out_features, outputs * self.in_features + inputs
         else:
-            place, rows = (outputs, inputs), self.out_features
-        return values.new_zeros(rows, self.in_features).index_put(place, values)
+            rows, slots = self.band.parts * self.k, self.band.slots(inputs, outputs)
+        return values.new_zeros(rows * self.in_features).index_put((slots,), values).view(rows, self.in_features)
 
     def dense_weight(self) -> torch.Tensor:
         """The weight of the ``nn.Linear`` that computes the same, of shape ``(n_out, n_in)``."""
         inputs, outputs = self.connections()
         values = self.values()
         return values.new_zeros(self.out_features, self.in_features).index_put((outputs, inputs), values)
+
+    def dense(self) -> nn.Module:
+        """A plain ``nn.Linear`` that computes the same; masked and pruned weights are explicit zeros in it."""
+        weight = self.dense_weight()
+        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype)
+        return self._fill(linear, weight)
+
+    def _fill(self, plain: nn.Module, weight: torch.Tensor) -> nn.Module:
+        with torch.no_grad():
+            plain.weight.copy_(weight.view_as(plain.weight))
+            if self.bias is not None:
+                plain.bias.copy_(self.bias)
+        return plain.train(self.training)
 
     @property
     def active_weights(self) -> int:
@@ -92,8 +153,8 @@ class NISTLinear(nn.Module):
 
     @property
     def is_pruned(self) -> bool:
-        """Whether a connection of Eq. 1 has been dropped."""
-        return self.active_weights < self.k * self.in_features
+        """Whether a connection of the band has been dropped."""
+        return self.active_weights < self.band.n_weights
 
     @property
     def dense_weights(self) -> int:
@@ -108,11 +169,27 @@ class NISTLinear(nn.Module):
         becomes ``compressed``, and an optimizer must be told: ``nist.prune`` does both.
         """
         inputs, outputs = self.connections()
-        form = "compressed" if self.form == "banded" and not bool(kept.all()) else self.form
-        self._store(form, inputs[kept], outputs[kept], self.values()[kept])
+        self._store(self._wanted(), inputs[kept], outputs[kept], self.values()[kept])
+
+    @torch.no_grad()
+    def change_form(self, form: str, rows: int | None = None) -> None:
+        """Take on another form, or the cheapest for ``rows`` rows a batch with ``auto``; see ``nist.reform``."""
+        check_form(form)
+        self.is_automatic, self.rows = form == "auto", self.rows if rows is None else rows
+        self._store(form, *self.connections(), self.values())
+
+    def _wanted(self) -> str:
+        return "auto" if self.is_automatic else self.form
 
     def _store(self, form: str, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> None:
-        """Take on ``form`` with these connections; the parameter object and its place in an optimizer stay."""
+        """Take on ``form`` with these connections; the parameter object and its place in an optimizer stay.
+
+        A band that is no longer whole can only be masked or compressed.
+        """
+        if form == "auto":
+            form = costs.cheapest(self.band, len(values), self.rows, values.device.type)
+        if form in ("banded", "blocked") and len(values) < self.band.n_weights:
+            form = "compressed"
         for name in (*(name for names in BUFFERS.values() for name in names), "_rows"):
             self._buffers.pop(name, None)
         self.form = form
@@ -120,18 +197,20 @@ class NISTLinear(nn.Module):
         self.weight.data = self.arranged(inputs, outputs, values)
         if form == "masked":
             self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
-        elif form == "banded":
-            self.register_buffer("factor", torch.tensor(self.k, device=values.device))
-        else:
+            self._is_partial = len(values) < self.dense_weights
+        elif form == "compressed":
             self.register_buffer("inputs", self.arranged(inputs, outputs, inputs))
             self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
             counts = torch.bincount(outputs, minlength=self.out_features)
             self.register_buffer("_rows", torch.cat([counts.new_zeros(1), counts.cumsum(0)]), persistent=False)
+        else:
+            numbers = self.k, self.band.parts, self.band.channels, SCHEMES.index(self.band.scheme)
+            self.register_buffer("band_numbers", torch.tensor(numbers, device=values.device))
 
     def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors) -> None:
-        """Load the state of any form, or of a dense ``nn.Linear``, into this layer.
+        """Load the state of any form, or of a dense ``nn.Linear``, into this layer, which keeps its own form if it can.
 
-        The layer keeps its own form if that can hold the connections, and else becomes ``compressed``.
+        An automatic layer chooses anew.
         """
         saved = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         try:
@@ -141,11 +220,9 @@ class NISTLinear(nn.Module):
                 f"{prefix or 'state '}does not fit a {self.in_features} → {self.out_features} NIST layer: {error}"
             )
             return
-        whole = len(values) == self.k * self.in_features
-        form = self.form if whole or self.form != "banded" else "compressed"
         with torch.no_grad():
             device = self.weight.device
-            self._store(form, inputs.to(device), outputs.to(device), values.to(self.weight))
+            self._store(self._wanted(), inputs.to(device), outputs.to(device), values.to(self.weight))
         own = {prefix + key: value for key, value in self._state().items()}
         rest = {key: value for key, value in state.items() if key == f"{prefix}bias"}
         super()._load_from_state_dict({**own, **rest}, prefix, metadata, strict, missing, unexpected, errors)
@@ -158,19 +235,24 @@ class NISTLinear(nn.Module):
         weight = saved["weight"]
         if "inputs" in saved:
             inputs, outputs, values = saved["inputs"], saved["outputs"], weight
-        elif "factor" in saved:
-            inputs, outputs = map(torch.from_numpy, edges(self.in_features, self.out_features, int(saved["factor"])))
-            values = weight[(outputs - inputs) % self.out_features, inputs]
+        elif "band_numbers" in saved:
+            k, parts, channels, scheme = saved["band_numbers"].tolist()
+            theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
+            inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
+            values = weight.flatten()[theirs.slots(inputs, outputs)]
         else:
+            weight = weight.flatten(1)  # a convolution's
             if weight.shape != (self.out_features, self.in_features):
                 raise ValueError(f"its weight has shape {tuple(weight.shape)}")
-            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self.connections()[::-1]
-            values = weight.cpu()[outputs.cpu(), inputs.cpu()]
+            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self._edges()[::-1]
+            values = weight[outputs.to(weight.device), inputs.to(weight.device)]
         if not inputs.shape == outputs.shape == values.shape:
             raise ValueError("its weights are not as many as its connections")
         inside = (inputs >= 0) & (inputs < self.in_features) & (outputs >= 0) & (outputs < self.out_features)
-        if not bool((inside & ((outputs - inputs) % self.out_features < self.k)).all()):
+        if not bool((inside & (self.band.offsets(inputs, outputs) < self.k)).all()):
             raise ValueError(f"its connections are not among those of factor {self.k}")
+        if len(torch.unique(outputs * self.in_features + inputs)) < len(values):
+            raise ValueError("it has a connection twice")
         return inputs, outputs, values
 
     def extra_repr(self) -> str:

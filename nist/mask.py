@@ -1,9 +1,12 @@
 """The neuroseed mask of the paper's Eq. 1, and what follows from it by counting alone."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
 import numpy as np
+
+SCHEMES = ("literal", "even")
 
 
 def check_factor(n_in: int, n_out: int, k: int) -> None:
@@ -15,15 +18,90 @@ def check_factor(n_in: int, n_out: int, k: int) -> None:
         raise ValueError(f"neuroseed factor must be between 1 and n_out = {n_out}, got {k}")
 
 
+@dataclass(frozen=True)
+class Band:
+    """The connections of a NIST layer before its prune: Eq. 1 and the variants of it that one can ask for.
+
+    Of ``n_in`` inputs, each feeds ``k`` neighbouring outputs of ``n_out``, the first output following the last one.
+
+    - ``scheme``: with ``literal``, Eq. 1, the input in place p starts at output p mod n_out. ``even`` differs where
+      there are more outputs than inputs: it starts at floor(p · n_out / n_in), so that fan-ins differ by one at most
+      and no output is left unconnected if k · n_in >= n_out (D8, and the ``even`` ablation of U21).
+    - ``parts``: the outputs are so many layers side by side, as q, k and v in a fused projection, and each has a band
+      of its own with ``k`` outputs an input.
+    - ``channels``: if more than 1, the inputs are a map flattened as (channels, positions), as torch does, and take
+      their places channels-last: position by position, all channels of one next to each other (U25).
+
+    Raises ``ValueError`` for a factor out of range, parts or channels that do not divide the layer, an unknown scheme.
+    """
+
+    n_in: int
+    n_out: int
+    k: int
+    scheme: str = "literal"
+    parts: int = 1
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(SCHEMES)}")
+        for name, value, whole in (("parts", self.parts, self.n_out), ("channels", self.channels, self.n_in)):
+            if value < 1 or whole % value:
+                raise ValueError(f"{name} must divide the {whole} features of the layer, got {value}")
+        check_factor(self.n_in, self.width, self.k)
+
+    @property
+    def width(self) -> int:
+        """Outputs of one part."""
+        return self.n_out // self.parts
+
+    @property
+    def n_weights(self) -> int:
+        """Number of connections."""
+        return self.n_in * self.k * self.parts
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the starts are spread over the outputs, and not Eq. 1's."""
+        return self.scheme == "even" and self.n_in < self.width
+
+    def places(self, inputs):
+        """Place of each input in the order that the band counts them in; integer arrays or tensors."""
+        if self.channels == 1:
+            return inputs
+        positions = self.n_in // self.channels
+        return inputs % positions * self.channels + inputs // positions
+
+    def starts(self, inputs):
+        """First output, within its part, that each input feeds; integer arrays or tensors."""
+        places = self.places(inputs)
+        return places * self.width // self.n_in if self.is_spread else places % self.width
+
+    def offsets(self, inputs, outputs):
+        """Offset t of a connection within its band: below ``k`` if the connection exists."""
+        return (outputs % self.width - self.starts(inputs)) % self.width
+
+    def slots(self, inputs, outputs):
+        """Where a flattened weight of shape ``(parts * k, n_in)`` holds each connection: by part, offset, place."""
+        return (outputs // self.width * self.k + self.offsets(inputs, outputs)) * self.n_in + self.places(inputs)
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Input and output index of every connection, ordered by input, then part, then offset.
+
+        Returns two int64 arrays of shape ``(n_weights,)``.
+        """
+        inputs = np.arange(self.n_in).repeat(self.k * self.parts)
+        parts = np.tile(np.arange(self.parts).repeat(self.k), self.n_in)
+        offsets = np.tile(np.arange(self.k), self.n_in * self.parts)
+        return inputs, parts * self.width + (self.starts(inputs) + offsets) % self.width
+
+
 def edges(n_in: int, n_out: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Input and output index of every connection of Eq. 1, ordered by input and then by offset t.
 
     Returns two int64 arrays of shape ``(n_in * k,)``. Raises ``ValueError`` for a factor out of range.
     """
-    check_factor(n_in, n_out, k)
-    inputs = np.repeat(np.arange(n_in), k)
-    offsets = np.tile(np.arange(k), n_in)
-    return inputs, (inputs + offsets) % n_out
+    return Band(n_in, n_out, k).edges()
 
 
 def neuroseed_mask(n_in: int, n_out: int, k: int) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The one-shot magnitude prune of section 3.1."""
 
 import warnings
+from functools import partial
 
 import torch
 from torch import nn
 
 from nist.linear import NISTLinear
 from nist.mask import kept_weights
+from nist.optimizer_state import carry
 
 
 def nist_layers(module: nn.Module) -> list[NISTLinear]:
@@ -32,16 +34,20 @@ def prune(
     Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
     dense size of every NIST layer (one global budget: assumptions U26, B8); with ``scope="layer"`` the same is done in
     each layer by itself. Ties go to the lower index, by layer, then input, then output, whatever the layers' forms.
-    Biases are neither pruned nor counted (U19). A banded layer that loses a weight becomes a compressed one.
+    Biases are neither pruned nor counted (U19). A layer that loses a weight stays masked or becomes compressed;
+    automatic layers take the cheaper of the two.
 
     ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
-    and follow where a parameter changes its shape.
+    and follow where a parameter changes its shape. A ``DistributedDataParallel`` wrapper cannot follow: delete it,
+    prune the module on every process, and wrap it again.
 
     One ranking over layers of different scales can take every weight of one of them; a warning then names it.
 
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
-    weights are active than the target keeps, or for another scope.
+    weights are active than the target keeps, for another scope, or for a wrapped replica.
     """
+    if isinstance(module, nn.parallel.DistributedDataParallel):
+        raise ValueError("keep the module inside DistributedDataParallel, delete the wrapper, prune, and wrap it again")
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
@@ -55,7 +61,7 @@ def prune(
         values = [layer.values() for layer in group]
         keep = largest(torch.cat(values).abs(), _ranks(group), n_keep)
         for layer, kept in zip(group, keep.split([len(value) for value in values]), strict=True):
-            _keep(layer, kept, optimizer)
+            carry(layer, optimizer, partial(layer.keep, kept), kept)
     for layer in layers:
         if layer.active_weights == 0:
             warnings.warn(f"the prune left nothing of {layer}", stacklevel=2)
@@ -81,14 +87,46 @@ def _ranks(layers: list[NISTLinear]) -> torch.Tensor:
     return torch.cat(ranks)
 
 
-def _keep(layer: NISTLinear, kept: torch.Tensor, optimizer: torch.optim.Optimizer | None) -> None:
-    """Drop connections of a layer, and let the optimizer's per-weight state (momentum, averages) follow them."""
-    state = optimizer.state.get(layer.weight, {}) if optimizer is not None else {}
-    shape = layer.weight.shape
-    followers = {
-        name: layer.values(value) for name, value in state.items() if torch.is_tensor(value) and value.shape == shape
-    }
-    connections = layer.connections()
-    layer.keep(kept)
-    for name, values in followers.items():
-        state[name] = layer.arranged(*(index[kept] for index in connections), values[kept])
+class PruneOnce:
+    """Calls ``prune`` once, at the end of an epoch or as soon as accuracy reaches a share of its plateau (section 3.1).
+
+    The paper prunes after about 10 % of the epochs, or at about 50 % of the eventual peak accuracy; as that peak is not
+    known beforehand, ``plateau`` is the one expected, such as that of a dense network.
+
+    Parameters: ``module``, ``sparsity`` and ``scope`` as in ``prune``; ``epoch``, counted from 1, or ``plateau``, a
+    fraction in (0, 1], with ``share``. It keeps no state of its own: a model that is loaded pruned stays as it is.
+    Raises ``ValueError`` unless exactly one of ``epoch`` and ``plateau`` is given and they make sense.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        sparsity: float,
+        *,
+        epoch: int | None = None,
+        plateau: float | None = None,
+        share: float = 0.5,
+        scope: str = "global",
+    ) -> None:
+        if (epoch is None) == (plateau is None):
+            raise ValueError("give the epoch at which to prune, or the accuracy of the plateau, and not both")
+        if epoch is not None and epoch < 1:
+            raise ValueError(f"epochs count from 1, got {epoch}")
+        if plateau is not None and not (0 < plateau <= 1 and 0 < share <= 1):
+            raise ValueError(f"plateau and share must be fractions in (0, 1], got {plateau} and {share}")
+        self.module, self.sparsity, self.scope = module, sparsity, scope
+        self.epoch, self.threshold = epoch, None if plateau is None else share * plateau
+
+    def __call__(
+        self, epoch: int, accuracy: float | None = None, optimizer: torch.optim.Optimizer | None = None
+    ) -> int | None:
+        """Call at the end of each epoch, with its validation accuracy as a fraction; the weights kept, if it pruned.
+
+        Raises ``ValueError`` as ``prune`` does, or if a plateau is waited for and no accuracy is given.
+        """
+        if self.threshold is not None and accuracy is None:
+            raise ValueError(f"call with the epoch's accuracy: the prune waits for {self.threshold:g}")
+        due = epoch == self.epoch if self.threshold is None else accuracy >= self.threshold
+        if not due or any(layer.is_pruned for layer in nist_layers(self.module)):
+            return None
+        return prune(self.module, self.sparsity, optimizer, self.scope)

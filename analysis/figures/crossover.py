@@ -1,42 +1,38 @@
-"""Which form of a NIST layer is fastest where: from the measurements of ``nist.benchmark``, by shape and factor."""
+"""Which form of a NIST layer is fastest, by shape, batch and factor: from the measurements of ``nist.benchmark``."""
 
 import argparse
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from analysis.benchmarks import SHAPE, fastest
 from analysis.figures import style
-from nist.errors import InputError, run
-from nist.files import replacing
+from nist.errors import run
+from nist.measurements import read
 
-SHAPE = ["network", "n_in", "n_out", "rows"]
-FILLS = {"masked": "#eceff2", "banded": "#bcd7f5", "compressed": "#d9c8f7"}
-
-
-def fastest(measured: pd.DataFrame) -> pd.DataFrame:
-    """The fastest form of every shape and factor, with ``masked_over_this``: how many times as fast it is as masked.
-
-    ``measured`` holds the rows of ``nist.benchmark``. Plain ``nn.Linear`` is not among the forms.
-    """
-    forms = measured[measured["candidate"] != "linear"]
-    best = forms.loc[forms.groupby([*SHAPE, "k"], sort=False)["total_ms"].idxmin()]
-    return best[[*SHAPE, "k", "candidate", "total_ms", "masked_over_this", "bytes_held"]].reset_index(drop=True)
+FILLS = {"masked": "#eceff2", "banded": "#bcd7f5", "blocked": "#c5e8c9", "compressed": "#e3d3fb"}
 
 
 def plot(best: pd.DataFrame, axes: Axes) -> None:
-    """Draw the result of ``fastest``: a row a shape, a column a factor, half density last, coloured by form."""
+    """Draw the result of ``fastest``: a row a shape and batch, a column a factor, half density last, by form.
+
+    A frame in a cell says that the rule of ``nist.costs`` chooses another form there, and how much slower that one is.
+    """
     shapes = list(dict.fromkeys(best[SHAPE].itertuples(index=False, name=None)))
     small = sorted({k for n_out, k in zip(best["n_out"], best["k"], strict=True) if k != n_out // 2})
     columns = [*map(str, small), "n_out / 2"]
     for row in best.itertuples():
-        y = shapes.index((row.network, row.n_in, row.n_out, row.rows))
+        y = shapes.index(tuple(getattr(row, name) for name in SHAPE))
         here = [str(row.k)] * (row.k in small) + ["n_out / 2"] * (row.k == row.n_out // 2)
         for x in map(columns.index, here):
             axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=FILLS[row.candidate], edgecolor="white"))
-            axes.text(x, y, f"{row.candidate}\n{row.masked_over_this:.3g}×", ha="center", va="center", fontsize=8)
+            text = f"{row.candidate} {row.masked_over_this:.3g}×"
+            if not row.chosen:
+                axes.add_patch(plt.Rectangle((x - 0.47, y - 0.43), 0.94, 0.86, fill=False, edgecolor="#57606a"))
+                text += f"\nchosen: {row.choice} +{row.regret:.0%}"
+            axes.text(x, y, text, ha="center", va="center", fontsize=7.5, linespacing=1.1)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(shapes)), [f"{n}: {a:,} → {b:,}, {r} rows" for n, a, b, r in shapes])
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(shapes) - 0.5, -0.5), xlabel="Neuroseed factor k")
@@ -46,24 +42,23 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw the map of the fastest forms, and write the table behind it as Markdown beside it."""
+    """Draw the map of the fastest forms of layers before their prune."""
     parser = argparse.ArgumentParser(prog="python -m analysis.figures.crossover", description=main.__doc__)
-    parser.add_argument("input", type=Path, help="Parquet file of nist.benchmark")
+    parser.add_argument("input", type=Path, help="layers.parquet of nist.benchmark")
     parser.add_argument("-o", "--output", required=True, type=Path, nargs="+", help="figure files")
     arguments = parser.parse_args(argv)
-    if not arguments.input.is_file():
-        raise InputError(f"{arguments.input}: no such file; make bench writes it")
-    table = pq.read_table(arguments.input)
-    where = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
-    best = fastest(table.to_pandas())
+    measured, where = read(arguments.input)
+    best = fastest(measured)
+    best = best[best["kept"] == 1]
     with plt.rc_context(style.LAYOUT):
-        figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+        figure, axes = plt.subplots(
+            figsize=(9, 0.8 + 0.36 * best[SHAPE].drop_duplicates().shape[0]), layout="constrained"
+        )
         plot(best, axes)
         axes.set_title(f"Fastest form, and its speed over masked: {where['device']}, {where['threads']} threads")
-    for path in arguments.output:
-        style.save(figure, path)
-    with replacing(arguments.output[0].with_suffix(".md")) as temporary:
-        temporary.write_text(best.to_markdown(index=False, floatfmt=".3g") + "\n", encoding="utf-8")
+        for path in arguments.output:
+            style.save(figure, path)
+        plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -52,5 +52,7 @@ def head(configuration: dict) -> nn.Sequential:
     for n_in, n_out, k in layer_shapes(configuration):
         if layers:
             layers.append(ACTIVATIONS[configuration["activation"]]())
-        layers.append(NISTLinear(n_in, n_out, k, bias=bias) if sparse else nn.Linear(n_in, n_out, bias=bias))
+        # Masked, on every device: a form chosen by speed would round differently from one machine to another.
+        nist_layer = NISTLinear(n_in, n_out, k, bias=bias, form="masked") if sparse else None
+        layers.append(nist_layer or nn.Linear(n_in, n_out, bias=bias))
     return nn.Sequential(*layers)

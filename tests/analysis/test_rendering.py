@@ -8,7 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import report, runs
-from analysis.figures import crossover, fig1, fig4, figa2, figa3, figa5, style
+from analysis.figures import fig1, fig4, figa2, figa3, figa5, style
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochwise_sd import epochwise_sd
@@ -157,7 +157,7 @@ def html(metrics_file, tmp_path, make_rows, description):
     blocks = runs.read_blocks([metrics_file("m", [[0.1, 0.2]] * 3, study=experiment.name, diverged={1})])
     manifest = study.read_yaml(study.Path("config/figures.yaml"))
     section = report.study_section(experiment, blocks, manifest, tmp_path)
-    return report.page([section], [], report.provenance(blocks, runs.join(blocks)))
+    return report.page([section], [], [], report.provenance(blocks, runs.join(blocks)))
 
 
 def test_the_report_is_one_self_contained_page(html):
@@ -179,17 +179,3 @@ def test_nothing_in_the_analysis_imports_torch():
     )
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_the_crossover_map_shows_the_fastest_form_of_every_case(axes):
-    shape = {"network": "net", "n_in": 40, "n_out": 20, "rows": 8, "bytes_held": 1}
-    times = {1: {"linear": 0.1, "masked": 4.0, "banded": 1.0}, 10: {"linear": 0.1, "masked": 2.0, "banded": 8.0}}
-    rows = [
-        {**shape, "k": k, "candidate": name, "total_ms": ms, "masked_over_this": case["masked"] / ms}
-        for k, case in times.items()
-        for name, ms in case.items()
-    ]
-    best = crossover.fastest(pd.DataFrame(rows))
-    assert best[["k", "candidate", "masked_over_this"]].to_numpy().tolist() == [[1, "banded", 4.0], [10, "masked", 1.0]]
-    crossover.plot(best, axes)
-    assert [text.get_text() for text in axes.texts] == ["banded\n4×", "masked\n1×"]

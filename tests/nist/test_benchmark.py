@@ -1,33 +1,68 @@
 import pyarrow.parquet as pq
+import pytest
 import torch
 
-from nist import benchmark
+from nist import benchmark, costs
+from nist.trial import Trial
 
-SMALL = benchmark.Shape("small", 40, 20, 8)
+SMALL = benchmark.Case("small", 40, 20, 8, 2)
+CPU = torch.device("cpu")
 
 
 def test_every_candidate_is_measured_and_weighed():
-    rows = {row["candidate"]: row for row in benchmark.measure(SMALL, 2, torch.device("cpu"), seconds=0)}
-    assert rows.keys() == {"linear", "masked", "banded", "compressed"}
+    rows = {row["candidate"]: row for row in benchmark.measure(SMALL, CPU, seconds=0)}
+    assert rows.keys() == {"linear", "masked", "banded", "blocked", "compressed"}
     assert rows["masked"]["masked_over_this"] == 1
     for row in rows.values():
-        assert row["rounds"] == 3
+        assert row["rounds"] == 4
         assert min(row["forward_ms"], row["backward_ms"], row["step_ms"]) > 0
-    # Weight, gradient and Adam's two averages of 80 weights and 20 biases, in float32, with its two step counts; the
-    # band keeps its factor beside them.
-    assert rows["banded"]["bytes_held"] == 4 * 4 * (80 + 20) + 2 * 4 + 8
-    assert rows["linear"]["bytes_held"] == 4 * 4 * (800 + 20) + 2 * 4
+        assert row["peak_bytes"] > row["bytes_held"]
+    # Weights and Adam's two averages of 80 weights and 20 biases, in float32, with its two step counts; the band keeps
+    # its four numbers beside them.
+    assert rows["banded"]["bytes_held"] == 4 * 3 * (80 + 20) + 2 * 4 + 4 * 8
+    assert rows["linear"]["bytes_held"] == 4 * 3 * (800 + 20) + 2 * 4
+    assert [name for name, row in rows.items() if row["chosen"]] == [
+        costs.cheapest(costs.Band(40, 20, 2), 80, 8, "cpu")
+    ]
+
+
+def test_the_peak_of_a_step_is_that_of_its_tensors():
+    linear = torch.nn.Linear(1000, 500, bias=False)
+    trial = Trial(linear, 1000, 500, 8, CPU)
+    trial.time()
+    # Weight, two averages and a step count stay; the gradients of weight and input and the output come and go.
+    assert trial.bytes_held() == 3 * 4 * 500_000 + 4
+    extra = trial.peak_bytes() - trial.bytes_held()
+    assert 4 * 500_000 <= extra <= 4 * (500_000 + 8 * 1000 + 2 * 8 * 500) + 4096
+
+
+def test_pruned_layers_are_masked_or_compressed():
+    layers = benchmark.candidates(SMALL._replace(kept=0.1), CPU)
+    assert layers.keys() == {"linear", "masked", "compressed"}
+    assert layers["compressed"].active_weights == layers["masked"].active_weights == 8
 
 
 def test_hopeless_candidates_are_left_out():
-    big = benchmark.Shape("big", 2048, 1024, 4)
-    assert benchmark.candidates(big, 512, torch.device("meta")).keys() == {"linear", "masked"}
+    big = benchmark.Case("big", 2048, 1024, 4, 512)
+    assert benchmark.candidates(big, CPU).keys() == {"linear", "masked", "blocked"}
 
 
 def test_the_command_writes_what_it_measured_on_what(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmark, "SHAPES", (SMALL,))
-    benchmark.main(["--seconds", "0", "--device", "cpu", "--threads", "1", "--out", str(tmp_path / "b.parquet")])
-    table = pq.read_table(tmp_path / "b.parquet")
-    assert sorted(set(table["k"].to_pylist())) == [1, 2, 10]
-    assert b"CPU" in table.schema.metadata[b"device"]
-    assert table.schema.metadata[b"torch"] == torch.__version__.encode()
+    monkeypatch.setattr(benchmark, "SHAPES", (("small", 40, 20, (8, 16)),))
+    monkeypatch.setattr(benchmark, "HEADS", {"small": ((40, 20, 10), (1, 10))})
+    benchmark.main(["--seconds", "0", "--device", "cpu", "--threads", "1", "--out", str(tmp_path)])
+    layers, heads = (pq.read_table(tmp_path / "cpu" / f"{name}.parquet") for name in ("layers", "heads"))
+    assert sorted(set(zip(*(layers[name].to_pylist() for name in ("k", "rows", "kept")), strict=True))) == [
+        (k, rows, kept) for k in (1, 2, 10) for rows, kept in ((8, 0.1), (8, 1.0), (16, 1.0))
+    ]
+    assert heads["candidate"].to_pylist() == ["linear", "masked", "nist"] * 2
+    for table in (layers, heads):
+        assert b"CPU" in table.schema.metadata[b"device"]
+        assert table.schema.metadata[b"kind"] == b"cpu"
+        assert table.schema.metadata[b"torch"] == torch.__version__.encode()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu():
+    rows = benchmark.measure(SMALL, torch.device("cuda"), seconds=0)
+    assert all(row["peak_bytes"] > row["bytes_held"] for row in rows)

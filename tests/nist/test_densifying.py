@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from nist import NISTLinear, densify, prune
-from nist.linear import FORMS
+from nist.forms import FORMS
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -30,3 +30,10 @@ def test_the_copy_can_be_exported():
     model = densify(nn.Sequential(NISTLinear(30, 20, 3, form="banded"), nn.ReLU(), NISTLinear(20, 5, 5)))
     x = torch.randn(2, 30)
     torch.testing.assert_close(torch.export.export(model, (x,)).module()(x), model(x))
+
+
+def test_a_layer_used_twice_stays_one_layer():
+    layer = NISTLinear(6, 6, 2)
+    model = densify(nn.Sequential(layer, nn.ReLU(), layer))
+    assert type(model[0]) is nn.Linear
+    assert model[0] is model[2]

@@ -1,4 +1,6 @@
 import copy
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nist import NISTLinear
-from nist.linear import FORMS
+from nist.forms import FORMS
 
 
 def double_loop_mask(n_in, n_out, k):
@@ -27,11 +29,32 @@ def layers(draw):
     return n_in, n_out, k
 
 
-def reference(n_in, n_out, k, x, dtype, seed=0):
-    """Output and gradients (input, dense weight, bias) of a dense layer whose weight is masked by the double loop."""
+def variant_mask(n_in, n_out, k, scheme, parts, channels):
+    """The double loop for a band's variants: another order of inputs, other starts, several bands side by side."""
+    width, positions = n_out // parts, n_in // channels
+    mask = torch.zeros(n_out, n_in, dtype=torch.bool)
+    for i in range(n_in):
+        channel, position = divmod(i, positions)
+        place = position * channels + channel
+        start = math.floor(place * Fraction(width, n_in)) if scheme == "even" and n_in < width else place
+        for part in range(parts):
+            for t in range(k):
+                mask[part * width + (start + t) % width, i] = True
+    return mask
+
+
+@st.composite
+def variants(draw):
+    channels, positions = draw(st.integers(1, 4)), draw(st.integers(1, 6))
+    parts, width = draw(st.integers(1, 3)), draw(st.integers(1, 20))
+    scheme = draw(st.sampled_from(["literal", "even"]))
+    return channels * positions, parts * width, draw(st.integers(1, width)), scheme, parts, channels
+
+
+def reference(n_in, n_out, mask, x, dtype, seed=0):
+    """Output and gradients (input, dense weight, bias) of a dense layer whose weight is masked."""
     torch.manual_seed(seed)
     dense = nn.Linear(n_in, n_out, dtype=dtype)
-    mask = double_loop_mask(n_in, n_out, k)
     weight = (dense.weight.detach() * mask).requires_grad_()
     x = x.clone().requires_grad_()
     output = nn.functional.linear(x, weight * mask, dense.bias)
@@ -47,11 +70,23 @@ def reference(n_in, n_out, k, x, dtype, seed=0):
     precision=st.sampled_from([(torch.float64, 1e-12), (torch.float32, 1e-5)]),
 )
 def test_every_form_computes_the_double_loop_and_its_gradients(layer, form, leading, precision):
-    dtype, tolerance = precision
-    x = torch.from_numpy(np.random.default_rng(1).normal(size=(*leading, layer[0]))).to(dtype)
-    expected = reference(*layer, x, dtype)
+    n_in, n_out, k = layer
+    compare(layer, double_loop_mask(n_in, n_out, k), {}, form, leading, *precision)
+
+
+@settings(deadline=None, max_examples=60)
+@given(variant=variants(), form=st.sampled_from(FORMS))
+def test_variants_of_the_band_compute_their_double_loop_too(variant, form):
+    options = dict(zip(("scheme", "parts", "channels"), variant[3:], strict=True))
+    compare(variant[:3], variant_mask(*variant), options, form, (3,), torch.float64, 1e-12)
+
+
+def compare(layer, mask, options, form, leading, dtype, tolerance):
+    n_in, n_out, k = layer
+    x = torch.from_numpy(np.random.default_rng(1).normal(size=(*leading, n_in))).to(dtype)
+    expected = reference(n_in, n_out, mask, x, dtype)
     torch.manual_seed(0)
-    ours = NISTLinear(*layer, form=form, dtype=dtype)
+    ours = NISTLinear(n_in, n_out, k, form=form, dtype=dtype, **options)
     x = x.requires_grad_()
     output = ours(x)
     output.square().sum().backward()
@@ -74,9 +109,9 @@ def test_initial_values_are_those_of_nn_linear_inside_the_mask(form):
     assert torch.equal(layer.bias, dense.bias)
 
 
-def test_banded_and_compressed_forms_hold_active_weights_only():
+def test_all_forms_but_the_masked_one_hold_active_weights_only():
     sizes = {form: NISTLinear(4096, 4096, 2, form=form).weight.numel() for form in FORMS}
-    assert sizes == {"masked": 4096 * 4096, "banded": 8192, "compressed": 8192}
+    assert sizes == {"masked": 4096 * 4096, "banded": 8192, "blocked": 8192, "compressed": 8192}
 
 
 def test_masked_weights_are_zero_and_get_no_gradient():
@@ -107,7 +142,7 @@ def test_a_state_goes_from_any_form_to_any_other(source, target, tmp_path):
     assert torch.equal(other.dense_weight(), layer.dense_weight())
     assert torch.equal(other.bias, layer.bias)
     assert other.weight is parameter
-    assert other.form == ("compressed" if (source, target) == ("pruned", "banded") else target)
+    assert other.form == ("compressed" if source == "pruned" and target in ("banded", "blocked") else target)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -142,9 +177,53 @@ def test_a_copy_is_independent(form):
 def test_a_factor_out_of_range_and_an_unknown_form_are_refused():
     with pytest.raises(ValueError, match="neuroseed factor must be between 1 and n_out = 4, got 0"):
         NISTLinear(6, 4, 0)
-    with pytest.raises(ValueError, match="unknown form 'diagonal'; there are masked, banded, compressed"):
+    with pytest.raises(
+        ValueError, match="unknown form 'diagonal'; there are auto, masked, banded, blocked, compressed"
+    ):
         NISTLinear(6, 4, 2, form="diagonal")
 
 
 def test_repr_says_what_is_sparse():
     assert "k=2, form=banded, active_weights=12" in repr(NISTLinear(6, 4, 2, form="banded"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "variant", [(6, 12, 2, "even", 1, 1), (6, 12, 2, "literal", 3, 1), (6, 12, 2, "literal", 1, 3)]
+)
+def test_a_state_of_another_band_is_refused(variant, form):
+    n_in, n_out, k, scheme, parts, channels = variant
+    state = NISTLinear(n_in, n_out, k, form=form, scheme=scheme, parts=parts, channels=channels).state_dict()
+    with pytest.raises(RuntimeError, match="its connections are not among those of factor 2"):
+        NISTLinear(n_in, n_out, k).load_state_dict(state)
+
+
+def test_a_state_with_a_connection_twice_is_refused():
+    state = NISTLinear(6, 4, 2, form="compressed").state_dict()
+    state["inputs"][1], state["outputs"][1] = state["inputs"][0], state["outputs"][0]
+    with pytest.raises(RuntimeError, match="it has a connection twice"):
+        NISTLinear(6, 4, 2).load_state_dict(state)
+
+
+def test_an_automatic_layer_takes_the_form_that_the_costs_say(monkeypatch):
+    asked = []
+
+    def cheapest(band, active_weights, rows, device):
+        asked.append((active_weights, rows, device))
+        return "blocked" if active_weights == band.n_weights else "compressed"
+
+    monkeypatch.setattr("nist.costs.cheapest", cheapest)
+    layer = NISTLinear(6, 4, 2, rows=788)
+    assert layer.form == "blocked"
+    layer.keep(torch.arange(12) < 5)
+    assert layer.form == "compressed"
+    assert asked == [(12, 788, "cpu"), (5, 788, "cpu")]
+    NISTLinear(6, 4, 2).load_state_dict(layer.state_dict())
+    assert asked[2:] == [(12, 64, "cpu"), (5, 64, "cpu")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_and_leading_dimensions_without_rows(form):
+    layer = NISTLinear(6, 4, 2, form=form)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(torch.randn(2, 0, 6)).shape == (2, 0, 4)

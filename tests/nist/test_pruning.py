@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nist import NISTLinear, prune
-from nist.linear import FORMS
+from nist import NISTLinear, PruneOnce, prune
+from nist.forms import FORMS
 from nist.mask import kept_weights
 from nist.pruning import largest
 
@@ -76,7 +76,7 @@ def test_the_support_stays_across_a_switch_of_optimizer(form):
         assert not (after & ~before).any()
 
 
-@pytest.mark.parametrize("form", ["banded", "compressed"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "masked"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_form_is_trained_and_pruned_alike(name, form):
     networks = [head(form="masked").double(), head(form=form).double()]
@@ -124,12 +124,13 @@ def test_ties_go_to_the_lower_input_then_output(form):
     assert layer.dense_weight().T.flatten().nonzero().flatten().tolist() == [0, 1, 2, 3]
 
 
-def test_a_pruned_band_is_compressed_and_an_intact_one_stays():
-    network = nn.Sequential(NISTLinear(20, 10, 2, form="banded"), NISTLinear(10, 5, 5, form="banded"))
+@pytest.mark.parametrize("form", ["banded", "blocked"])
+def test_a_pruned_band_is_compressed_and_an_intact_one_stays(form):
+    network = nn.Sequential(NISTLinear(20, 10, 2, form=form), NISTLinear(10, 5, 5, form=form))
     with torch.no_grad():
         network[1].weight.fill_(9.0)
     prune(network, 0.7)
-    assert [layer.form for layer in network] == ["compressed", "banded"]
+    assert [layer.form for layer in network] == ["compressed", form]
 
 
 @settings(deadline=None)
@@ -193,3 +194,48 @@ def test_a_layer_that_loses_everything_is_named():
         network[0].weight.mul_(1e-3)
     with pytest.warns(UserWarning, match=r"left nothing of NISTLinear\(in_features=120, out_features=84"):
         prune(network, 0.98)
+
+
+def test_the_callback_prunes_at_its_epoch_and_once():
+    network = head()
+    optimizer = OPTIMIZERS["adam"](network.parameters())
+    train(network, optimizer, 3)
+    callback = PruneOnce(network, 0.98, epoch=2)
+    assert [callback(epoch, optimizer=optimizer) for epoch in (1, 2, 3)] == [None, 218, None]
+    assert (optimizer.state[network[2].weight]["exp_avg"][~network[2].mask] == 0).all()
+
+
+def test_the_callback_prunes_at_a_share_of_the_plateau():
+    callback = PruneOnce(head(), 0.98, plateau=0.8, share=0.5)
+    assert [callback(epoch, accuracy) for epoch, accuracy in ((1, 0.39), (2, 0.41), (3, 0.2), (4, 0.9))] == [
+        None,
+        218,
+        None,
+        None,
+    ]
+
+
+def test_the_callback_leaves_a_model_that_was_loaded_pruned():
+    network = head()
+    prune(network, 0.995)
+    assert PruneOnce(network, 0.98, epoch=4)(4) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "give the epoch at which to prune, or the accuracy of the plateau, and not both"),
+        ({"epoch": 4, "plateau": 0.5}, "and not both"),
+        ({"epoch": 0}, "epochs count from 1, got 0"),
+        ({"plateau": 78.5}, r"plateau and share must be fractions in \(0, 1\], got 78.5 and 0.5"),
+        ({"plateau": 0.7, "share": 0}, r"plateau and share must be fractions in \(0, 1\], got 0.7 and 0"),
+    ],
+)
+def test_when_to_prune_must_be_clear(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PruneOnce(head(), 0.98, **arguments)
+
+
+def test_a_callback_for_a_plateau_needs_the_accuracy():
+    with pytest.raises(ValueError, match="call with the epoch's accuracy: the prune waits for 0.4"):
+        PruneOnce(head(), 0.98, plateau=0.8)(1)

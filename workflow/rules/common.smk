@@ -15,6 +15,7 @@ STATISTICS = [
     "epochs_to_converge", "cost",
 ]
 SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
+MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
 
 
 def load_configuration():
@@ -47,6 +48,7 @@ wildcard_constraints:
     dataset="[a-z0-9_]+",
     figure="fig[a-z0-9]+",
     table="table[a-z0-9]+",
+    machine="[a-z0-9-]+",
 
 
 def seeds_of(name):

@@ -57,6 +57,9 @@ rule report:
         metrics=[path for name in STUDIES for path in metrics_files(name)],
         figures=["results/figures/fig1.svg", *items_of("figure", ".svg")],
         tables=items_of("table", ".csv"),
+        benchmarks=[f"results/published/benchmarks/{machine}/layers.parquet" for machine in MACHINES],
+        costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
+        + expand("results/tables/benchmarks/{machine}/heads.csv", machine=MACHINES),
         studies=[str(experiment.path) for experiment in STUDIES.values()],
         manifest=MANIFEST,
         modules=["analysis/report.py", "analysis/report.html.jinja"],
@@ -66,4 +69,4 @@ rule report:
         "results/logs/report.log",
     shell:
         "python -m analysis.report --studies {input.studies} --manifest {input.manifest} --results results"
-        " -o {output} {input.metrics} > {log} 2>&1"
+        " --benchmarks {input.benchmarks} -o {output} {input.metrics} > {log} 2>&1"

@@ -1,0 +1,47 @@
+"""What whole classifier heads cost, dense, masked and really sparse: from the measurements of ``nist.benchmark``."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.tables import layout
+from nist.errors import run
+from nist.measurements import read
+
+
+def build(heads: pd.DataFrame) -> pd.DataFrame:
+    """One row a head and batch; every cell is text. Ratios of times are medians of rounds."""
+    rows = []
+    for (network, batch), group in heads.groupby(["network", "rows"], sort=False):
+        dense, masked, ours = (group.set_index("candidate").loc[name] for name in ("linear", "masked", "nist"))
+        rows.append(
+            {
+                "Head": f"{network} {'→'.join(map(str, ours['widths']))}",
+                "Factors": ", ".join(map(str, ours["factors"])),
+                "Batch": str(batch),
+                "Dense, ms": f"{dense['total_ms']:.3g}",
+                "Masked, ms": f"{masked['total_ms']:.3g}",
+                "NIST, ms": f"{ours['total_ms']:.3g}",
+                "Speed over masked": f"{ours['masked_over_this']:.3g}×",
+                "over dense": f"{ours['masked_over_this'] / dense['masked_over_this']:.3g}×",
+                "Peak memory, MB": f"{ours['peak_bytes'] / 1e6:.3g}",
+                "of masked": f"{ours['peak_bytes'] / masked['peak_bytes']:.1%}",
+                "of dense": f"{ours['peak_bytes'] / dense['peak_bytes']:.1%}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the table of heads as CSV, Markdown and LaTeX."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.tables.heads", description=main.__doc__)
+    parser.add_argument("input", type=Path, help="heads.parquet of nist.benchmark")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
+    arguments = parser.parse_args(argv)
+    heads, where = read(arguments.input)
+    layout.write(build(heads), f"Classifier heads: {where['device']}, {where['threads']} threads", arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

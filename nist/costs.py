@@ -1,0 +1,68 @@
+"""The rule by which an automatic layer chooses its form: a training step's predicted time, the least of them.
+
+The time of a step (forward, backward, Adam) in a form is a sum over counts of work, each times a coefficient, in
+seconds:
+
+- ``steps``: 1, for what a step costs however small the layer;
+- ``passes``: the passes over its data that a form makes one after the other;
+- ``weights``: numbers in the weight as it is multiplied, with what Adam does to them;
+- ``products``: multiply-accumulates of a batch, forward;
+- ``activations``: numbers that go in, come out or lie in between, in a batch.
+
+``costs.yaml`` holds the coefficients by kind of device, with where they were measured; ``python -m nist.calibration``
+fits them to what ``make bench`` has measured.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from nist.forms import FORMS, block_size
+from nist.mask import Band
+
+TERMS = ("steps", "passes", "weights", "products", "activations")
+COEFFICIENTS = Path(__file__).with_name("costs.yaml")
+
+
+def cheapest(band: Band, active_weights: int, rows: int, device: str) -> str:
+    """The form with the least predicted step time for ``rows`` rows a batch on a kind of ``device``, as ``cpu``.
+
+    A layer that has fewer weights than its band can only be masked or compressed. A kind of device that is not in
+    ``costs.yaml`` is judged as a CPU.
+    """
+    possible = FORMS if active_weights == band.n_weights else ("masked", "compressed")
+    coefficients = table().get(device) or table()["cpu"]
+    return min(possible, key=lambda form: predicted(coefficients[form], work(form, band, active_weights, rows)))
+
+
+def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:
+    """Seconds of one training step."""
+    return sum(coefficients[term] * counts[term] for term in TERMS)
+
+
+def work(form: str, band: Band, active_weights: int, rows: int) -> dict[str, int]:
+    """Counts of work, by name in ``TERMS``, of one training step on ``rows`` rows."""
+    n_in, n_out, k = band.n_in, band.n_out, band.k
+    ends = rows * (n_in + n_out)
+    if form == "masked":
+        counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends
+    elif form == "compressed":
+        counts = 1, 1, active_weights, rows * active_weights, ends
+    else:
+        places = band.width if band.is_spread else n_in
+        if form == "banded":
+            counts = k, k * places, rows * k * places, rows * k * (places + band.width)
+        else:
+            block = block_size(places, k)
+            blocks, reach = -(-places // block), -(-(block + k - 1) // block)
+            entries = blocks * block * reach * block
+            counts = 1, entries, rows * entries, rows * blocks * reach * block
+        counts = 1, *(band.parts * count for count in counts)
+    return dict(zip(TERMS, counts, strict=True))
+
+
+@cache
+def table() -> dict[str, dict]:
+    """Coefficients by kind of device, form and term, in seconds; and where they come from."""
+    return yaml.safe_load(COEFFICIENTS.read_text(encoding="utf-8"))

@@ -1,0 +1,32 @@
+"""Files of measurements, with where they were made in the Parquet metadata; no torch."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nist.errors import InputError
+from nist.files import replacing
+
+MAKES = "make bench writes it"
+
+
+def write(path: Path, rows: list[dict], where: dict[str, str]) -> None:
+    """Write measurements, and ``where`` they were made: kind, device, threads, torch, python, measured."""
+    with replacing(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata(where), temporary)
+
+
+def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """What ``write`` wrote. Raises ``InputError`` for a file that is missing or not of ``nist.benchmark``."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {MAKES}")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: not a Parquet file ({error}); {MAKES}") from None
+    missing = {"network", "rows", "candidate", "total_ms", "peak_bytes"} - set(table.column_names)
+    if missing or b"device" not in (table.schema.metadata or {}):
+        raise InputError(f"{path}: not a benchmark ({', '.join(sorted(missing)) or 'its provenance'} missing); {MAKES}")
+    return table.to_pandas(), {key.decode(): value.decode() for key, value in table.schema.metadata.items()}

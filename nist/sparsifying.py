@@ -1,0 +1,174 @@
+"""Putting NIST into a model that somebody else wrote."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from nist.convolution import NISTConv2d, check_linear
+from nist.linear import NISTLinear, check_form
+from nist.mask import Band
+from nist.optimizer_state import entrywise
+
+WEIGHTS = ("carried", "fresh")
+
+
+def sparsify(
+    model: nn.Module,
+    factors: Sequence[int] | None = None,
+    *,
+    density: float | None = None,
+    include: str | Sequence[str] = "*",
+    exclude: str | Sequence[str] = (),
+    scheme: str = "literal",
+    split: Mapping[str, int] | None = None,
+    channels_last: Mapping[str, int] | None = None,
+    weights: str = "carried",
+    form: str = "auto",
+    rows: int = 64,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> nn.Module:
+    """Turn linear layers of ``model`` into NIST layers, in place, and return the model.
+
+    Each layer's parameters stay the same objects, so an optimizer that holds them goes on to train the NIST layers; one
+    that has taken steps is passed as ``optimizer``, for its running averages to follow the weights that stay.
+
+    Which layers: those whose name in ``model.named_modules()`` matches a pattern (as in ``fnmatch``) of ``include`` and
+    none of ``exclude``. By default every ``nn.Linear``; a convolution that is linear, 1×1 or over its whole input, is
+    taken if a pattern of its own matches it, as in ``include=["pre_logits.fc*", "head.fc"]`` for timm's VGG16.
+
+    How sparse: ``factors``, one neuroseed factor a layer in the order of the model, the paper's way with a head; or
+    ``density``, for k = max(1, floor(density · n_out)) in every layer, its way with a transformer (U23).
+
+    - ``split``: {pattern: parts} for fused projections; ``{"*.qkv": 3}`` gives q, k and v a band each, where Eq. 1
+      taken literally starves v (E11). Density then counts the outputs of a part.
+    - ``channels_last``: {pattern: channels} for layers that follow a flattened map, to count its features
+      channels-last as TensorFlow flattens them (U25); the inputs themselves stay as the model hands them over.
+    - ``scheme``: ``literal`` Eq. 1, or ``even``; see ``nist.mask.Band``.
+    - ``weights``: ``carried`` over where the band has a connection, or ``fresh``, drawn anew as ``nn.Linear`` would.
+    - ``form`` and ``rows``, the rows a batch has (images, or images times tokens): see ``NISTLinear``.
+
+    An ``nn.TransformerEncoderLayer`` loses its fast path for inference. Attention that reads its projections' weights
+    itself, as ``nn.MultiheadAttention`` does, is left alone.
+
+    Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
+    matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared.
+    """
+    check_form(form)
+    if weights not in WEIGHTS:
+        raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
+    if (factors is None) == (density is None):
+        raise ValueError("give factors, one a layer, or a density, and not both")
+    chosen = linear_layers(model, include, exclude)
+    bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
+    _check_sharing(model, chosen)
+    replacements = {}
+    for name, dense in chosen.items():
+        if weights == "fresh":
+            dense.reset_parameters()
+        replacements[dense] = _replacement(dense, bands[name], form, rows, optimizer, weights == "carried")
+    return replaced(model, replacements)
+
+
+def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> nn.Module:
+    """``model`` with modules replaced in place, wherever they are used; another one if it is replaced itself."""
+    for parent in list(model.modules()):
+        # Not named_children, which names a module that is used twice only once.
+        for name in [name for name, child in parent._modules.items() if child in replacements]:
+            setattr(parent, name, replacements[parent._modules[name]])
+            if isinstance(parent, nn.TransformerEncoderLayer):
+                parent.activation_relu_or_gelu = 0  # no fast path for inference, which reads its layers' weights itself
+    return replacements.get(model, model)
+
+
+def linear_layers(model: nn.Module, include: str | Sequence[str], exclude: str | Sequence[str]) -> dict[str, nn.Module]:
+    """The linear layers of ``model`` that a pattern of ``include`` matches and none of ``exclude``, by name.
+
+    Raises ``ValueError`` for a pattern that matches none, and for a full name of something that is not linear.
+    """
+    modules = dict(model.named_modules())
+    chosen = set()
+    for pattern in _patterns(include):
+        matched = [name for name in modules if fnmatchcase(name, pattern)]
+        if pattern in modules:
+            check_linear(pattern, modules[pattern])
+        linear = {name for name in matched if _is_candidate(name, modules[name], pattern)}
+        if not linear:
+            raise ValueError(f"pattern {pattern!r} matches no linear layer; there are {_listed(modules)}")
+        chosen |= linear
+    for pattern in _patterns(exclude):
+        if not any(fnmatchcase(name, pattern) for name in modules):
+            raise ValueError(f"pattern {pattern!r} to exclude matches no module; linear layers are {_listed(modules)}")
+        chosen -= {name for name in chosen if fnmatchcase(name, pattern)}
+    if not chosen:
+        raise ValueError("every linear layer is excluded")
+    return {name: modules[name] for name in modules if name in chosen}
+
+
+def _patterns(patterns: str | Sequence[str]) -> Sequence[str]:
+    return [patterns] if isinstance(patterns, str) else patterns
+
+
+def _is_candidate(name: str, module: nn.Module, pattern: str) -> bool:
+    try:
+        check_linear(name, module)
+    except ValueError:
+        return False
+    return pattern != "*" or type(module) is nn.Linear
+
+
+def _listed(modules: Mapping[str, nn.Module], at_most: int = 12) -> str:
+    names = [name for name, module in modules.items() if _is_candidate(name, module, name)]
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "") or "none"
+
+
+def _bands(chosen, factors, density, scheme, split, channels_last) -> dict[str, Band]:
+    if factors is not None and len(factors) != len(chosen):
+        raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
+    if density is not None and not 0 < density <= 1:
+        raise ValueError(f"density must be in (0, 1], got {density}")
+    parts, channels = (_by_name(mapping, chosen) for mapping in (split, channels_last))
+    bands = {}
+    for position, (name, dense) in enumerate(chosen.items()):
+        n_out, n_in = dense.weight.shape[0], dense.weight[0].numel()
+        part = parts.get(name, 1)
+        k = factors[position] if density is None else max(1, int(density * (n_out // part)))
+        try:
+            bands[name] = Band(n_in, n_out, k, scheme, part, channels.get(name, 1))
+        except ValueError as error:
+            raise ValueError(f"{name or 'the layer'} ({n_in} → {n_out}): {error}") from None
+    return bands
+
+
+def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, nn.Module]) -> dict[str, int]:
+    values = {}
+    for pattern, value in mapping.items():
+        matched = [name for name in chosen if fnmatchcase(name, pattern)]
+        if not matched:
+            raise ValueError(f"pattern {pattern!r} matches none of the chosen layers: {', '.join(chosen)}")
+        values |= dict.fromkeys(matched, value)
+    return values
+
+
+def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
+    """A weight that another module uses too cannot become a NIST layer's."""
+    users: dict[nn.Parameter, list[str]] = {}
+    for name, module in model.named_modules():
+        for parameter in module.parameters(recurse=False):
+            users.setdefault(parameter, []).append(name)
+    for name, dense in chosen.items():
+        others = [other for other in users[dense.weight] if other != name]
+        if others:
+            raise ValueError(f"the weight of {name} is shared with {', '.join(others)}: exclude it")
+
+
+def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:
+    entries = entrywise(dense.weight, optimizer)
+    kind = NISTConv2d if isinstance(dense, nn.Conv2d) else NISTLinear
+    layer = kind.from_dense(dense, band, form, rows)
+    inputs, outputs = layer.connections()
+    for name, value in entries.items():
+        values = value.reshape(band.n_out, band.n_in)[outputs, inputs] * carried
+        optimizer.state[layer.weight][name] = layer.arranged(inputs, outputs, values)
+    return layer

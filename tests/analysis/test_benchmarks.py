@@ -1,0 +1,73 @@
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from analysis import benchmarks
+from analysis.figures import crossover
+from analysis.tables import heads
+from nist.measurements import write
+
+WHERE = {"kind": "cpu", "device": "a processor", "threads": "2", "torch": "2", "measured": "2026-01-02T03:04:05+00:00"}
+
+
+def layers():
+    """One shape at two factors: banded is fastest and chosen at k = 1, and at k = 10 masked is, and banded chosen."""
+    shape = {"network": "net", "n_in": 40, "n_out": 20, "rows": 8, "kept": 1.0, "peak_bytes": 1}
+    times = {1: {"linear": 0.1, "masked": 4.0, "banded": 1.0}, 10: {"linear": 0.1, "masked": 2.0, "banded": 2.5}}
+    return [
+        {
+            **shape,
+            "k": k,
+            "candidate": name,
+            "total_ms": ms,
+            "masked_over_this": case["masked"] / ms,
+            "chosen": name == "banded",
+        }
+        for k, case in times.items()
+        for name, ms in case.items()
+    ]
+
+
+def test_the_fastest_form_of_every_case_and_what_the_choice_costs():
+    best = benchmarks.fastest(pd.DataFrame(layers()))
+    assert best[["k", "candidate", "masked_over_this", "choice"]].to_numpy().tolist() == [
+        [1, "banded", 4.0, "banded"],
+        [10, "masked", 1.0, "banded"],
+    ]
+    assert best["regret"].tolist() == pytest.approx([0, 0.25])
+
+
+def test_the_map_shows_them():
+    figure, axes = plt.subplots()
+    crossover.plot(benchmarks.fastest(pd.DataFrame(layers())), axes)
+    assert [text.get_text() for text in axes.texts] == ["banded 4×", "masked 1×\nchosen: banded +25%"]
+    plt.close(figure)
+
+
+def test_the_commands_write_what_they_say(tmp_path):
+    write(tmp_path / "layers.parquet", layers(), WHERE)
+    crossover.main([str(tmp_path / "layers.parquet"), "-o", str(tmp_path / "map.svg")])
+    assert "a processor, 2 threads" in (tmp_path / "map.svg").read_text()
+    rows = [
+        {
+            "network": "net",
+            "widths": [40, 20, 10],
+            "factors": [1, 2],
+            "rows": 8,
+            "candidate": name,
+            "total_ms": ms,
+            "masked_over_this": 4 / ms,
+            "peak_bytes": peak,
+        }
+        for name, ms, peak in (("linear", 2.0, 600), ("masked", 4.0, 1000), ("nist", 0.5, 15))
+    ]
+    write(tmp_path / "heads.parquet", rows, WHERE)
+    heads.main([str(tmp_path / "heads.parquet"), "-o", str(tmp_path / "heads.csv")])
+    (row,) = pd.read_csv(tmp_path / "heads.csv").to_dict("records")
+    assert (row["Head"], row["Factors"]) == ("net 40→20→10", "1, 2")
+    assert (row["Speed over masked"], row["over dense"], row["of masked"], row["of dense"]) == (
+        "8×",
+        "4×",
+        "1.5%",
+        "2.5%",
+    )

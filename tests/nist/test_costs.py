@@ -1,0 +1,79 @@
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from nist import calibration, costs
+from nist.errors import InputError
+from nist.forms import FORMS
+from nist.mask import Band
+
+
+def test_the_form_with_the_least_predicted_time_is_chosen(monkeypatch):
+    flat = dict.fromkeys(costs.TERMS, 0.0)
+    table = {"cpu": {"masked": flat | {"weights": 1.0}} | dict.fromkeys(FORMS[1:], flat | {"weights": 3.0})}
+    monkeypatch.setattr(costs, "table", lambda: table)
+    assert costs.cheapest(Band(4, 4, 4), 16, 64, "cpu") == "masked"  # 16 against 48
+    assert costs.cheapest(Band(4, 4, 1), 4, 64, "cpu") == "banded"  # 12
+    assert costs.cheapest(Band(4, 4, 1), 3, 64, "cpu") == "compressed"  # 9, and no band any more
+    assert costs.cheapest(Band(4, 4, 1), 4, 64, "some other kind") == "banded"
+
+
+def test_work_is_counted_by_hand():
+    band = Band(6, 4, 2)
+    assert list(costs.work("masked", band, 12, 5).values()) == [1, 1, 24, 120, 50]
+    assert list(costs.work("compressed", band, 7, 5).values()) == [1, 1, 7, 35, 50]
+    assert list(costs.work("banded", band, 12, 5).values()) == [1, 2, 12, 60, 100]
+    # One block of all six inputs, whose outputs reach over two blocks' places.
+    assert list(costs.work("blocked", band, 12, 5).values()) == [1, 1, 72, 360, 60]
+    assert list(costs.work("banded", Band(6, 12, 2, parts=3), 36, 5).values()) == [1, 6, 36, 180, 300]
+
+
+def test_large_sparse_layers_are_never_masked_and_dense_ones_always_are():
+    for kind in costs.table():
+        assert costs.cheapest(Band(25088, 4096, 1), 25088, 64, kind) == "banded"
+        assert costs.cheapest(Band(25088, 4096, 50), 25088 * 50, 64, kind) != "masked"
+        assert costs.cheapest(Band(84, 10, 10), 840, 64, kind) == "masked"
+        assert costs.cheapest(Band(25088, 4096, 50), 1000, 64, kind) == "compressed"
+
+
+def test_times_that_follow_the_rule_are_predicted_after_the_fit(tmp_path):
+    true = dict(zip(costs.TERMS, (2e-4, 1e-3, 2e-9, 3e-10, 4e-8), strict=True))
+    rows = [
+        {
+            "network": "net",
+            "n_in": n_in,
+            "n_out": n_out,
+            "rows": rows,
+            "k": k,
+            "kept": 1.0,
+            "candidate": form,
+            "total_ms": 1e3 * costs.predicted(true, costs.work(form, Band(n_in, n_out, k), n_in * k, rows)),
+            "chosen": False,
+            "peak_bytes": 1,
+        }
+        for form in FORMS
+        for n_in, n_out in ((1000, 1000), (5000, 100), (300, 2000))
+        for rows in (16, 256)
+        for k in (2, 50)
+    ]
+    where = {"kind": "cuda", "device": "a card", "threads": "2", "torch": "2", "measured": "2026-01-02T03:04:05"}
+    pq.write_table(pa.Table.from_pandas(pd.DataFrame(rows)).replace_schema_metadata(where), tmp_path / "layers.parquet")
+    (tmp_path / "costs.yaml").write_text("cpu: {source: kept}\n")
+    calibration.main([str(tmp_path / "layers.parquet"), "-o", str(tmp_path / "costs.yaml")])
+    fitted = yaml.safe_load((tmp_path / "costs.yaml").read_text())
+    assert fitted["cpu"] == {"source": "kept"}
+    assert fitted["cuda"]["source"] == "a card, 2 threads, torch 2, 2026-01-02"
+    for row in rows:
+        counts = costs.work(
+            row["candidate"], Band(row["n_in"], row["n_out"], row["k"]), row["n_in"] * row["k"], row["rows"]
+        )
+        assert costs.predicted(fitted["cuda"][row["candidate"]], counts) == pytest.approx(
+            row["total_ms"] / 1e3, rel=0.02
+        )
+
+
+def test_without_a_benchmark_there_is_nothing_to_fit(tmp_path):
+    with pytest.raises(InputError, match="layers.parquet: no such file; make bench writes it"):
+        calibration.main([str(tmp_path / "layers.parquet")])

@@ -1,0 +1,27 @@
+import pytest
+
+from nist import measurements
+from nist.errors import InputError
+
+WHERE = {"kind": "cpu", "device": "a processor"}
+ROW = {"network": "net", "rows": 8, "candidate": "masked", "total_ms": 1.5, "peak_bytes": 10}
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    measurements.write(tmp_path / "cpu" / "layers.parquet", [ROW], WHERE)
+    frame, where = measurements.read(tmp_path / "cpu" / "layers.parquet")
+    assert (frame.to_dict("records"), where) == ([ROW], WHERE)
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(InputError, match="nothing.parquet: no such file; make bench writes it"):
+        measurements.read(tmp_path / "nothing.parquet")
+    (tmp_path / "text.parquet").write_text("text")
+    with pytest.raises(InputError, match="text.parquet: not a Parquet file"):
+        measurements.read(tmp_path / "text.parquet")
+    measurements.write(tmp_path / "other.parquet", [{"rows": 1}], WHERE)
+    with pytest.raises(InputError, match=r"other.parquet: not a benchmark \(candidate, network, .* missing\)"):
+        measurements.read(tmp_path / "other.parquet")
+    measurements.write(tmp_path / "bare.parquet", [ROW], {})
+    with pytest.raises(InputError, match=r"bare.parquet: not a benchmark \(its provenance missing\)"):
+        measurements.read(tmp_path / "bare.parquet")
