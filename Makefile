@@ -22,7 +22,7 @@ test: $(ENVIRONMENT)
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
-	@for machine in results/benchmarks/*/; do \
+	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
 	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
 	    python -m analysis.tables.heads $$machine/heads.parquet -o $$machine/heads.csv && \
 	    cat $$machine/heads.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
@@ -46,7 +46,7 @@ lock: $(ENVIRONMENT)
 
 clean:
 	rm -rf results/images results/metrics results/statistics results/figures results/tables results/report.html \
-	    results/logs results/benchmarks .snakemake
+	    results/logs results/benchmarks results/checkpoints .snakemake
 
 distclean: clean
 	rm -rf $(VENV)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist import models, optimizers, seeds
+from nist import models, optimizer_state, optimizers, seeds
 from nist.batches import Normalise, Split
 from nist.pruning import nist_layers, prune
 
@@ -32,9 +32,12 @@ class Run:
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(device, memory_format=torch.channels_last)
         torch.manual_seed(streams.dropout)
+        self.epoch, self.optimizer, self.diverged = 0, None, False
 
     def epochs(self) -> Iterator[dict]:
         """Train to the end and yield one epoch's measurements at a time; see ``nist.record.SCHEMA`` for their units.
+
+        After each, ``state`` holds all that the rest of the run depends on.
 
         A run whose loss turns NaN or infinite is trained and recorded to its last epoch like any other, flagged.
         """
@@ -43,29 +46,65 @@ class Run:
             phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])
         }
         pruning = self.configuration["prune"] or {"epoch": None}
-        optimizer, diverged = None, False
-        for epoch in range(1, settings["epochs"] + 1):
-            if epoch in phases:
-                optimizer = optimizers.create(phases[epoch], self.network.parameters())
-            started = time.perf_counter()
-            train_loss, train_accuracy = self._train(optimizer)
-            val_loss, val_accuracy = self._validate()
-            diverged = diverged or not (math.isfinite(train_loss) and math.isfinite(val_loss))
-            active, dense = head_weights(self.network.head)
-            yield {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "train_accuracy": train_accuracy,
-                "val_loss": val_loss,
-                "val_accuracy": val_accuracy,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "active_weights": active,
-                "sparsity": 1 - active / dense,
-                "seconds": time.perf_counter() - started,
-                "diverged": diverged,
-            }
-            if epoch == pruning["epoch"]:
-                prune(self.network.head, pruning["sparsity"], optimizer)
+        while self.epoch < settings["epochs"]:
+            self.epoch += 1
+            if self.epoch in phases:
+                self.optimizer = optimizers.create(phases[self.epoch], self.network.parameters())
+            measured = self._measured_epoch()
+            if self.epoch == pruning["epoch"]:
+                prune(self.network.head, pruning["sparsity"], self.optimizer)
+            yield measured
+
+    def _measured_epoch(self) -> dict:
+        """Train and validate once."""
+        started = time.perf_counter()
+        train_loss, train_accuracy = self._train(self.optimizer)
+        val_loss, val_accuracy = self._validate()
+        self.diverged = self.diverged or not (math.isfinite(train_loss) and math.isfinite(val_loss))
+        active, dense = head_weights(self.network.head)
+        return {
+            "epoch": self.epoch,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "val_loss": val_loss,
+            "val_accuracy": val_accuracy,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "active_weights": active,
+            "sparsity": 1 - active / dense,
+            "seconds": time.perf_counter() - started,
+            "diverged": self.diverged,
+        }
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that the rest of the run depends on: weights, masks, optimizer, random streams, epoch."""
+        generators = {"order": self.order.get_state(), "torch": torch.get_rng_state()}
+        if self.training.images.is_cuda:
+            generators["cuda"] = torch.cuda.get_rng_state(self.training.images.device)
+        return {
+            "progress": torch.tensor([self.epoch, self.diverged]),
+            **{f"generator.{name}": value for name, value in generators.items()},
+            **{f"network.{name}": value for name, value in self.network.state_dict().items()},
+            **{f"optimizer.{name}": value for name, value in optimizer_state.tensors(self.optimizer).items()},
+        }
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what ``state`` gave, to the bit on the same device and versions."""
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in state.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = value
+        epoch, diverged = parts["progress"][""].tolist()
+        self.epoch, self.diverged = epoch, bool(diverged)
+        self.network.load_state_dict(parts["network"])
+        settings = self.configuration["training"]
+        phases = optimizers.phases(settings["optimizers"], settings["epochs"])
+        current = [phase.settings for phase in phases if phase.first_epoch <= epoch][-1]
+        self.optimizer = optimizers.create(current, self.network.parameters())
+        optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
+        self.order.set_state(parts["generator"]["order"])
+        torch.set_rng_state(parts["generator"]["torch"])
+        if "cuda" in parts["generator"] and self.training.images.is_cuda:
+            torch.cuda.set_rng_state(parts["generator"]["cuda"], self.training.images.device)
 
     def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
         settings = self.configuration["training"]

@@ -13,6 +13,30 @@ def entrywise(parameter: torch.Tensor, optimizer: torch.optim.Optimizer | None) 
     return {name: value for name, value in state.items() if torch.is_tensor(value) and value.shape == parameter.shape}
 
 
+def tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Everything that the optimizer remembers, by the position of the parameter and the name of the quantity."""
+    return {
+        f"{position}.{name}": value
+        for position, parameter in enumerate(_parameters(optimizer))
+        for name, value in optimizer.state.get(parameter, {}).items()
+        if torch.is_tensor(value)
+    }
+
+
+def restore(optimizer: torch.optim.Optimizer, remembered: dict[str, torch.Tensor]) -> None:
+    """Put back what ``tensors`` gave, in the memory layout of the parameters: fused optimizers go by layout."""
+    parameters = _parameters(optimizer)
+    for key, value in remembered.items():
+        position, _, name = key.partition(".")
+        parameter = parameters[int(position)]
+        like = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
+        optimizer.state[parameter][name] = like.copy_(value).to(parameter.device)
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
 def carry(
     layer: NISTLinear,
     optimizer: torch.optim.Optimizer | None,

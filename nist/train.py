@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from nist import batches, data, digest, record, study
+from nist.checkpoint import FOLDER, Checkpoint, path_of
 from nist.errors import InputError, run
 from nist.loop import Run, head_weights
 
@@ -24,33 +25,44 @@ def train_block(
     images: data.Images,
     device: torch.device,
     epochs: int | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[list[dict], dict]:
     """Train ``seeds`` of one variant; return the rows and the description of ``nist.record.write``.
 
-    ``epochs`` overrides the study's number, for a pilot. Raises ``InputError`` where the study does not fit together.
+    ``epochs`` overrides the study's number, for a pilot. What ``checkpoint`` holds is not trained again, and it is kept
+    up to date. Raises ``InputError`` where the study does not fit together.
     """
     configuration = experiment.configuration(variant, epochs)
+    checkpoint = checkpoint or Checkpoint(None)
     settings = configuration["data"]
     training, validation = batches.splits(images, settings["image_size"], settings["resize"], device)
     normalise = batches.Normalise(training)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = (
         configuration["training"]["precision"] == "tf32"
     )
-    started = datetime.now(UTC)
     identity = {
         "study": experiment.name,
         "variant": variant,
         "model": configuration["model"]["name"],
         "dataset": settings["dataset"],
     }
-    rows, counts = [], {}
+    rows, counts = list(checkpoint.rows), {}
+    sessions = [*checkpoint.sessions, session(device)]
     with Progress(experiment.name, variant, seeds, configuration["training"]["epochs"]) as progress:
+        progress.skip(len(rows))
         for seed in seeds:
             one = Run(configuration, seed, training, validation, normalise)
             counts = parameter_counts(one.network)
+            done = sum(row["seed"] == seed for row in rows)
+            if done == configuration["training"]["epochs"]:
+                continue
+            if done:
+                one.restore(checkpoint.states[seed])
             for measured in one.epochs():
                 rows.append({**identity, "seed": seed, **measured})
                 progress.update(rows[-1])
+                if checkpoint.is_due():
+                    checkpoint.write(rows, sessions, {seed: one.state()})
     return rows, {
         "configuration": configuration,
         "training_code_digest": digest.of_training_code(identity["model"]),
@@ -59,13 +71,23 @@ def train_block(
         "training_images": len(training),
         "validation_images": len(validation),
         "parameters": counts,
-        "device": device_name(device),
+        "device": "; ".join(sorted({each["device"] for each in sessions})),
         "threads": torch.get_num_threads(),
         "precision": configuration["training"]["precision"],
-        "versions": versions(),
-        "started": started.isoformat(timespec="seconds"),
-        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": sessions[-1]["versions"],
+        "started": sessions[0]["started"],
+        "ended": _now(),
+        "sessions": sessions,
     }
+
+
+def session(device: torch.device) -> dict:
+    """Where and when a part of a block is trained; a block that was never interrupted has one."""
+    return {"started": _now(), "device": device_name(device), "versions": versions()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Progress:
@@ -80,6 +102,12 @@ class Progress:
 
     def __exit__(self, *exception):
         self.bar.close()
+
+    def skip(self, epochs: int) -> None:
+        """Count epochs that a checkpoint holds."""
+        self.bar.update(epochs)
+        if epochs and self.bar.disable:
+            print(f"{self.title}: going on after {epochs} of {self.bar.total} epochs", flush=True)
 
     def update(self, row: dict) -> None:
         """Show the row of an epoch just finished."""
@@ -151,10 +179,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, help="train for fewer or more epochs than the study says")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--checkpoints", type=Path, default=FOLDER, help="folder (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads {arguments.threads}: give at least 1")
+    if not arguments.minutes >= 0:
+        raise InputError(f"--minutes {arguments.minutes}: give 0, for after every epoch, or more")
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to fails now, not later
@@ -162,8 +194,19 @@ def main(argv: list[str] | None = None) -> None:
     dataset = experiment.content["data"]["dataset"]
     images = data.load(dataset, arguments.data_root, arguments.cache, arguments.download)
     device = choose_device(arguments.device)
-    rows, description = train_block(experiment, arguments.variant, arguments.seeds, images, device, arguments.epochs)
+    checkpoint = _checkpoint(experiment, arguments)
+    rows, description = train_block(
+        experiment, arguments.variant, arguments.seeds, images, device, arguments.epochs, checkpoint
+    )
     record.write(arguments.out, rows, description)
+    checkpoint.remove()
+
+
+def _checkpoint(experiment: study.Study, arguments: argparse.Namespace) -> Checkpoint:
+    configuration = experiment.configuration(arguments.variant, arguments.epochs)
+    digests = digest.of_configuration(configuration), digest.of_training_code(configuration["model"]["name"])
+    path = path_of(arguments.checkpoints, experiment.name, arguments.variant, arguments.seeds, digests)
+    return Checkpoint(path, arguments.minutes)
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
         for x in map(columns.index, here):
             axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=FILLS[row.candidate], edgecolor="white"))
             text = f"{row.candidate} {row.masked_over_this:.3g}×"
-            if not row.chosen:
+            if row.choice != row.candidate:
                 axes.add_patch(plt.Rectangle((x - 0.47, y - 0.43), 0.94, 0.86, fill=False, edgecolor="#57606a"))
                 text += f"\nchosen: {row.choice} +{row.regret:.0%}"
-            axes.text(x, y, text, ha="center", va="center", fontsize=7.5, linespacing=1.1)
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, linespacing=1.1)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(shapes)), [f"{n}: {a:,} → {b:,}, {r} rows" for n, a, b, r in shapes])
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(shapes) - 0.5, -0.5), xlabel="Neuroseed factor k")

@@ -20,6 +20,19 @@ def test_the_form_with_the_least_predicted_time_is_chosen(monkeypatch):
     assert costs.cheapest(Band(4, 4, 1), 4, 64, "some other kind") == "banded"
 
 
+def test_masked_is_left_only_for_a_clear_gain(monkeypatch):
+    flat = dict.fromkeys(costs.TERMS, 0.0)
+    forms = dict.fromkeys(FORMS, flat | {"steps": 9.0})
+    monkeypatch.setattr(
+        costs, "table", lambda: {"cpu": forms | {"masked": flat | {"steps": 1.05}, "banded": flat | {"steps": 1}}}
+    )
+    assert costs.cheapest(Band(4, 4, 1), 4, 64, "cpu") == "masked"
+    monkeypatch.setattr(
+        costs, "table", lambda: {"cpu": forms | {"masked": flat | {"steps": 1.15}, "banded": flat | {"steps": 1}}}
+    )
+    assert costs.cheapest(Band(4, 4, 1), 4, 64, "cpu") == "banded"
+
+
 def test_work_is_counted_by_hand():
     band = Band(6, 4, 2)
     assert list(costs.work("masked", band, 12, 5).values()) == [1, 1, 24, 120, 50]

@@ -1,0 +1,152 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from nist import checkpoint, data, models, record, train
+from nist.checkpoint import Checkpoint
+
+CPU = torch.device("cpu")
+TIMES = {"seconds"}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.Images(*(array[::10] for array in data.digits()))
+
+
+@pytest.fixture
+def short(study_content, load_study):
+    """The embedded LeNet-5 study at five epochs, pruned after the second, with SGD from the fourth."""
+    study_content["training"].update({"epochs": 5, "batch_size": 32})
+    for phase, share in zip(study_content["training"]["optimizers"], (0.6, 0.4), strict=True):
+        phase["share"] = share
+    for variant in study_content["variants"].values():
+        if variant["prune"]:
+            variant["prune"]["epoch"] = 2
+    return load_study(study_content)
+
+
+def without_times(rows):
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
+
+
+def stop_after(epochs, monkeypatch):
+    """Make training stop, as if killed, when so many epochs of this session are measured and maybe written."""
+    seen = []
+
+    def is_due(self):
+        seen.append(self)
+        if len(seen) > epochs:
+            raise KeyboardInterrupt
+        return self.path is not None
+
+    monkeypatch.setattr(Checkpoint, "is_due", is_due)
+
+
+@pytest.mark.parametrize("variant", ["dense", "nist-1-10-p99.5"])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 8])  # before and after prune, switch of optimizer, and next seed
+def test_a_stopped_block_goes_on_to_the_same_bits(short, images, tmp_path, monkeypatch, variant, epochs):
+    whole, _ = train.train_block(short, variant, range(3, 5), images, CPU)
+    path = tmp_path / "block.safetensors"
+    with monkeypatch.context() as patch:
+        stop_after(epochs, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train.train_block(short, variant, range(3, 5), images, CPU, checkpoint=Checkpoint(path))
+    resumed = Checkpoint(path, minutes=0)
+    assert len(resumed.rows) == epochs
+    rows, description = train.train_block(short, variant, range(3, 5), images, CPU, checkpoint=resumed)
+    assert without_times(rows) == without_times(whole)
+    assert rows[:epochs] == resumed.rows
+    assert len(description["sessions"]) == 2
+    record.write(tmp_path / "m.parquet", rows, description)
+
+
+def test_dropout_goes_on_to_the_same_bits_too(short, images, tmp_path, monkeypatch):
+    plain = models.head
+    with_dropout = lambda configuration: torch.nn.Sequential(torch.nn.Dropout(0.5), *plain(configuration))  # noqa: E731
+    monkeypatch.setattr(models, "head", with_dropout)
+    whole, _ = train.train_block(short, "dense", range(1), images, CPU)
+    path = tmp_path / "block.safetensors"
+    with monkeypatch.context() as patch:
+        stop_after(2, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train.train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
+    rows, _ = train.train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
+    assert without_times(rows) == without_times(whole)
+
+
+def test_a_damaged_file_is_said_and_not_used(tmp_path):
+    path = tmp_path / "block.safetensors"
+    Checkpoint(path).write([{"seed": 0}], [], {0: {"x": torch.arange(3)}})
+    whole = path.read_bytes()
+    assert Checkpoint(path).rows == [{"seed": 0}]
+    for content in (b"", b"text", whole[:-1], whole[: len(whole) // 2], b"\xff" * len(whole)):
+        path.write_bytes(content)
+        with pytest.warns(UserWarning, match="damaged checkpoint, the block starts from the beginning"):
+            assert Checkpoint(path).rows == []
+
+
+def test_nothing_is_kept_without_a_path():
+    kept = Checkpoint(None, minutes=0)
+    assert not kept.is_due()
+    kept.remove()
+
+
+def test_the_least_time_between_writes(tmp_path):
+    assert not Checkpoint(tmp_path / "block.safetensors", minutes=5).is_due()
+    assert Checkpoint(tmp_path / "block.safetensors", minutes=0).is_due()
+
+
+def test_configuration_and_code_are_in_the_path(tmp_path):
+    paths = {
+        checkpoint.path_of(tmp_path, "study", "variant", seeds, digests)
+        for seeds in (range(2), range(3))
+        for digests in (("a" * 64, "b" * 64), ("c" * 64, "b" * 64), ("a" * 64, "d" * 64))
+    }
+    assert len(paths) == 6
+
+
+KILLER = """
+import os, pathlib, random, signal, sys, time
+import torch._dynamo  # every first optimizer step imports it, for seconds
+from nist import train
+draw, arguments = random.Random(0), sys.argv[1:]
+folder = pathlib.Path(arguments[arguments.index("--checkpoints") + 1])
+
+def written():
+    return sorted(path.stat().st_mtime_ns for path in folder.glob("**/seeds*"))
+
+for attempt in range(21):
+    before, child = written(), os.fork()
+    if child == 0:
+        try:
+            train.main(arguments)
+        finally:
+            os._exit(0)
+    if attempt < 20:  # at least one epoch each time, and then any moment: in a step, in a write, between the two
+        while written() == before:
+            time.sleep(0.001)
+        time.sleep(draw.uniform(0, 0.3))
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems")
+def test_a_job_killed_twenty_times_ends_with_the_same_bits(short, tmp_path):
+    def command(out):
+        places = {"--study": short.path, "--out": out, "--checkpoints": tmp_path / "kept", "--cache": tmp_path}
+        numbers = {"--seeds": "0-2", "--epochs": 25, "--minutes": 0, "--variant": "nist-1-10-p98"}
+        return [str(word) for item in (places | numbers).items() for word in item]
+
+    train.main(command(tmp_path / "whole.parquet"))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, *command(tmp_path / "killed.parquet")], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    whole, killed = (record.read(tmp_path / name) for name in ("whole.parquet", "killed.parquet"))
+    assert without_times(killed.table.to_pylist()) == without_times(whole.table.to_pylist())
+    assert len(killed.description["sessions"]) == 21
+    assert not (tmp_path / "kept").exists()
