@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis import command, runs
 from nist.errors import run
-from nist.mask import kept_weights, unconnected_outputs
+from nist.mask import Band, kept_weights
 from nist.record import Block
 from nist.study import dense_weights, initial_weights, layer_shapes
 
@@ -25,7 +25,7 @@ def head_weights(configuration: dict) -> dict:
         "dense": dense,
         "initial": initial,
         "final": kept_weights(dense, prune["sparsity"]) if prune else initial,
-        "unconnected": sum(unconnected_outputs(*shape) for shape in layer_shapes(head)),
+        "unconnected": sum(Band(*shape, scheme=head["scheme"]).n_unconnected for shape in layer_shapes(head)),
     }
 
 

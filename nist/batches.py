@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from nist.augmentation import Augmentation
 from nist.data import Images
 from nist.errors import InputError
 
@@ -25,12 +26,17 @@ class Split:
         """The images and labels at ``index``."""
         return self.images[index], self.labels[index]
 
-    def shuffled(self, batch_size: int, drop_last: bool, order: torch.Generator) -> Iterator:
+    def shuffled(
+        self, batch_size: int, drop_last: bool, order: torch.Generator, augmentation: Augmentation | None = None
+    ) -> Iterator:
         """Batches of one epoch in a fresh random order, drawn on the CPU so that every device sees the same one."""
         permutation = torch.randperm(len(self), generator=order).to(self.images.device)
+        draws = augmentation.draw(len(self)).to(self.images.device) if augmentation else None
         end = len(self) - len(self) % batch_size if drop_last else len(self)
         for start in range(0, end, batch_size):
-            yield self.take(permutation[start : start + batch_size])
+            batch = slice(start, start + batch_size)
+            images, labels = self.take(permutation[batch])
+            yield (images if draws is None else augmentation.apply(images, draws[batch])), labels
 
     def in_order(self, batch_size: int) -> Iterator:
         """All images in large batches, for evaluation."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -32,7 +33,8 @@ from nist.shards import SPLITS
 CHUNK = 1000  # images between two records of the progress
 FITS = ("crop", "stretch")
 RECORDS = ("manifest.json", "progress.json")
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError)  # what reading damaged JSON or .npy files raises
+# What reading damaged JSON or .npy files raises; the last two come from numpy's parser of headers.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True)

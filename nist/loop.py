@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nist import models, optimizer_state, optimizers, seeds
+from nist.augmentation import Augmentation
 from nist.batches import Normalise, Split
 from nist.pruning import nist_layers, prune
 
@@ -26,6 +27,8 @@ class Run:
         self.normalise = normalise
         streams = seeds.streams(seed)
         self.order = seeds.generator(streams.data_order)
+        settings, draws = configuration["data"]["augmentation"], seeds.generator(streams.augmentation)
+        self.augmentation = None if settings == "none" else Augmentation(settings, draws)
         torch.manual_seed(streams.initialisation)
         device = training.images.device
         network = models.build(configuration["model"], tuple(training.images.shape[1:]))
@@ -78,6 +81,8 @@ class Run:
     def state(self) -> dict[str, torch.Tensor]:
         """All that the rest of the run depends on: weights, masks, optimizer, random streams, epoch."""
         generators = {"order": self.order.get_state(), "torch": torch.get_rng_state()}
+        if self.augmentation:
+            generators["augmentation"] = self.augmentation.generator.get_state()
         if self.training.images.is_cuda:
             generators["cuda"] = torch.cuda.get_rng_state(self.training.images.device)
         return {
@@ -102,6 +107,8 @@ class Run:
         self.optimizer = optimizers.create(current, self.network.parameters())
         optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
         self.order.set_state(parts["generator"]["order"])
+        if self.augmentation:
+            self.augmentation.generator.set_state(parts["generator"]["augmentation"])
         torch.set_rng_state(parts["generator"]["torch"])
         if "cuda" in parts["generator"] and self.training.images.is_cuda:
             torch.cuda.set_rng_state(parts["generator"]["cuda"], self.training.images.device)
@@ -117,7 +124,8 @@ class Run:
             optimizer.step()
             return loss.detach()
 
-        return self._mean(self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order), step)
+        batches = self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order, self.augmentation)
+        return self._mean(batches, step)
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:

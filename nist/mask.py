@@ -65,6 +65,12 @@ class Band:
         """Whether the starts are spread over the outputs, and not Eq. 1's."""
         return self.scheme == "even" and self.n_in < self.width
 
+    @property
+    def n_unconnected(self) -> int:
+        """Number of outputs without any input: the band of Eq. 1 spans n_in + k - 1 outputs before it wraps (D8)."""
+        reached = self.n_in * self.k if self.is_spread else self.n_in + self.k - 1
+        return self.parts * max(0, self.width - reached)
+
     def places(self, inputs):
         """Place of each input in the order that the band counts them in; integer arrays or tensors."""
         if self.channels == 1:
@@ -113,12 +119,6 @@ def neuroseed_mask(n_in: int, n_out: int, k: int) -> np.ndarray:
     mask = np.zeros((n_in, n_out), dtype=bool)
     mask[edges(n_in, n_out, k)] = True
     return mask
-
-
-def unconnected_outputs(n_in: int, n_out: int, k: int) -> int:
-    """Number of outputs that Eq. 1 leaves without any input: the band spans n_in + k - 1 outputs before it wraps."""
-    check_factor(n_in, n_out, k)
-    return max(0, n_out - (n_in + k - 1))
 
 
 def kept_weights(n_dense: int, sparsity: float) -> int:

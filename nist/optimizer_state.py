@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from nist.errors import InputError
 from nist.linear import NISTLinear
 
 
@@ -29,8 +30,13 @@ def restore(optimizer: torch.optim.Optimizer, remembered: dict[str, torch.Tensor
     for key, value in remembered.items():
         position, _, name = key.partition(".")
         parameter = parameters[int(position)]
-        like = torch.empty_like(parameter) if value.shape == parameter.shape else torch.empty_like(value)
-        optimizer.state[parameter][name] = like.copy_(value).to(parameter.device)
+        if value.dim() and value.shape != parameter.shape:
+            raise InputError(
+                f"optimizer state of shape {tuple(value.shape)} for {tuple(parameter.shape)} weights; "
+                "a layer has another form here than where training began: go on there, or start afresh"
+            )
+        like = torch.empty_like(parameter) if value.dim() else torch.empty_like(value, device=parameter.device)
+        optimizer.state[parameter][name] = like.copy_(value)
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from nist import batches, data, digest, record, study
+from nist.block import Block
 from nist.checkpoint import FOLDER, Checkpoint, path_of
 from nist.errors import InputError, run
 from nist.loop import Run, head_weights
@@ -26,11 +27,12 @@ def train_block(
     device: torch.device,
     epochs: int | None = None,
     checkpoint: Checkpoint | None = None,
+    together: int = 0,
 ) -> tuple[list[dict], dict]:
     """Train ``seeds`` of one variant; return the rows and the description of ``nist.record.write``.
 
     ``epochs`` overrides the study's number, for a pilot. What ``checkpoint`` holds is not trained again, and it is kept
-    up to date. Raises ``InputError`` where the study does not fit together.
+    up to date. ``together`` as in ``nist.block.Block``. Raises ``InputError`` where the study does not fit together.
     """
     configuration = experiment.configuration(variant, epochs)
     checkpoint = checkpoint or Checkpoint(None)
@@ -46,34 +48,28 @@ def train_block(
         "model": configuration["model"]["name"],
         "dataset": settings["dataset"],
     }
-    rows, counts = list(checkpoint.rows), {}
     sessions = [*checkpoint.sessions, session(device)]
-    with Progress(experiment.name, variant, seeds, configuration["training"]["epochs"]) as progress:
-        progress.skip(len(rows))
-        for seed in seeds:
-            one = Run(configuration, seed, training, validation, normalise)
-            counts = parameter_counts(one.network)
-            done = sum(row["seed"] == seed for row in rows)
-            if done == configuration["training"]["epochs"]:
-                continue
-            if done:
-                one.restore(checkpoint.states[seed])
-            for measured in one.epochs():
-                rows.append({**identity, "seed": seed, **measured})
-                progress.update(rows[-1])
-                if checkpoint.is_due():
-                    checkpoint.write(rows, sessions, {seed: one.state()})
-    return rows, {
+    settings = configuration["training"]
+
+    def make_run(seed: int) -> Run:
+        return Run(configuration, seed, training, validation, normalise)
+
+    block = Block(make_run, seeds, settings["epochs"], checkpoint, together)
+    with Progress(experiment.name, variant, seeds, settings["epochs"]) as progress:
+        progress.skip(len(block.finished_rows()))
+        for row in block.train(identity, sessions):
+            progress.update(row)
+    return block.finished_rows(), {
         "configuration": configuration,
         "training_code_digest": digest.of_training_code(identity["model"]),
         "seeds": list(seeds),
-        "epochs": configuration["training"]["epochs"],
+        "epochs": settings["epochs"],
         "training_images": len(training),
         "validation_images": len(validation),
-        "parameters": counts,
+        "parameters": parameter_counts(make_run(seeds.start).network),
         "device": "; ".join(sorted({each["device"] for each in sessions})),
         "threads": torch.get_num_threads(),
-        "precision": configuration["training"]["precision"],
+        "precision": settings["precision"],
         "versions": sessions[-1]["versions"],
         "started": sessions[0]["started"],
         "ended": _now(),
@@ -179,12 +175,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, help="train for fewer or more epochs than the study says")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--together", type=int, default=0, help="runs advanced at once (default: as pays)")
     parser.add_argument("--checkpoints", type=Path, default=FOLDER, help="folder (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads {arguments.threads}: give at least 1")
+    if arguments.together < 0:
+        raise InputError(f"--together {arguments.together}: give the number of runs, or 0 to leave it to the program")
     if not arguments.minutes >= 0:
         raise InputError(f"--minutes {arguments.minutes}: give 0, for after every epoch, or more")
     torch.set_num_threads(arguments.threads)
@@ -196,7 +195,14 @@ def main(argv: list[str] | None = None) -> None:
     device = choose_device(arguments.device)
     checkpoint = _checkpoint(experiment, arguments)
     rows, description = train_block(
-        experiment, arguments.variant, arguments.seeds, images, device, arguments.epochs, checkpoint
+        experiment,
+        arguments.variant,
+        arguments.seeds,
+        images,
+        device,
+        arguments.epochs,
+        checkpoint,
+        arguments.together,
     )
     record.write(arguments.out, rows, description)
     checkpoint.remove()

@@ -11,6 +11,9 @@ import yaml
 
 from nist import record, study
 
+# Workers of pytest-xdist share the cores: two threads each would wait for one another. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 
 # Continuous integration tries the same examples every time; anywhere else hypothesis goes on looking for new ones.

@@ -47,12 +47,15 @@ def build(model: dict, image_shape: tuple[int, int, int]) -> Classifier:
 
 def head(configuration: dict) -> nn.Sequential:
     """The classifier head: NIST layers where the configuration gives factors, else plain linear ones."""
-    sparse, bias = configuration["factors"] is not None, configuration["bias"]
+    sparse, bias, dropout = configuration["factors"] is not None, configuration["bias"], configuration["dropout"]
+    options = {"form": configuration["form"], "scheme": configuration["scheme"]}
     layers: list[nn.Module] = []
-    for n_in, n_out, k in layer_shapes(configuration):
+    shapes = layer_shapes(configuration)
+    for position, (n_in, n_out, k) in enumerate(shapes, start=1):
         if layers:
             layers.append(ACTIVATIONS[configuration["activation"]]())
-        # Masked, on every device: a form chosen by speed would round differently from one machine to another.
-        nist_layer = NISTLinear(n_in, n_out, k, bias=bias, form="masked") if sparse else None
-        layers.append(nist_layer or nn.Linear(n_in, n_out, bias=bias))
+        if dropout and position < len(shapes):
+            layers.append(nn.Dropout(dropout))
+        linear = NISTLinear(n_in, n_out, k, bias, **options) if sparse else nn.Linear(n_in, n_out, bias)
+        layers.append(linear)
     return nn.Sequential(*layers)

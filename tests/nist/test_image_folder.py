@@ -1,9 +1,11 @@
+import fcntl
 import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -204,7 +206,7 @@ def test_a_class_folder_without_images_is_named(root):
 def test_hidden_folders_and_other_files_are_passed_over(root):
     (root / "toy/train.X1/.thumbnails").mkdir()
     (root / "toy/train.X1/readme.txt").write_text("")
-    (root / "toy/trainer").mkdir()
+    shutil.copytree(root / "toy/train.X1", root / "toy/trainer")
     (root / "toy/val.X/n01/._n01_4.png").write_bytes(b"resource fork")
     assert len(load(root).train_labels) == 3 * TRAIN
 
@@ -222,20 +224,24 @@ def test_a_corrupt_image_is_named(root, tmp_path):
     assert f"{path}: not a readable image (" in message(root)
     path.write_bytes(b"")
     assert f"{path}: not a readable image (cannot identify" in message(root)
-    # Cut inside a chunk's header, Pillow raises neither OSError nor ValueError.
-    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x0dJHDR" + bytes(17))
-    assert f"{path}: not a readable image (" in message(root)
+
+
+def test_an_image_of_too_many_pixels_is_named(root, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", SIZE * SIZE // 3)
+    assert "not a readable image (Image size (36 pixels) exceeds limit" in message(root)
 
 
 def test_a_corrupt_image_of_a_shard_is_named_with_its_row(shard_root, arrays):
     path = shard_root / "toy/train-00001-of-00002.parquet"
     labels = pq.read_table(path)["label"].to_pylist()
     images = [png(pixels) for pixels in arrays["n10"][: len(labels)]]
-    write_shard(path, [*images[:4], images[4][:40]] if len(images) > 4 else [*images[:3], b"", *images[:1]], labels)
-    row = 4 if len(images) > 4 else 3
-    assert f"{path}: row {row}: not a readable image (" in message(shard_root)
-    write_shard(path, [None, *images, *images][: len(labels)], labels)
-    assert f"{path}: row 0: not a readable image (" in message(shard_root)
+    for row_group_size in (3, 100):
+        write_shard(path, [*images[:4], images[4][:40]], labels, row_group_size=row_group_size)
+        assert f"{path}: row 4: not a readable image (" in message(shard_root)
+    for absent in (None, {"bytes": None, "path": "elsewhere.png"}):
+        column = [{"bytes": images[0], "path": ""}, absent, *({"bytes": image, "path": ""} for image in images[2:])]
+        pq.write_table(pa.table({"image": column, "label": labels}), path)
+        assert f"{path}: row 1: not a readable image (" in message(shard_root)
 
 
 @pytest.mark.parametrize("label", [3, -1, None])
@@ -253,6 +259,12 @@ def test_a_label_without_images_is_a_wrong_number_of_classes(shard_root, arrays)
 def test_a_missing_shard_is_noticed_by_the_number_of_shards(shard_root):
     (shard_root / "toy/train-00000-of-00002.parquet").unlink()
     assert "toy: 1 shards like train-00001-of-00002.parquet; expected 2" in message(shard_root)
+
+
+def test_shards_without_a_number_of_shards_are_read(shard_root):
+    for path in (shard_root / "toy").iterdir():
+        path.rename(path.with_name(path.name.partition("-of-")[0] + ".parquet"))
+    assert len(load(shard_root).train_labels) == 3 * TRAIN
 
 
 def test_a_truncated_shard_is_named(shard_root):
@@ -302,7 +314,7 @@ def test_a_name_that_is_no_folder_name_is_an_error(root, name):
         image_folder.load(name, root, root / "cache")
 
 
-@pytest.mark.parametrize("shape", [(20, 11), (11, 20), (3, 5)])
+@pytest.mark.parametrize("shape", [(18, 12), (12, 18), (20, 11), (3, 5)])
 def test_the_two_fits_resize_and_crop(root, shape):
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     save(root / "toy/val.X/n01/n01_4.png", pixels)
@@ -383,7 +395,7 @@ def test_a_killed_decode_goes_on_after_its_last_whole_chunk(request, layout, mon
     noted = image_cache.pixels
 
     def killed(encoded, size, fit):
-        if encoded[0] == reference[11]:  # the second image of the third chunk, and the last of them
+        if encoded[0] == reference[11]:  # one of the two images in the third and last chunk of the training images
             raise KeyboardInterrupt
         return noted(encoded, size, fit)
 
@@ -446,6 +458,14 @@ def test_other_source_files_make_the_cache_anew(root, arrays, decoded):
     assert len(load(root).test_labels) == 3 * TEST - 1
 
 
+def test_a_cache_half_made_anew_does_not_serve(root):
+    load(root)
+    (root / "toy/val.X/n10/n10_5.JPG").write_bytes(b"")
+    message(root)
+    shutil.rmtree(root / "toy")
+    assert "is damaged or not complete" in message(root)
+
+
 def test_progress_towards_other_files_is_not_used(root, monkeypatch, decoded):
     (root / "toy/val.X/n10/n10_5.JPG").write_bytes(b"")
     message(root)
@@ -497,6 +517,9 @@ DAMAGES = {
     "images too long": lambda folder: (folder / "train.npy").open("ab").write(b"0"),
     "images empty": lambda folder: (folder / "train.npy").write_bytes(b""),
     "no images": lambda folder: (folder / "train.npy").unlink(),
+    "images of another type": lambda folder: (folder / "test.npy").write_bytes(
+        (folder / "test.npy").read_bytes().replace(b"|u1", b"|i1")
+    ),
     "header of the images": lambda folder: damage(folder / "train.npy", 60),
     "labels altered": lambda folder: damage(folder / "train_labels.npy", -8),
     "labels empty": lambda folder: (folder / "test_labels.npy").write_bytes(b""),
@@ -565,11 +588,28 @@ def test_the_manifest_says_where_the_pixels_came_from(root):
     ]
 
 
-def test_two_at_once_decode_once(root, decoded, capfd):
+def test_two_at_once_decode_once(root, decoded, monkeypatch):
+    both_are_there, locked = threading.Barrier(2), image_cache._locked
+
+    def locked_together(folder):
+        both_are_there.wait(timeout=5)
+        return locked(folder)
+
+    monkeypatch.setattr(image_cache, "_locked", locked_together)
     with ThreadPoolExecutor() as pool:
-        both = [*pool.map(lambda _: load(root), range(2))]
-    np.testing.assert_array_equal(both[0].train_images, both[1].train_images)
+        one, other = pool.map(lambda _: load(root), range(2))
+    np.testing.assert_array_equal(one.train_images, other.train_images)
     assert len(decoded) == 3 * (TRAIN + TEST)
+
+
+def test_waiting_for_another_process_is_said(root, monkeypatch, capsys):
+    def busy(file, operation):
+        if operation & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", busy)
+    assert len(load(root).test_labels) == 3 * TEST
+    assert "toy-6-stretch: another process is decoding into this cache; waiting for it" in capsys.readouterr().err
 
 
 def test_too_little_space_is_an_error_before_decoding(root, monkeypatch, decoded):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nist.mask import edges, kept_weights, neuroseed_mask, unconnected_outputs
+from nist.mask import Band, edges, kept_weights, neuroseed_mask
 
 
 def papers_double_loop(n_in, n_out, k):
@@ -34,9 +34,24 @@ def test_every_input_has_k_connections(layer):
     assert len(edges(*layer)[0]) == n_in * k
 
 
+@given(layers(), st.sampled_from(["literal", "even"]), st.integers(1, 3))
+def test_unconnected_outputs_are_those_that_no_edge_reaches(layer, scheme, parts):
+    n_in, width, k = layer
+    band = Band(n_in, parts * width, k, scheme, parts)
+    inputs, outputs = band.edges()
+    assert band.n_unconnected == parts * width - len(np.unique(outputs))
+    assert band.n_weights == len(inputs) == len(np.unique(outputs * n_in + inputs))
+
+
 @given(layers())
-def test_unconnected_outputs_are_the_empty_columns(layer):
-    assert unconnected_outputs(*layer) == (~neuroseed_mask(*layer).any(axis=0)).sum()
+def test_even_fan_ins_differ_by_one_at_most_where_outputs_are_more(layer):
+    n_in, n_out, k = layer
+    fan_in = np.bincount(Band(n_in, n_out, k, "even").edges()[1], minlength=n_out)
+    if n_in < n_out:
+        assert fan_in.max() - fan_in.min() <= 1
+        assert (fan_in.min() > 0) == (k * n_in >= n_out)
+    else:
+        np.testing.assert_array_equal(fan_in, np.bincount(edges(*layer)[1], minlength=n_out))
 
 
 def test_figure_1():
@@ -46,7 +61,7 @@ def test_figure_1():
 
 
 def test_sparse_3_leaves_51_of_200_units_unconnected():
-    assert unconnected_outputs(100, 200, 50) == 51
+    assert Band(100, 200, 50).n_unconnected == 51
 
 
 @pytest.mark.parametrize(

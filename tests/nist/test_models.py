@@ -34,24 +34,36 @@ def test_lenet5_takes_only_32_pixels():
         models.build(model_of("lenet5-fmnist", "dense"), (1, 28, 28))
 
 
-BLOCKS = [[64, 1], [128, 2], [128, 1], [256, 2], [256, 1], [512, 2], *[[512, 1]] * 5, [1024, 2], [1024, 1]]
-
-
-def full_mobilenet(head):
-    options = {"width": 1.0, "stem_stride": 2, "blocks": BLOCKS}
-    return models.build({"name": "mobilenetv1", "options": options, "head": head}, (3, 32, 32))
-
-
-@pytest.mark.parametrize(
-    ("sizes", "factors", "weights"), [([10], None, 10_240), ([10], [5], 5_120), ([100, 200, 10], [2, 50, 10], 9_048)]
-)
-def test_mobilenetv1_at_full_size_has_the_published_parameters_and_heads(sizes, factors, weights):
-    network = full_mobilenet(
-        {"n_in": 1024, "activation": "relu", "bias": True, "scheme": "literal", "sizes": sizes, "factors": factors}
-    )
+@pytest.mark.parametrize(("variant", "weights"), [("dense-1", 10_240), ("sparse-1", 5_120), ("sparse-3", 9_048)])
+def test_mobilenetv1_has_the_published_parameters_and_heads(variant, weights):
+    network = build("mobilenetv1-cifar10", variant, (3, 32, 32))
     # Howard et al.'s network has 4,231,976 trainable parameters, 1,025,000 of them in its head of 1,000 classes.
     assert parameters(network.backbone) == 4_231_976 - 1_025_000
     assert head_weights(network.head)[0] == weights
+
+
+@pytest.mark.parametrize(
+    ("variant", "weights"),
+    [("dense", 33_595_392), ("nist-1-4096-10-p98", 16_822_272), ("nist-1-2-10-p99.99", 53_248)],
+)
+def test_alexnet_has_the_papers_parameters_and_heads(variant, weights):
+    network = build("alexnet-cifar10", variant, (3, 32, 32))
+    # Audit B3: the published total counts the convolutions' biases and not the head's.
+    assert parameters(network.backbone) == 2_251_584
+    assert parameters(network.backbone) + head_weights(network.head)[1] == 35_846_976
+    assert head_weights(network.head) == (weights, 33_595_392)
+
+
+def test_alexnet_takes_only_32_pixels():
+    with pytest.raises(InputError, match="alexnet refuses .* takes images of 32×32 pixels, not 28×28"):
+        models.build(model_of("alexnet-cifar10", "dense"), (3, 28, 28))
+
+
+@pytest.mark.parametrize(("dropout", "layers"), [(0, 5), (0.5, 7)])
+def test_dropout_stands_before_every_layer_of_a_head_but_the_last(dropout, layers):
+    head = models.head({**model_of("lenet5-digits", "dense")["head"], "sizes": [84, 20, 10], "dropout": dropout})
+    assert len(head) == layers
+    assert [isinstance(layer, nn.Dropout) for layer in head[-2:]] == [False, False]
 
 
 def test_mobilenetv1_must_shrink_the_image_to_one_pixel():
@@ -85,7 +97,7 @@ def test_logits_have_one_column_a_class():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "lenet6"}, "model.name: unknown model 'lenet6'; there are lenet5, mobilenetv1"),
+        ({"name": "lenet6"}, "model.name: unknown model 'lenet6'; there are alexnet, lenet5, mobilenetv1"),
         ({"options": {"activation": "gelu"}}, "model.options: lenet5 refuses"),
         ({"options": {"depth": 3}}, "model.options: lenet5 refuses .* unexpected keyword argument 'depth'"),
     ],

@@ -1,0 +1,159 @@
+"""Runs together and one by one: the same numbers, to rounding, and nothing of one in another."""
+
+import pytest
+import torch
+
+from nist import data, record, stack, study, train
+from nist.checkpoint import Checkpoint
+
+CPU = torch.device("cpu")
+MEASURES = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return data.Images(*(array[::8] for array in data.digits()))
+
+
+@pytest.fixture
+def short(load_study):
+    """A study of the embedded example at a few epochs, pruned after the second."""
+
+    def make(name, epochs=4, augmentation="none", **head):
+        content = study.load(name).content
+        content["study"] = f"short-{name}"
+        content["training"].update({"epochs": epochs, "batch_size": 32})
+        content["data"]["augmentation"] = augmentation
+        content["model"]["head"].update(head)
+        for variant in content["variants"].values():
+            if variant["prune"]:
+                variant["prune"]["epoch"] = 2
+        return load_study(content)
+
+    return make
+
+
+def block(experiment, variant, seeds, images, together, checkpoint=None):
+    return train.train_block(experiment, variant, seeds, images, CPU, None, checkpoint, together)
+
+
+def assert_agree(ours, theirs, tolerance):
+    assert [(row["seed"], row["epoch"]) for row in ours] == [(row["seed"], row["epoch"]) for row in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        for name in MEASURES:
+            assert one[name] == pytest.approx(other[name], abs=tolerance), (one["seed"], one["epoch"], name)
+        for name in ("active_weights", "sparsity", "learning_rate", "diverged"):
+            assert one[name] == other[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "augmentation", "tolerance"),
+    [
+        ("lenet5-digits", "dense", "none", 1e-4),
+        ("lenet5-digits", "nist-1-10-p99.5", {"flip": True, "crop_padding": 2}, 1e-4),
+        ("mobilenetv1-digits", "sparse-3", "none", 0.03),  # batch normalisation makes more of rounding
+    ],
+)
+def test_a_seed_alone_and_in_a_stack_agree_to_rounding(short, images, name, variant, augmentation, tolerance):
+    experiment = short(name, augmentation=augmentation)
+    alone, _ = block(experiment, variant, range(2, 6), images, together=1)
+    together, _ = block(experiment, variant, range(2, 6), images, together=4)
+    assert_agree(together, alone, tolerance)
+    assert len({row["val_loss"] for row in together}) == len(together)  # no two runs are one
+    again, _ = block(experiment, variant, range(2, 6), images, together=4)
+    assert_agree(again, together, 0)
+
+
+def test_statistics_of_batch_normalisation_are_each_runs_own(short, images):
+    experiment = short("mobilenetv1-digits", epochs=1)
+    states = []
+    for together in (1, 3):
+        kept = Checkpoint(None)
+        kept.is_due = lambda: True
+        kept.write = lambda rows, sessions, unfinished: None
+        runs = []
+        block_states = CollectedStates(runs)
+        with block_states:
+            block(experiment, "dense-1", range(3), images, together, kept)
+        states.append(runs)
+    for alone, stacked in zip(*states, strict=True):
+        assert alone.keys() == stacked.keys()
+        names = [name for name in alone if "running_" in name]
+        assert names
+        for name in names:
+            torch.testing.assert_close(stacked[name], alone[name], rtol=1e-3, atol=1e-4)
+
+
+class CollectedStates:
+    """Keeps what ``Run.state`` returns while it is entered."""
+
+    def __init__(self, states):
+        self.states, self.original = states, stack.Run.state
+
+    def __enter__(self):
+        def state(run):
+            self.states.append({name: value.clone() for name, value in self.original(run).items()})
+            return self.states[-1]
+
+        stack.Run.state = state
+
+    def __exit__(self, *exception):
+        stack.Run.state = self.original
+
+
+def test_a_stopped_stack_goes_on_to_the_same_bits_and_so_do_its_parts(short, images, tmp_path, monkeypatch):
+    experiment, path = short("lenet5-digits", epochs=5), tmp_path / "block.safetensors"
+    whole, _ = block(experiment, "nist-1-10-p98", range(3), images, together=3)
+    seen = []
+
+    def is_due(self):
+        seen.append(self)
+        if len(seen) > 3:
+            raise KeyboardInterrupt
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "is_due", is_due)
+        with pytest.raises(KeyboardInterrupt):
+            block(experiment, "nist-1-10-p98", range(3), images, 3, Checkpoint(path))
+    content = path.read_bytes()
+    resumed, description = block(experiment, "nist-1-10-p98", range(3), images, 3, Checkpoint(path))
+    assert_agree(resumed, whole, 0)
+    record.write(tmp_path / "m.parquet", resumed, description)
+    path.write_bytes(content)
+    one_by_one, _ = block(experiment, "nist-1-10-p98", range(3), images, 1, Checkpoint(path))
+    assert_agree(one_by_one, whole, 1e-4)
+
+
+def test_a_stack_too_large_for_memory_is_halved_and_finished_epochs_stay(short, images, tmp_path, monkeypatch):
+    experiment = short("lenet5-digits")
+    whole, _ = block(experiment, "nist-1-10-p98", range(5), images, together=1)
+    sizes, train_stack = [], stack.Stack._train
+
+    def limited(self):
+        sizes.append((len(self.runs), self.epoch))
+        if len(self.runs) > 2 and self.epoch == 3:
+            raise torch.OutOfMemoryError
+        return train_stack(self)
+
+    monkeypatch.setattr(stack.Stack, "_train", limited)
+    rows, _ = block(experiment, "nist-1-10-p98", range(5), images, 5, Checkpoint(tmp_path / "b.safetensors", minutes=0))
+    assert_agree(rows, whole, 1e-4)
+    assert sizes == [(5, 1), (5, 2), (5, 3), (3, 3), (2, 3), (2, 4), (2, 3), (2, 4)]  # and the fifth on its own
+
+
+@pytest.mark.parametrize("head", [{"dropout": 0.5}, {"form": "auto"}])
+def test_what_cannot_be_stacked_is_trained_one_by_one(short, images, monkeypatch, head):
+    monkeypatch.setattr(stack.Stack, "__init__", None)
+    monkeypatch.setattr("nist.costs.cheapest", lambda *_: "banded")
+    rows, _ = block(short("lenet5-digits", epochs=3, **head), "nist-1-10-p98", range(2), images, together=2)
+    assert len(rows) == 6
+
+
+def test_one_that_runs_out_of_memory_alone_says_so(short, images, monkeypatch):
+    def full(self, optimizer):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(stack.Run, "_train", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        block(short("lenet5-digits"), "dense", range(2), images, together=1)
