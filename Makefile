@@ -1,6 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
-# make bench   measure layers and heads in their forms, about ten minutes; prints where the map is
+# make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make lint    format and lint checks
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
@@ -22,10 +22,12 @@ test: $(ENVIRONMENT)
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
+	@python -m nist.trainer_benchmark --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
 	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
-	    python -m analysis.tables.heads $$machine/heads.parquet -o $$machine/heads.csv && \
-	    cat $$machine/heads.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
+	    for table in layers heads trainer; do \
+	        python -m analysis.tables.$$table $$machine/$$table.parquet -o $$machine/$$table.csv || exit 1; done && \
+	    cat $$machine/heads.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .

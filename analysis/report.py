@@ -72,7 +72,8 @@ def cost_items(benchmarks: list[Path], manifest: dict, results: Path) -> list[di
         _, where = read(path)
         machine = "{device}, {threads} threads, torch {torch}, {measured:.10}".format(**where)
         folder = f"benchmarks/{path.parent.name}"
-        items += [item(name, manifest, results, folder, machine=machine) for name in ("crossover", "heads")]
+        items += [item(name, manifest, results, folder, machine=machine) for name in ("crossover", "heads", "trainer")]
+        items[-3]["links"].append(Path("tables", folder, "layers.csv"))  # every form of every case
     return items
 
 

@@ -7,6 +7,7 @@ of the paper's networks. Times are medians over rounds in which every candidate 
 import argparse
 import copy
 import platform
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +130,33 @@ def _rows(trials: dict[str, Trial], times: np.ndarray) -> list[dict]:
     ]
 
 
+def provenance(device: torch.device, threads: int) -> dict[str, str]:
+    """Where and when something is measured, as ``nist.measurements`` keeps it."""
+    return {
+        "kind": device.type,
+        "device": train.device_name(device),
+        "threads": str(threads),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def bandwidth(device: torch.device) -> float:
+    """Bytes a second that a copy of 256 MB reads and writes: the best of ten."""
+    source = torch.zeros(64 * 2**20, device=device)
+    target = torch.empty_like(source)
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    seconds = []
+    for _ in range(10):
+        synchronize()
+        started = time.perf_counter()
+        target.copy_(source)
+        synchronize()
+        seconds.append(time.perf_counter() - started)
+    return 2 * source.nbytes / min(seconds)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure every layer and head and write layers.parquet and heads.parquet into a folder named cpu or cuda."""
     parser = argparse.ArgumentParser(prog="python -m nist.benchmark", description=main.__doc__)
@@ -140,18 +168,11 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     train.keep_freed_memory()
     device, seconds = train.choose_device(arguments.device), arguments.seconds
-    provenance = {
-        "kind": device.type,
-        "device": train.device_name(device),
-        "threads": str(arguments.threads),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    where = {**provenance(device, arguments.threads), "bytes_a_second": str(bandwidth(device))}
     layers = [row for case in tqdm([*cases()], disable=None) for row in measure(case, device, seconds)]
     heads = [row for name in HEADS for rows in (64, 256) for row in measure_head(name, rows, device, 2 * seconds)]
     for name, rows in (("layers", layers), ("heads", heads)):
-        measurements.write(arguments.out / device.type / f"{name}.parquet", rows, provenance)
+        measurements.write(arguments.out / device.type / f"{name}.parquet", rows, where)
 
 
 if __name__ == "__main__":

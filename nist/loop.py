@@ -45,14 +45,12 @@ class Run:
         A run whose loss turns NaN or infinite is trained and recorded to its last epoch like any other, flagged.
         """
         settings = self.configuration["training"]
-        phases = {
-            phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])
-        }
+        starts = optimizers.starts(settings)
         pruning = self.configuration["prune"] or {"epoch": None}
         while self.epoch < settings["epochs"]:
             self.epoch += 1
-            if self.epoch in phases:
-                self.optimizer = optimizers.create(phases[self.epoch], self.network.parameters())
+            if self.epoch in starts:
+                self.optimizer = optimizers.create(starts[self.epoch], self.network.parameters())
             measured = self._measured_epoch()
             if self.epoch == pruning["epoch"]:
                 prune(self.network.head, pruning["sparsity"], self.optimizer)
@@ -101,10 +99,8 @@ class Run:
         epoch, diverged = parts["progress"][""].tolist()
         self.epoch, self.diverged = epoch, bool(diverged)
         self.network.load_state_dict(parts["network"])
-        settings = self.configuration["training"]
-        phases = optimizers.phases(settings["optimizers"], settings["epochs"])
-        current = [phase.settings for phase in phases if phase.first_epoch <= epoch][-1]
-        self.optimizer = optimizers.create(current, self.network.parameters())
+        starts = optimizers.starts(self.configuration["training"])
+        self.optimizer = optimizers.create(starts[max(e for e in starts if e <= epoch)], self.network.parameters())
         optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
         self.order.set_state(parts["generator"]["order"])
         if self.augmentation:

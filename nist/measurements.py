@@ -26,7 +26,7 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         table = pq.read_table(path)
     except pa.ArrowException as error:
         raise InputError(f"{path}: not a Parquet file ({error}); {MAKES}") from None
-    missing = {"network", "rows", "candidate", "total_ms", "peak_bytes"} - set(table.column_names)
+    missing = {"network", "candidate", "peak_bytes"} - set(table.column_names)
     if missing or b"device" not in (table.schema.metadata or {}):
         raise InputError(f"{path}: not a benchmark ({', '.join(sorted(missing)) or 'its provenance'} missing); {MAKES}")
     return table.to_pandas(), {key.decode(): value.decode() for key, value in table.schema.metadata.items()}

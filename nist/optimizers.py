@@ -26,6 +26,11 @@ def phases(optimizers: list[dict], epochs: int) -> list[Phase]:
     return result
 
 
+def starts(training: dict) -> dict[int, dict]:
+    """Settings of the optimizers of a study's ``training``, by the first epoch that each trains."""
+    return {phase.first_epoch: phase.settings for phase in phases(training["optimizers"], training["epochs"])}
+
+
 def create(settings: dict, parameters) -> torch.optim.Optimizer:
     """A fresh optimizer for ``parameters``, an iterable of tensors."""
     common = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"], "fused": True}

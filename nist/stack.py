@@ -38,15 +38,13 @@ class Stack:
     def epochs(self) -> Iterator[list[dict]]:
         """Train to the end and yield one epoch's measurements at a time, a dictionary a run as ``Run.epochs`` does."""
         settings = self.configuration["training"]
-        phases = {
-            phase.first_epoch: phase.settings for phase in optimizers.phases(settings["optimizers"], settings["epochs"])
-        }
+        starts = optimizers.starts(settings)
         pruning = self.configuration["prune"] or {"epoch": None}
         while self.epoch < settings["epochs"]:
             self.epoch += 1
-            if self.epoch in phases:
+            if self.epoch in starts:
                 for run in self.runs:
-                    run.optimizer = optimizers.create(phases[self.epoch], run.network.parameters())
+                    run.optimizer = optimizers.create(starts[self.epoch], run.network.parameters())
                 self._stack_optimizer()
             measured = self._measured_epoch()
             if self.epoch == pruning["epoch"]:

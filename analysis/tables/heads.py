@@ -1,16 +1,12 @@
 """What whole classifier heads cost, dense, masked and really sparse: from the measurements of ``nist.benchmark``."""
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 
 from analysis.tables import layout
 from nist.errors import run
-from nist.measurements import read
 
 
-def build(heads: pd.DataFrame) -> pd.DataFrame:
+def build(heads: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
     """One row a head and batch; every cell is text. Ratios of times are medians of rounds."""
     rows = []
     for (network, batch), group in heads.groupby(["network", "rows"], sort=False):
@@ -35,12 +31,7 @@ def build(heads: pd.DataFrame) -> pd.DataFrame:
 
 def main(argv: list[str] | None = None) -> None:
     """Build the table of heads as CSV, Markdown and LaTeX."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.tables.heads", description=main.__doc__)
-    parser.add_argument("input", type=Path, help="heads.parquet of nist.benchmark")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
-    arguments = parser.parse_args(argv)
-    heads, where = read(arguments.input)
-    layout.write(build(heads), f"Classifier heads: {where['device']}, {where['threads']} threads", arguments.output)
+    layout.render_measured("analysis.tables.heads", build, "Classifier heads", argv)
 
 
 if __name__ == "__main__":

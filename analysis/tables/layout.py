@@ -1,5 +1,6 @@
 """How numbers are written in tables, and how a table module becomes a command."""
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pandas as pd
 
 from analysis import command
 from nist.files import replacing
+from nist.measurements import read
 
 LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--"}
 LATEX_SPECIAL = str.maketrans({symbol: f"\\{symbol}" for symbol in "%&_#$"})
@@ -40,6 +42,16 @@ def write(table: pd.DataFrame, title: str, path: Path) -> None:
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+def render_measured(module: str, build: Callable, heading: str, argv: list[str] | None) -> None:
+    """Command of a table of measurements: read one file of ``nist.measurements`` and write ``build(frame, where)``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"{heading}, as CSV, Markdown and LaTeX.")
+    parser.add_argument("input", type=Path, help="Parquet file that make bench writes")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
+    arguments = parser.parse_args(argv)
+    frame, where = read(arguments.input)
+    write(build(frame, where), "{}: {device}, {threads} threads".format(heading, **where), arguments.output)
 
 
 def render(module: str, build: Callable, argv: list[str] | None) -> None:

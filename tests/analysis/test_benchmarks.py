@@ -4,7 +4,8 @@ from matplotlib import pyplot as plt
 
 from analysis import benchmarks
 from analysis.figures import crossover
-from analysis.tables import heads
+from analysis.tables import heads, trainer
+from analysis.tables import layers as layers_table
 from nist.measurements import write
 
 WHERE = {"kind": "cpu", "device": "a processor", "threads": "2", "torch": "2", "measured": "2026-01-02T03:04:05+00:00"}
@@ -71,3 +72,45 @@ def test_the_commands_write_what_they_say(tmp_path):
         "1.5%",
         "2.5%",
     )
+
+
+def test_the_table_of_trainers():
+    measured = pd.DataFrame(
+        {
+            "network": "lenet5",
+            "variant": "dense",
+            "candidate": ["ours", "script"],
+            "images": 6400,
+            "seed_epochs_a_second": [2.0, 0.5],
+            "ours_over_this": [1.0, 4.0],
+            "peak_bytes": [1e9, 2e9],
+        }
+    )
+    (ours, script) = trainer.build(measured, WHERE).to_dict("records")
+    assert (ours["Trainer"], ours["Seed-epochs a second"], ours["Peak memory, MB"]) == ("ours", "2", "1,000")
+    assert (script["Study"], script["Ours over this"]) == ("lenet5 dense", "4.00×")
+
+
+def test_the_floor_counts_what_a_form_stores_and_what_passes_through():
+    frame = pd.DataFrame(
+        {
+            "candidate": ["masked", "banded", "compressed"],
+            "n_in": 100,
+            "n_out": 50,
+            "rows": 8,
+            "k": 2,
+            "kept": [1.0, 1.0, 0.1],
+        }
+    )
+    through = 4 * 8 * 3 * 150
+    expected = [40 * 5000 + through, 40 * 200 + through, 40 * 20 + through]
+    assert layers_table.floor_ms(frame, 1e6).tolist() == pytest.approx([1e3 * bytes_ / 1e6 for bytes_ in expected])
+
+
+def test_the_table_of_layers(tmp_path):
+    rows = [row | {"forward_ms": 1.0, "backward_ms": 1.0, "step_ms": 1.0} for row in layers()]
+    write(tmp_path / "layers.parquet", rows, WHERE | {"bytes_a_second": "1e9"})
+    layers_table.main([str(tmp_path / "layers.parquet"), "-o", str(tmp_path / "layers.csv")])
+    table = pd.read_csv(tmp_path / "layers.csv")
+    assert table["Form"].tolist()[:3] == ["linear", "masked", "banded (chosen)"]
+    assert table["Speed over masked"].tolist()[2] == "4×"

@@ -139,6 +139,8 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
         (["--study", "nowhere", "--variant", "dense"], "error: config/studies/nowhere.yaml: no such file"),
         (["--study", "{study}", "--variant", "dense", "--epochs", "0"], "a run of 0 epochs trains nothing"),
         (["--study", "{study}", "--variant", "dense", "--threads", "0"], "--threads 0: give at least 1"),
+        (["--study", "{study}", "--variant", "dense", "--together", "-1"], "--together -1: give the number of runs"),
+        (["--study", "{study}", "--variant", "dense", "--minutes", "nan"], "--minutes nan: give 0"),
         (["--study", "{study}", "--variant", "dense", "--seeds", "5-2"], "seeds '5-2': write the first and the last"),
         (["--study", "{study}", "--variant", "danse"], "no variant 'danse'; there are dense, nist-1-10-p98"),
     ],

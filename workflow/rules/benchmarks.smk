@@ -13,14 +13,14 @@ rule crossover:
         "python -m analysis.figures.crossover {input.measured} -o {output} > {log} 2>&1"
 
 
-rule heads:
+rule cost_table:
     input:
-        measured="results/published/benchmarks/{machine}/heads.parquet",
-        modules=["analysis/tables/heads.py", "analysis/tables/layout.py", "nist/measurements.py"],
+        measured="results/published/benchmarks/{machine}/{cost}.parquet",
+        modules=["analysis/tables/{cost}.py", "analysis/tables/layout.py", "nist/measurements.py"],
     output:
-        csv="results/tables/benchmarks/{machine}/heads.csv",
-        other=multiext("results/tables/benchmarks/{machine}/heads", ".md", ".tex"),
+        csv="results/tables/benchmarks/{machine}/{cost}.csv",
+        other=multiext("results/tables/benchmarks/{machine}/{cost}", ".md", ".tex"),
     log:
-        "results/logs/tables/benchmarks/{machine}/heads.log",
+        "results/logs/tables/benchmarks/{machine}/{cost}.log",
     shell:
-        "python -m analysis.tables.heads {input.measured} -o {output.csv} > {log} 2>&1"
+        "python -m analysis.tables.{wildcards.cost} {input.measured} -o {output.csv} > {log} 2>&1"

@@ -49,6 +49,7 @@ wildcard_constraints:
     figure="fig[a-z0-9]+",
     table="table[a-z0-9]+",
     machine="[a-z0-9-]+",
+    cost="layers|heads|trainer",
 
 
 def seeds_of(name):

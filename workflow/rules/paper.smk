@@ -59,7 +59,7 @@ rule report:
         tables=items_of("table", ".csv"),
         benchmarks=[f"results/published/benchmarks/{machine}/layers.parquet" for machine in MACHINES],
         costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
-        + expand("results/tables/benchmarks/{machine}/heads.csv", machine=MACHINES),
+        + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
         studies=[str(experiment.path) for experiment in STUDIES.values()],
         manifest=MANIFEST,
         modules=["analysis/report.py", "analysis/report.html.jinja"],

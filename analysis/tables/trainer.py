@@ -1,0 +1,29 @@
+"""How fast runs are trained, beside a plain PyTorch script: from the measurements of ``nist.trainer_benchmark``."""
+
+import pandas as pd
+
+from analysis.tables import layout
+from nist.errors import run
+
+
+def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
+    """One row a study and trainer; every cell is text. Ratios are medians of rounds."""
+    return pd.DataFrame(
+        {
+            "Study": trainers["network"] + " " + trainers["variant"],
+            "Trainer": trainers["candidate"],
+            "Images an epoch": trainers["images"].map("{:,}".format),
+            "Seed-epochs a second": trainers["seed_epochs_a_second"].map("{:.3g}".format),
+            "Ours over this": trainers["ours_over_this"].map("{:.2f}×".format),
+            "Peak memory, MB": (trainers["peak_bytes"] / 1e6).map("{:,.0f}".format),
+        }
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the table of trainers as CSV, Markdown and LaTeX."""
+    layout.render_measured("analysis.tables.trainer", build, "Trainers", argv)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,135 @@
+"""How many seed-epochs a second our trainer does, beside the plain script of ``nist.stock``, on the same images.
+
+On a CPU both use every core: as many processes as there are cores, one thread and one seed each, as the DAG does with
+blocks. On a GPU ours trains a block in one process, and the script one process a seed.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from nist import data, measurements, study, train
+from nist.benchmark import provenance
+from nist.errors import run
+
+# Study, variant, pixels a side and channels, and the share of --images that makes an epoch short enough.
+STUDIES = (("lenet5-fmnist", "dense", (28, 1), 1.0), ("mobilenetv1-cifar10", "dense-1", (32, 3), 0.25))
+TEST_SHARE = 6  # training images for each validation image
+
+
+def generated(n: int, side: int, channels: int) -> data.Images:
+    """Random pictures: what they show makes no difference to time."""
+    rng = np.random.default_rng(0)
+    counts = {"train": n, "test": n // TEST_SHARE}
+    parts = []
+    for count in counts.values():
+        parts += [rng.integers(0, 256, (count, side, side, channels), dtype=np.uint8), rng.integers(0, 10, count)]
+    return data.Images(*parts)
+
+
+def ours(argv: list[str]) -> None:
+    """Train seeds of a variant on an ``.npz`` of images and print what ``nist.stock`` prints."""
+    name, variant, path, seeds, epochs, device = argv
+    torch.set_num_threads(1)
+    train.keep_freed_memory()
+    with np.load(path, allow_pickle=False) as archive:
+        images = data.Images(*(archive[field] for field in data.Images._fields))
+    where = torch.device(device)
+    rows, _ = train.train_block(study.load(name), variant, study.parse_seeds(seeds), images, where, int(epochs))
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": [row["seconds"] for row in rows], "peak_bytes": peak}))
+
+
+def commands(name: str, variant: str, path: Path, epochs: int, seeds: int, device: str) -> dict[str, list[list[str]]]:
+    """Processes to run at once, by trainer."""
+    stock = ["nist.stock", "--study", name, "--variant", variant, "--images", str(path), "--epochs", str(epochs)]
+    together = [f"0-{seeds - 1}"] if device == "cuda" else [f"{seed}-{seed}" for seed in range(seeds)]
+    script = {
+        f"script, {workers} workers": [
+            [*stock, "--seed", str(seed), "--workers", str(workers), "--device", device]
+            for seed in range(min(seeds, 4))
+        ]
+        for workers in (0, 1)
+    }
+    mine = [
+        ["nist.trainer_benchmark", "ours", name, variant, str(path), block, str(epochs), device] for block in together
+    ]
+    return {"ours": mine, **script}
+
+
+def measure(processes: list[list[str]]) -> dict:
+    """Seed-epochs a second of processes that run at once, by the median epoch of each, and the memory of them all.
+
+    The seconds of a stacked run's epoch are its share of the block's.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    started = [
+        subprocess.Popen([sys.executable, "-m", *process], stdout=subprocess.PIPE, text=True, env=environment)
+        for process in processes
+    ]
+    outputs = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
+    return {
+        "seed_epochs_a_second": float(sum(1 / np.median(output["seconds"]) for output in outputs)),
+        "peak_bytes": sum(output["peak_bytes"] for output in outputs),
+    }
+
+
+def summary(rounds: list[dict[str, dict]]) -> list[dict]:
+    """One row a trainer: medians over rounds, and ours over it by the ratios within rounds."""
+    return [
+        {
+            "candidate": trainer,
+            "rounds": len(rounds),
+            **{name: float(np.median([one[trainer][name] for one in rounds])) for name in rounds[0][trainer]},
+            "ours_over_this": float(
+                np.median(
+                    [one["ours"]["seed_epochs_a_second"] / one[trainer]["seed_epochs_a_second"] for one in rounds]
+                )
+            ),
+        }
+        for trainer in rounds[0]
+    ]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure both trainers, in turns, and write trainer.parquet."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["ours"]:
+        return ours(argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m nist.trainer_benchmark", description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--images", type=int, default=6_400, help="training images (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=2, help="for each seed (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every trainer (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    device = train.choose_device(arguments.device)
+    seeds = 20 if device.type == "cuda" else os.cpu_count()
+    rows = []
+    for name, variant, picture, share in tqdm(STUDIES, disable=None):
+        n_images = int(share * arguments.images)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "images.npz")
+            np.savez(path, **generated(n_images, *picture)._asdict())
+            trainers = commands(name, variant, path, arguments.epochs, seeds, device.type)
+            rounds = [
+                {trainer: measure(processes) for trainer, processes in trainers.items()}
+                for _ in range(arguments.rounds)
+            ]
+        setting = {"network": name, "variant": variant, "images": n_images, "epochs": arguments.epochs}
+        rows += [{**setting, **row} for row in summary(rounds)]
+    measurements.write(arguments.out / device.type / "trainer.parquet", rows, provenance(device, os.cpu_count()))
+    return None
+
+
+if __name__ == "__main__":
+    run(main)

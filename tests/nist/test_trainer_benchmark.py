@@ -1,0 +1,34 @@
+import pytest
+
+from nist import measurements, trainer_benchmark
+
+
+def test_rates_add_up_over_processes_and_ratios_are_taken_within_rounds():
+    def one(ours, script):
+        return {
+            "ours": {"seed_epochs_a_second": ours, "peak_bytes": 10},
+            "script": {"seed_epochs_a_second": script, "peak_bytes": 20},
+        }
+
+    ours, script = trainer_benchmark.summary([one(4, 2), one(9, 3), one(1, 1)])
+    assert (ours["ours_over_this"], ours["seed_epochs_a_second"], ours["peak_bytes"]) == (1, 4, 10)
+    assert (script["ours_over_this"], script["seed_epochs_a_second"], script["rounds"]) == (2, 2, 3)
+
+
+def test_on_a_gpu_ours_is_one_process_and_the_script_one_a_seed(tmp_path):
+    gpu, cpu = (trainer_benchmark.commands("s", "v", tmp_path, 2, 3, device) for device in ("cuda", "cpu"))
+    assert [len(gpu[name]) for name in gpu] == [1, 3, 3]
+    assert [len(cpu[name]) for name in cpu] == [3, 3, 3]
+
+
+@pytest.mark.xdist_group("whole models")
+def test_both_trainers_are_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_benchmark, "STUDIES", (("lenet5-fmnist", "dense", (28, 1), 1.0),))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    options = ["--images", "256", "--epochs", "1", "--rounds", "1", "--device", "cpu"]
+    trainer_benchmark.main(["--out", str(tmp_path), *options])
+    frame, where = measurements.read(tmp_path / "cpu" / "trainer.parquet")
+    assert frame["candidate"].tolist() == ["ours", "script, 0 workers", "script, 1 workers"]
+    assert (frame["seed_epochs_a_second"] > 0).all()
+    assert (frame["peak_bytes"] > 1e8).all()
+    assert where["kind"] == "cpu"
