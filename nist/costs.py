@@ -6,6 +6,7 @@ seconds:
 - ``steps``: 1, for what a step costs however small the layer;
 - ``passes``: the passes over its data that a form makes one after the other;
 - ``weights``: numbers in the weight as it is multiplied, with what Adam does to them;
+- ``spilled``: those of them beyond the first ``CACHED``, which come from memory every time;
 - ``products``: multiply-accumulates of a batch, forward;
 - ``activations``: numbers that go in, come out or lie in between, in a batch.
 
@@ -21,7 +22,8 @@ import yaml
 from nist.forms import FORMS, block_size
 from nist.mask import Band
 
-TERMS = ("steps", "passes", "weights", "products", "activations")
+TERMS = ("steps", "passes", "weights", "products", "activations", "spilled")
+CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
 MARGIN = 0.1  # about what the same step's time scatters by from one run to the next
 COEFFICIENTS = Path(__file__).with_name("costs.yaml")
 
@@ -63,7 +65,7 @@ def work(form: str, band: Band, active_weights: int, rows: int) -> dict[str, int
             entries = blocks * block * reach * block
             counts = 1, entries, rows * entries, rows * blocks * reach * block
         counts = 1, *(band.parts * count for count in counts)
-    return dict(zip(TERMS, counts, strict=True))
+    return dict(zip(TERMS, (*counts, max(0, counts[2] - CACHED)), strict=True))
 
 
 @cache
