@@ -81,7 +81,12 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", **words: st
     """One figure or table: title, caption with ``words`` filled in, its content, and links to its files."""
     entry = manifest[name]
     path = Path(f"{entry['kind']}s") / folder / name
-    shown = {"id": "-".join(filter(None, (*folder.split("/"), name))), "number": number(name), **entry}
+    shown = {
+        "id": "-".join(filter(None, (*folder.split("/"), name))),
+        "number": number(name),
+        "wide": entry["kind"] == "table",
+        **entry,
+    }
     for word, text in words.items():
         shown["caption"] = shown["caption"].replace(f"{{{word}}}", text)
     if entry["kind"] == "figure":

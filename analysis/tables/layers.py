@@ -31,11 +31,11 @@ def build(layers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "k": layers["k"].astype(str),
             "Kept": layers["kept"].map("{:.0%}".format),
             "Form": layers["candidate"] + layers["chosen"].map({True: " (chosen)", False: ""}),
-            "Forward, ms": layers["forward_ms"].map("{:.3g}".format),
-            "Backward, ms": layers["backward_ms"].map("{:.3g}".format),
-            "Adam, ms": layers["step_ms"].map("{:.3g}".format),
+            "Forward, ms": layers["forward_ms"].map(layout.three_digits),
+            "Backward, ms": layers["backward_ms"].map(layout.three_digits),
+            "Adam, ms": layers["step_ms"].map(layout.three_digits),
             "Speed over masked": layers["masked_over_this"].map("{:.3g}×".format),
-            "Peak memory, MB": (layers["peak_bytes"] / 1e6).map("{:.3g}".format),
+            "Peak memory, MB": (layers["peak_bytes"] / 1e6).map(layout.three_digits),
             "Of bandwidth floor": (floor / layers["total_ms"]).map("{:.0%}".format),
         }
     )

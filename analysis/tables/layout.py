@@ -24,6 +24,11 @@ def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
     return percent(mean, digits) if pd.isna(margin) else f"{percent(mean, digits)} ± {percent(margin, digits + 1)}"
 
 
+def three_digits(value: float) -> str:
+    """A measured value to three significant digits, thousands apart."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
 def runs(n: int, n_diverged: int) -> str:
     """Number of runs, and how many of them diverged if any did."""
     return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)
