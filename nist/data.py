@@ -110,7 +110,7 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_places(parser: argparse.ArgumentParser) -> None:
     """The settings that say where data are; shared by every command that loads some."""
     parser.add_argument(
         "--data-root",
@@ -119,6 +119,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with one folder a data set (default: $NIST_DATA_ROOT, else data)",
     )
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for decoded images (default: %(default)s)")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The places, and whether what is not there may be downloaded."""
+    add_places(parser)
     parser.add_argument("--download", action="store_true", help="download what is missing, at a pinned revision")
 
 

@@ -6,6 +6,7 @@ Each takes inputs of shape ``(..., n_in)`` and returns ``(..., n_out)``.
 import warnings
 
 import torch
+from torch import library
 from torch.nn import functional as F
 
 from nist.mask import Band
@@ -98,13 +99,13 @@ def compressed(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, column
 
 
 # Operators of their own, so that torch.compile and torch.export see one node where there are sparse tensors inside.
-@torch.library.custom_op("nist::csr_product", mutates_args=())
+@library.custom_op("nist::csr_product", mutates_args=())
 def _product(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     with _plainly(x):
         return (_csr(weight, rows, columns, x.shape[1]) @ x.T).T.contiguous()
 
 
-@torch.library.custom_op("nist::csr_gradient_of_input", mutates_args=())
+@library.custom_op("nist::csr_gradient_of_input", mutates_args=())
 def _gradient_of_input(
     gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
 ) -> torch.Tensor:
@@ -112,7 +113,7 @@ def _gradient_of_input(
         return (_csr(weight, rows, columns, x.shape[1]).t() @ gradient.T.contiguous()).T.contiguous()
 
 
-@torch.library.custom_op("nist::csr_gradient_of_weight", mutates_args=())
+@library.custom_op("nist::csr_gradient_of_weight", mutates_args=())
 def _gradient_of_weight(
     gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
 ) -> torch.Tensor:

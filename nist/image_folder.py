@@ -10,7 +10,6 @@ Under ``data_root/<name>`` there are either image folders, ``train`` or ``train.
 import argparse
 import io
 import json
-import os
 import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -22,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nist import image_cache
-from nist.data import CACHE, Images
+from nist.data import CACHE, Images, add_places
 from nist.errors import InputError, run
 from nist.image_cache import FITS, Plan, Split
 from nist.shards import IMAGE_COLUMNS, SPLITS
@@ -272,13 +271,7 @@ def main(argv: list[str] | None = None) -> None:
     """Prepare one data set of image folders or large shards, and say what it holds."""
     parser = argparse.ArgumentParser(prog="python -m nist.image_folder", description=main.__doc__)
     parser.add_argument("dataset", help="its folder in the data root, for instance imagenet100")
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        default=Path(os.environ.get("NIST_DATA_ROOT", "data")),
-        help="folder with one folder a data set (default: $NIST_DATA_ROOT, else data)",
-    )
-    parser.add_argument("--cache", type=Path, default=CACHE, help="folder for decoded images (default: %(default)s)")
+    add_places(parser)
     parser.add_argument("--size", type=int, default=224, help="pixels a side (default: %(default)s)")
     parser.add_argument("--fit", choices=FITS, default="stretch", help="how it gets there (default: %(default)s)")
     parser.add_argument("--classes", type=Path, help="text file with one class name a line (default: all folders)")
