@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
         ("learning_rate", pa.float64()),
         ("active_weights", pa.int64()),  # of the head, biases not counted, as trained in this epoch
         ("sparsity", pa.float64()),  # of the head
-        ("seconds", pa.float64()),  # wall clock of the epoch, validation included
+        ("seconds", pa.float64()),  # wall clock of the epoch, validation included; of runs in a stack, their share
         ("diverged", pa.bool_()),  # a loss has been NaN or infinite in this epoch or before
     ]
 )
