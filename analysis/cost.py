@@ -7,25 +7,25 @@ import pandas as pd
 
 from analysis import command, runs
 from nist.errors import run
-from nist.mask import Band, kept_weights
+from nist.layout import bands, dense_weights, initial_weights
+from nist.mask import kept_weights
 from nist.record import Block
-from nist.study import dense_weights, initial_weights, layer_shapes
 
 FLOPS_PER_WEIGHT = 4  # Eq. 3: one forward, two backward, one for the update
 
 
 def head_weights(configuration: dict) -> dict:
-    """Weights of a configuration's head: ``dense``, ``initial`` and ``final`` counts, no biases (assumption N2).
+    """Weights of the layers that NIST sparsifies: ``dense``, ``initial`` and ``final`` counts, no biases (N2).
 
     ``unconnected`` is the number of units that Eq. 1 leaves without input, over all layers (assumption D8).
     """
-    head, prune = configuration["model"]["head"], configuration["prune"]
-    dense, initial = dense_weights(head), initial_weights(head)
+    model, prune = configuration["model"], configuration["prune"]
+    dense, initial = dense_weights(model), initial_weights(model)
     return {
         "dense": dense,
         "initial": initial,
         "final": kept_weights(dense, prune["sparsity"]) if prune else initial,
-        "unconnected": sum(Band(*shape, scheme=head["scheme"]).n_unconnected for shape in layer_shapes(head)),
+        "unconnected": sum(band.n_unconnected for band in bands(model)),
     }
 
 
@@ -70,7 +70,7 @@ def _row(name: tuple[str, str], description: dict, epochs_to_converge: int) -> d
         "initial_sparsity": 1 - counts["initial"] / counts["dense"],
         "final_sparsity": 1 - counts["final"] / counts["dense"],
         "compression": counts["dense"] / counts["final"],
-        "total": parameters["backbone"] + parameters["head_biases"] + counts["final"],
+        "total": parameters["other"] + counts["final"],
         "epochs": epochs,
         "training_images": samples,
         "flops": training_flops(active, samples),

@@ -1,14 +1,12 @@
-"""A data set as tensors on the training device: one upload, then batches by index, normalised there."""
+"""Images that fit on the training device: one upload, then batches by index, augmented and normalised there."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
 from nist.augmentation import Augmentation
-from nist.data import Images
 from nist.errors import InputError
 
 
@@ -18,6 +16,16 @@ class Split:
     def __init__(self, images: np.ndarray, labels: np.ndarray, device: torch.device):
         self.images = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
         self.labels = torch.from_numpy(labels).to(device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are."""
+        return self.images.device
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return tuple(self.images.shape[1:])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -30,8 +38,8 @@ class Split:
         self, batch_size: int, drop_last: bool, order: torch.Generator, augmentation: Augmentation | None = None
     ) -> Iterator:
         """Batches of one epoch in a fresh random order, drawn on the CPU so that every device sees the same one."""
-        permutation = torch.randperm(len(self), generator=order).to(self.images.device)
-        draws = augmentation.draw(len(self)).to(self.images.device) if augmentation else None
+        permutation = torch.randperm(len(self), generator=order).to(self.device)
+        draws = augmentation.draw(len(self)).to(self.device) if augmentation else None
         end = len(self) - len(self) % batch_size if drop_last else len(self)
         for start in range(0, end, batch_size):
             batch = slice(start, start + batch_size)
@@ -42,37 +50,6 @@ class Split:
         """All images in large batches, for evaluation."""
         for start in range(0, len(self), batch_size):
             yield self.take(slice(start, start + batch_size))
-
-
-class Normalise(nn.Module):
-    """Map uint8 images to floats with mean 0 and SD 1 over the training images, channel by channel."""
-
-    def __init__(self, training: Split):
-        super().__init__()
-        moments = np.array([_moments(channel) for channel in training.images.cpu().numpy().swapaxes(0, 1)])
-        for name, value in (("mean", moments[:, 0]), ("sd", moments[:, 1])):
-            self.register_buffer(name, torch.tensor(value, dtype=torch.float32).view(1, -1, 1, 1))
-        self.to(training.images.device)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Map ``(batch, channels, height, width)`` uint8 to float32 of the same shape."""
-        return (images.float() - self.mean) / self.sd
-
-
-def _moments(pixels: np.ndarray) -> tuple[float, float]:
-    """Mean and SD of uint8 pixels, exactly and without a float copy of them all: from their histogram."""
-    counts = sum(np.bincount(image.ravel(), minlength=256) for image in pixels)
-    levels = np.arange(256)
-    mean = np.average(levels, weights=counts)
-    return mean, np.sqrt(np.average((levels - mean) ** 2, weights=counts))
-
-
-def splits(images: Images, image_size: int, resize: str, device: torch.device) -> tuple[Split, Split]:
-    """Training and validation images at ``image_size`` on ``device``; the test images validate (U1)."""
-    return (
-        Split(resized(images.train_images, image_size, resize), images.train_labels, device),
-        Split(resized(images.test_images, image_size, resize), images.test_labels, device),
-    )
 
 
 def resized(images: np.ndarray, size: int, how: str) -> np.ndarray:

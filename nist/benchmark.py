@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from nist import costs, measurements, train
+from nist import costs, machine, measurements
 from nist.errors import run
 from nist.forms import FORMS
 from nist.linear import NISTLinear
@@ -134,7 +134,7 @@ def provenance(device: torch.device, threads: int) -> dict[str, str]:
     """Where and when something is measured, as ``nist.measurements`` keeps it."""
     return {
         "kind": device.type,
-        "device": train.device_name(device),
+        "device": machine.device_name(device),
         "threads": str(threads),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -166,8 +166,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default: %(default)s)")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    train.keep_freed_memory()
-    device, seconds = train.choose_device(arguments.device), arguments.seconds
+    machine.keep_freed_memory()
+    device, seconds = machine.choose_device(arguments.device), arguments.seconds
     where = {**provenance(device, arguments.threads), "bytes_a_second": str(bandwidth(device))}
     layers = [row for case in tqdm([*cases()], disable=None) for row in measure(case, device, seconds)]
     heads = [row for name in HEADS for rows in (64, 256) for row in measure_head(name, rows, device, 2 * seconds)]

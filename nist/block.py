@@ -17,13 +17,20 @@ class Block:
 
     ``make_run`` builds the run of a seed; ``together`` is the most runs that are advanced at once, 0 for as many as
     make sense: one on a CPU, where stacking gains nothing, all on a GPU if the network is small enough for it to pay.
+    Every run is trained up to epoch ``epochs``. ``states`` keeps those of finished runs only with ``keep``.
     """
 
     def __init__(
-        self, make_run: Callable[[int], Run], seeds: range, epochs: int, checkpoint: Checkpoint, together: int = 0
+        self,
+        make_run: Callable[[int], Run],
+        seeds: range,
+        epochs: int,
+        checkpoint: Checkpoint,
+        together: int = 0,
+        keep: bool = False,
     ):
         self.make_run, self.seeds, self.epochs = make_run, seeds, epochs
-        self.checkpoint, self.together = checkpoint, together
+        self.checkpoint, self.together, self.keep = checkpoint, together, keep
         self.rows: dict[int, list[dict]] = {seed: [] for seed in seeds}
         for row in checkpoint.rows:
             self.rows[row["seed"]].append(row)
@@ -55,23 +62,25 @@ class Block:
 
     def _size(self, seed: int) -> int:
         run = self.make_run(seed)
-        if not can_stack(run.network):
+        if not can_stack(run):
             return 1
         small = sum(parameter.numel() for parameter in run.network.parameters()) <= LARGEST_STACKED
-        return self.together or (len(self.seeds) if small and run.training.images.is_cuda else 1)
+        return self.together or (len(self.seeds) if small and run.device.type == "cuda" else 1)
 
     def _advance(self, group: list[int], identity: dict, sessions: list[dict]) -> Iterator[dict]:
         runs = [self._run(seed) for seed in group]
         stack = Stack(runs) if len(runs) > 1 else None
-        for measured in stack.epochs() if stack else ([row] for row in runs[0].epochs()):
+        for measured in stack.epochs(self.epochs) if stack else ([row] for row in runs[0].epochs(self.epochs)):
             for seed, row in zip(group, measured, strict=True):
                 self.rows[seed].append({**identity, "seed": seed, **row})
                 yield self.rows[seed][-1]
-            if self.checkpoint.is_due():
+            is_due, finished = self.checkpoint.is_due(), self._epoch(group[0]) == self.epochs
+            if is_due or (self.keep and finished):
                 states = stack.states() if stack else [runs[0].state()]
                 self.states |= dict(zip(group, states, strict=True))
-                unfinished = {seed: state for seed, state in self.states.items() if self._epoch(seed) < self.epochs}
-                self.checkpoint.write(self.finished_rows(), sessions, unfinished)
+            if is_due:
+                needed = [seed for seed in self.states if self.keep or self._epoch(seed) < self.epochs]
+                self.checkpoint.write(self.finished_rows(), sessions, {seed: self.states[seed] for seed in needed})
 
     def _run(self, seed: int) -> Run:
         run = self.make_run(seed)

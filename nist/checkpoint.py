@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from nist.files import replacing
 
 FOLDER = Path("results/checkpoints")
+DAMAGE = (SafetensorError, OSError, ValueError, KeyError, TypeError)  # what reading a damaged file raises
 
 
 class Checkpoint:
@@ -27,7 +28,7 @@ class Checkpoint:
     def __init__(self, path: Path | None, minutes: float = 5):
         self.path, self.seconds = path, 60 * minutes
         self.written = time.monotonic()
-        self.rows, self.sessions, self.states = _read(path) if path else ([], [], {})
+        self.rows, self.sessions, self.states = _read_or_warn(path) if path else ([], [], {})
 
     def is_due(self) -> bool:
         """Whether it is time to write."""
@@ -35,10 +36,7 @@ class Checkpoint:
 
     def write(self, rows: list[dict], sessions: list[dict], states: dict[int, dict[str, torch.Tensor]]) -> None:
         """Replace the file, whole or not at all; ``states``, by seed, are those of unfinished runs."""
-        tensors = {f"{seed}/{name}": value for seed, state in states.items() for name, value in state.items()}
-        metadata = {"rows": json.dumps(rows), "sessions": json.dumps(sessions)}
-        with replacing(self.path) as temporary:
-            save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
+        save(self.path, rows, sessions, states)
         self.written = time.monotonic()
 
     def remove(self) -> None:
@@ -59,18 +57,36 @@ def path_of(folder: Path, study: str, variant: str, seeds: range, digests: tuple
     return folder / study / variant / key / f"seeds{seeds.start}-{seeds.stop - 1}.safetensors"
 
 
-def _read(path: Path) -> tuple[list[dict], list[dict], dict[int, dict[str, torch.Tensor]]]:
+def save(
+    path: Path, rows: list[dict], sessions: list[dict], states: dict[int, dict[str, torch.Tensor]], **more
+) -> None:
+    """Write ``rows``, ``sessions``, ``states`` by seed, and ``more`` that JSON can hold, whole or not at all."""
+    tensors = {f"{seed}/{name}": value for seed, state in states.items() for name, value in state.items()}
+    metadata = {name: json.dumps(value) for name, value in {"rows": rows, "sessions": sessions, **more}.items()}
+    with replacing(path) as temporary:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata)
+
+
+def read(path: Path) -> tuple[dict, dict[int, dict[str, torch.Tensor]]]:
+    """What ``save`` wrote: everything but the states, by name, and the states. Raises one of ``DAMAGE``."""
+    with safe_open(path, framework="pt") as file:
+        content = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
+        states: dict[int, dict[str, torch.Tensor]] = {}
+        for key in file.keys():  # noqa: SIM118, not a mapping
+            seed, _, name = key.partition("/")
+            states.setdefault(int(seed), {})[name] = file.get_tensor(key)
+    if not {"rows", "sessions"} <= content.keys():
+        raise ValueError("no rows or sessions in its metadata")
+    return content, states
+
+
+def _read_or_warn(path: Path) -> tuple[list[dict], list[dict], dict[int, dict[str, torch.Tensor]]]:
     """Rows, sessions and states of a file; nothing if there is none or if it is damaged, with a warning."""
     try:
-        with safe_open(path, framework="pt") as file:
-            rows, sessions = (json.loads(file.metadata()[name]) for name in ("rows", "sessions"))
-            states: dict[int, dict[str, torch.Tensor]] = {}
-            for key in file.keys():  # noqa: SIM118, not a mapping
-                seed, _, name = key.partition("/")
-                states.setdefault(int(seed), {})[name] = file.get_tensor(key)
-        return rows, sessions, states
+        content, states = read(path)
+        return content["rows"], content["sessions"], states
     except FileNotFoundError:
         pass
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         warnings.warn(f"{path}: damaged checkpoint, the block starts from the beginning ({error})", stacklevel=3)
     return [], [], {}

@@ -69,3 +69,10 @@ CIFAR10 = Dataset(
     files=("plain_text/train-00000-of-00001.parquet", "plain_text/test-00000-of-00001.parquet"),
 )
 DATASETS = {dataset.name: dataset for dataset in (DIGITS, FASHION_MNIST, CIFAR10)}
+# Data sets of class folders, as nist.image_folder reads them, and how many classes each has.
+FOLDERS = {"imagenet100": 100}
+
+
+def n_classes(name: str) -> int:
+    """Number of classes of a data set of either kind."""
+    return FOLDERS[name] if name in FOLDERS else len(DATASETS[name].classes)

@@ -66,12 +66,12 @@ def _substance(source: str) -> str:
         else:
             # Indentation counts as depth, not as the spaces it is made of.
             statements[-1].append({tokenize.INDENT: "{", tokenize.DEDENT: "}"}.get(token.type, token.string))
-    return "".join(_without_docstring("".join(statement)) for statement in statements)
+    return "".join(_without_docstring(" ".join(statement)) for statement in statements)
 
 
 def _without_docstring(statement: str) -> str:
     """The statement, or only the depth marks before it if it is a bare string, as docstrings are."""
-    content = statement.lstrip("{}")
+    content = statement.lstrip("{} ")
     try:
         bare_string = isinstance(ast.literal_eval(content), str)
     except (SyntaxError, ValueError):

@@ -32,7 +32,8 @@ from nist.shards import SPLITS
 
 CHUNK = 1000  # images between two records of the progress
 FITS = ("crop", "stretch")
-RECORDS = ("manifest.json", "progress.json")
+MANIFEST = "manifest.json"
+RECORDS = (MANIFEST, "progress.json")
 # What reading damaged JSON or .npy files raises; the last two come from numpy's parser of headers.
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, SyntaxError, TokenError)
 
@@ -103,7 +104,7 @@ def read(folder: Path, verify: bool = False) -> tuple[dict, Images] | None:
     Sizes, shapes and labels are always checked, and with ``verify`` the digest of every chunk of pixels too.
     """
     try:
-        manifest = json.loads((folder / RECORDS[0]).read_text(encoding="utf-8"))
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         plan, arrays = manifest["plan"], {}
         whole = of_configuration(plan) == manifest["plan_sha256"]
         for split in SPLITS:
@@ -130,13 +131,13 @@ def _make(folder: Path, plan: Plan) -> None:
     chunks = _known_chunks(folder, plan)
     record = partial(_record, folder / RECORDS[1], plan_sha256=plan.digest, chunks_sha256=chunks)
     record()
-    (folder / RECORDS[0]).unlink(missing_ok=True)  # from here on the cache is not complete
+    (folder / MANIFEST).unlink(missing_ok=True)  # from here on the cache is not complete
     for split in SPLITS:
         with replacing(folder / f"{split}_labels.npy") as temporary:
             np.save(temporary, plan.splits[split].labels)
         _decode(folder / f"{split}.npy", plan, split, chunks[split], record)
     _record(
-        folder / RECORDS[0],
+        folder / MANIFEST,
         plan=plan.description,
         plan_sha256=plan.digest,
         chunks_sha256=chunks,

@@ -52,12 +52,23 @@ def load(
     if fit not in FITS or size < 1:
         raise InputError(f"size {size}, fit {fit!r}: expected at least 1 pixel, and one of {', '.join(FITS)}")
     wanted = None if classes is None else class_list(classes, n_classes)
-    root, folder = data_root / name, cache / f"{name}-{size}-{fit}"
+    root, folder = data_root / name, cache_folder(cache, name, size, fit)
     found = find(root, wanted, n_classes)
     if found is None:
         expected = {"name": name, "size": size, "fit": fit} | ({} if wanted is None else {"classes": wanted})
         return _without_images(root, folder, expected, n_classes, verify)
     return image_cache.load(folder, Plan(name, size, fit, *found), verify)
+
+
+def cache_folder(cache: Path, name: str, size: int, fit: str) -> Path:
+    """Where the cache of a data set at one size lies."""
+    return cache / f"{name}-{size}-{fit}"
+
+
+def cached_classes(cache: Path, name: str, size: int, fit: str) -> list[str]:
+    """Class names, by label, of a cache that ``load`` has made or read."""
+    manifest = json.loads((cache_folder(cache, name, size, fit) / image_cache.MANIFEST).read_text(encoding="utf-8"))
+    return manifest["plan"]["classes"]
 
 
 def _without_images(root: Path, folder: Path, expected: dict, n_classes: int, verify: bool) -> Images:

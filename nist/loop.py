@@ -11,68 +11,91 @@ from torch.nn import functional as F
 
 from nist import models, optimizer_state, optimizers, seeds
 from nist.augmentation import Augmentation
-from nist.batches import Normalise, Split
+from nist.layout import class_count
 from nist.pruning import nist_layers, prune
+from nist.recipe import Recipe
+from nist.schedule import Scheduled
+from nist.splits import Prepared, is_recipe
 
 EVALUATION_BATCH = 1024
+EVALUATION_PIXELS = 2**23  # of a batch: large images would fill the device's memory
 
 
-class Run:
-    """One seed of one configuration: its network and random streams, on the device that holds the images."""
+class Run(Scheduled):
+    """One seed of one configuration: its network and random streams, on the device that ``prepared`` names.
 
-    def __init__(self, configuration: dict, seed: int, training: Split, validation: Split, normalise: Normalise):
-        self.configuration = configuration
-        self.training = training
-        self.validation = validation
-        self.normalise = normalise
+    ``weights`` are what ``nist.pretrained`` loads, ``None`` for a network that starts at random.
+    """
+
+    def __init__(self, configuration: dict, seed: int, prepared: Prepared, weights: dict | None = None):
+        self.configuration, self.prepared = configuration, prepared
+        self.training, self.validation = prepared.training, prepared.validation
+        self.device = self.training.device
         streams = seeds.streams(seed)
         self.order = seeds.generator(streams.data_order)
-        settings, draws = configuration["data"]["augmentation"], seeds.generator(streams.augmentation)
-        self.augmentation = None if settings == "none" else Augmentation(settings, draws)
+        self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
         torch.manual_seed(streams.initialisation)
-        device = training.images.device
-        network = models.build(configuration["model"], tuple(training.images.shape[1:]))
+        network = models.build(configuration["model"], self.training.image_shape, weights)
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(self.device, memory_format=torch.channels_last)
         torch.manual_seed(streams.dropout)
         self.epoch, self.optimizer, self.diverged = 0, None, False
 
-    def epochs(self) -> Iterator[dict]:
-        """Train to the end and yield one epoch's measurements at a time; see ``nist.record.SCHEMA`` for their units.
+    def _augmentation(self, generator: torch.Generator) -> Augmentation | Recipe | None:
+        settings = self.configuration["data"]["augmentation"]
+        if settings == "none":
+            return None
+        if not is_recipe(settings):
+            return Augmentation(settings, generator)
+        return Recipe(
+            settings,
+            generator,
+            size=self.training.image_shape[-1],
+            mean=self.prepared.affine.mean,
+            n_classes=class_count(self.configuration["model"]),
+            label_smoothing=self.configuration["training"]["label_smoothing"],
+            device=self.device,
+        )
 
-        After each, ``state`` holds all that the rest of the run depends on.
+    def start_optimizer(self, settings: dict) -> None:
+        """Begin a phase with a fresh optimizer."""
+        self.optimizer = optimizers.create(settings, self.network)
 
-        A run whose loss turns NaN or infinite is trained and recorded to its last epoch like any other, flagged.
+    def prune(self, sparsity: float) -> None:
+        """Prune the layers that NIST sparsifies, once."""
+        prune(self.network.sparsified, sparsity, self.optimizer)
+
+    def measured_epoch(self) -> dict:
+        """Train and validate once; see ``nist.record.SCHEMA`` for the measurements and their units.
+
+        After it, ``state`` holds all that the rest of the run depends on. A run whose loss turns NaN or infinite is
+        trained and recorded to its last epoch like any other, flagged.
         """
-        settings = self.configuration["training"]
-        starts = optimizers.starts(settings)
-        pruning = self.configuration["prune"] or {"epoch": None}
-        while self.epoch < settings["epochs"]:
-            self.epoch += 1
-            if self.epoch in starts:
-                self.optimizer = optimizers.create(starts[self.epoch], self.network.parameters())
-            measured = self._measured_epoch()
-            if self.epoch == pruning["epoch"]:
-                prune(self.network.head, pruning["sparsity"], self.optimizer)
-            yield measured
-
-    def _measured_epoch(self) -> dict:
-        """Train and validate once."""
         started = time.perf_counter()
-        train_loss, train_accuracy = self._train(self.optimizer)
-        val_loss, val_accuracy = self._validate()
-        self.diverged = self.diverged or not (math.isfinite(train_loss) and math.isfinite(val_loss))
-        active, dense = head_weights(self.network.head)
+        train, validation = self._train(self.optimizer), self._validate()
+        rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
+        return self.row(train, validation, rate, weights, time.perf_counter() - started)
+
+    def row(
+        self,
+        train: tuple[float, float],
+        validation: tuple[float, float],
+        learning_rate: float,
+        weights: tuple[int, int],
+        seconds: float,
+    ) -> dict:
+        """Measurements of the epoch just trained: losses and accuracies, and active and dense ``weights``."""
+        self.diverged = self.diverged or not (math.isfinite(train[0]) and math.isfinite(validation[0]))
         return {
             "epoch": self.epoch,
-            "train_loss": train_loss,
-            "train_accuracy": train_accuracy,
-            "val_loss": val_loss,
-            "val_accuracy": val_accuracy,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "active_weights": active,
-            "sparsity": 1 - active / dense,
-            "seconds": time.perf_counter() - started,
+            "train_loss": train[0],
+            "train_accuracy": train[1],
+            "val_loss": validation[0],
+            "val_accuracy": validation[1],
+            "learning_rate": learning_rate,
+            "active_weights": weights[0],
+            "sparsity": 1 - weights[0] / weights[1],
+            "seconds": seconds,
             "diverged": self.diverged,
         }
 
@@ -81,8 +104,8 @@ class Run:
         generators = {"order": self.order.get_state(), "torch": torch.get_rng_state()}
         if self.augmentation:
             generators["augmentation"] = self.augmentation.generator.get_state()
-        if self.training.images.is_cuda:
-            generators["cuda"] = torch.cuda.get_rng_state(self.training.images.device)
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self.device)
         return {
             "progress": torch.tensor([self.epoch, self.diverged]),
             **{f"generator.{name}": value for name, value in generators.items()},
@@ -100,47 +123,64 @@ class Run:
         self.epoch, self.diverged = epoch, bool(diverged)
         self.network.load_state_dict(parts["network"])
         starts = optimizers.starts(self.configuration["training"])
-        self.optimizer = optimizers.create(starts[max(e for e in starts if e <= epoch)], self.network.parameters())
+        self.start_optimizer(starts[max(first for first in starts if first <= epoch)])
         optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
         self.order.set_state(parts["generator"]["order"])
         if self.augmentation:
             self.augmentation.generator.set_state(parts["generator"]["augmentation"])
         torch.set_rng_state(parts["generator"]["torch"])
-        if "cuda" in parts["generator"] and self.training.images.is_cuda:
-            torch.cuda.set_rng_state(parts["generator"]["cuda"], self.training.images.device)
+        if "cuda" in parts["generator"] and self.device.type == "cuda":
+            torch.cuda.set_rng_state(parts["generator"]["cuda"], self.device)
 
     def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
         settings = self.configuration["training"]
         self.network.train()
 
-        def step(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            loss = F.cross_entropy(logits, labels)
+        def step(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            loss = training_loss(logits, targets, settings["label_smoothing"])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             return loss.detach()
 
         batches = self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order, self.augmentation)
-        return self._mean(batches, step)
+        return self._mean(self._normalised(batches, isinstance(self.augmentation, Recipe)), step)
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
         self.network.eval()
-        return self._mean(self.validation.in_order(EVALUATION_BATCH), F.cross_entropy)
+        batches = self.validation.in_order(evaluation_batch(self.validation.image_shape))
+        return self._mean(self._normalised(batches), F.cross_entropy)
+
+    def _normalised(self, batches: Iterator, finish: bool = False) -> Iterator:
+        for images, labels in batches:
+            images = self.prepared.normalise(images)
+            yield self.augmentation.finish(images, labels) if finish else (images, labels)
 
     def _mean(self, batches: Iterator, loss_of: Callable) -> tuple[float, float]:
         """Mean loss and accuracy over the images of ``batches``; sums stay on the device until the end."""
-        device = self.training.images.device
-        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        correct = torch.zeros((), dtype=torch.int64, device=device)
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
         images_seen = 0
-        for images, labels in batches:
-            with precision(self.configuration["training"]["precision"], device):
-                logits = self.network(self.normalise(images)).float()
-            loss_sum += loss_of(logits, labels) * len(labels)
+        for images, targets in batches:
+            with precision(self.configuration["training"]["precision"], self.device):
+                logits = self.network(images).float()
+            loss_sum += loss_of(logits, targets) * len(targets)
+            # Of a mixed image, the class that it shows most of.
+            labels = targets.argmax(1) if targets.dim() == 2 else targets
             correct += (logits.detach().argmax(1) == labels).sum()
-            images_seen += len(labels)
+            images_seen += len(targets)
         return loss_sum.item() / images_seen, correct.item() / images_seen
+
+
+def training_loss(logits: torch.Tensor, targets: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    """Cross-entropy (U17) with labels (n,), smoothed, or with shares of classes (n, classes), smoothed when mixed."""
+    return F.cross_entropy(logits, targets, label_smoothing=label_smoothing if targets.dim() == 1 else 0.0)
+
+
+def evaluation_batch(image_shape: tuple[int, int, int]) -> int:
+    """Images in a batch that is only evaluated."""
+    return max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // (image_shape[1] * image_shape[2])))
 
 
 def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager:
@@ -150,10 +190,10 @@ def precision(name: str, device: torch.device) -> contextlib.AbstractContextMana
     return contextlib.nullcontext()
 
 
-def head_weights(head: nn.Module) -> tuple[int, int]:
-    """Active and dense weights of a head, biases not counted (N2)."""
-    sparse = nist_layers(head)
-    plain = sum(layer.weight.numel() for layer in head.modules() if isinstance(layer, nn.Linear))
+def sparsified_weights(module: nn.Module) -> tuple[int, int]:
+    """Active and dense weights of the linear layers in ``module``, biases not counted (N2)."""
+    sparse = nist_layers(module)
+    plain = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
     return (
         plain + sum(layer.active_weights for layer in sparse),
         plain + sum(layer.dense_weights for layer in sparse),

@@ -121,6 +121,11 @@ def neuroseed_mask(n_in: int, n_out: int, k: int) -> np.ndarray:
     return mask
 
 
+def factor(density: float, n_out: int) -> int:
+    """Neuroseed factor of a layer of given density: max(1, floor(density · n_out)) (U23)."""
+    return max(1, int(density * n_out))
+
+
 def kept_weights(n_dense: int, sparsity: float) -> int:
     """Weights that a prune to ``sparsity`` keeps of ``n_dense``: floor((1 - s) * n_dense), as in Tables A2 and A3.
 

@@ -1,9 +1,11 @@
-"""Which optimizer trains which epoch: Adam, and where the study says so, SGD with momentum for the rest."""
+"""Which optimizer trains which epoch, at which learning rate: settings of a study's ``training``."""
 
+from fnmatch import fnmatchcase
 from math import floor
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 
 class Phase(NamedTuple):
@@ -31,9 +33,35 @@ def starts(training: dict) -> dict[int, dict]:
     return {phase.first_epoch: phase.settings for phase in phases(training["optimizers"], training["epochs"])}
 
 
-def create(settings: dict, parameters) -> torch.optim.Optimizer:
-    """A fresh optimizer for ``parameters``, an iterable of tensors."""
+def create(settings: dict, network: nn.Module) -> torch.optim.Optimizer:
+    """A fresh optimizer for the parameters of ``network`` that are not frozen.
+
+    AdamW leaves parameters whose names match a pattern of ``undecayed`` without weight decay (U44).
+    """
+    parameters = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     common = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"], "fused": True}
+    if settings["name"] == "sgd":
+        return torch.optim.SGD(parameters.values(), momentum=settings["momentum"], **common)
+    averages = {"betas": tuple(settings["betas"]), "eps": settings["epsilon"]}
     if settings["name"] == "adam":
-        return torch.optim.Adam(parameters, betas=tuple(settings["betas"]), eps=settings["epsilon"], **common)
-    return torch.optim.SGD(parameters, momentum=settings["momentum"], **common)
+        return torch.optim.Adam(parameters.values(), **averages, **common)
+    undecayed = {name for name in parameters if any(fnmatchcase(name, each) for each in settings["undecayed"])}
+    groups = [
+        {"params": [parameters[name] for name in parameters if name not in undecayed]},
+        {"params": [parameters[name] for name in parameters if name in undecayed], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, **averages, **common)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, training: dict, epoch: int) -> None:
+    """Give ``optimizer`` its learning rate for ``epoch``, counted from 1, by the schedule of a study's ``training``.
+
+    It depends on the epoch alone, so a run that goes on from a checkpoint needs no state of a scheduler.
+    """
+    schedule = training["schedule"]
+    if schedule == "constant":
+        return
+    from timm.scheduler import CosineLRScheduler  # takes seconds to import, and most studies do without
+
+    arguments = {name: value for name, value in schedule.items() if name != "name"}
+    CosineLRScheduler(optimizer, **arguments).step(epoch - 1)  # timm counts from 0

@@ -8,7 +8,7 @@ from torch import nn
 
 from nist.convolution import NISTConv2d, check_linear
 from nist.linear import NISTLinear, check_form
-from nist.mask import Band
+from nist.mask import Band, factor
 from nist.optimizer_state import entrywise
 
 WEIGHTS = ("carried", "fresh")
@@ -133,7 +133,7 @@ def _bands(chosen, factors, density, scheme, split, channels_last) -> dict[str, 
     for position, (name, dense) in enumerate(chosen.items()):
         n_out, n_in = dense.weight.shape[0], dense.weight[0].numel()
         part = parts.get(name, 1)
-        k = factors[position] if density is None else max(1, int(density * (n_out // part)))
+        k = factors[position] if density is None else factor(density, n_out // part)
         try:
             bands[name] = Band(n_in, n_out, k, scheme, part, channels.get(name, 1))
         except ValueError as error:

@@ -1,28 +1,36 @@
 """Runs of one configuration advanced together: their parameters stacked, one vectorised step for all of them."""
 
-import math
 import time
-from collections.abc import Iterator
 
 import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
-from nist import optimizers
-from nist.loop import EVALUATION_BATCH, Run, head_weights, precision
-from nist.pruning import nist_layers, prune
+from nist.batches import Split
+from nist.layout import sparsified_part
+from nist.loop import Run, evaluation_batch, precision, sparsified_weights
+from nist.pruning import nist_layers
+from nist.schedule import Scheduled
 
 
-def can_stack(network: nn.Module) -> bool:
-    """Whether a stack computes what runs on their own do: no dropout, whose draws would depend on who is in the stack,
-    and every NIST layer masked, so that shapes stay the same through a prune.
+def can_stack(run: Run) -> bool:
+    """Whether a stack computes what runs on their own do.
+
+    There must be no dropout, whose draws would depend on who is in the stack, every NIST layer must be masked, so that
+    shapes stay the same through a prune, all parameters must share one optimizer's settings, and images must lie on
+    the device. Transformers are left out: what their blocks drop at random is not told by type.
     """
+    network = run.network
     dropout = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in network.modules())
-    return not dropout and all(layer.form == "masked" for layer in nist_layers(network))
+    masked = all(layer.form == "masked" for layer in nist_layers(network))
+    trained = all(parameter.requires_grad for parameter in network.parameters())
+    alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
+    plain = sparsified_part(run.configuration["model"]) == "head" and isinstance(run.training, Split)
+    return masked and trained and alike and plain and not dropout
 
 
-class Stack:
+class Stack(Scheduled):
     """Runs that are at the same epoch, with ``(runs, ...)`` parameters and one optimizer over them.
 
     An optimizer that works entry by entry, as Adam and SGD do, is every run's own. Each run keeps its own order of
@@ -35,24 +43,18 @@ class Stack:
         self.optimizer = None
         self._stack()
 
-    def epochs(self) -> Iterator[list[dict]]:
-        """Train to the end and yield one epoch's measurements at a time, a dictionary a run as ``Run.epochs`` does."""
-        settings = self.configuration["training"]
-        starts = optimizers.starts(settings)
-        pruning = self.configuration["prune"] or {"epoch": None}
-        while self.epoch < settings["epochs"]:
-            self.epoch += 1
-            if self.epoch in starts:
-                for run in self.runs:
-                    run.optimizer = optimizers.create(starts[self.epoch], run.network.parameters())
-                self._stack_optimizer()
-            measured = self._measured_epoch()
-            if self.epoch == pruning["epoch"]:
-                self._unstack()
-                for run in self.runs:
-                    prune(run.network.head, pruning["sparsity"], run.optimizer)
-                self._stack()
-            yield measured
+    def start_optimizer(self, settings: dict) -> None:
+        """Begin a phase with a fresh optimizer for every run."""
+        for run in self.runs:
+            run.start_optimizer(settings)
+        self._stack_optimizer()
+
+    def prune(self, sparsity: float) -> None:
+        """Prune every run by its own weights."""
+        self._unstack()
+        for run in self.runs:
+            run.prune(sparsity)
+        self._stack()
 
     def states(self) -> list[dict[str, torch.Tensor]]:
         """``Run.state`` of every run."""
@@ -88,34 +90,20 @@ class Stack:
                     own = value.clone() if value.dim() == 0 else torch.empty_like(parameter).copy_(value[place])
                     run.optimizer.state[parameter][name] = own
 
-    def _measured_epoch(self) -> list[dict]:
+    def measured_epoch(self) -> list[dict]:
+        """The measurements of ``Run.measured_epoch`` of every run."""
         started = time.perf_counter()
         trained, validated = self._train(), self._validate()
         seconds = (time.perf_counter() - started) / len(self.runs)
-        active, dense = self._active_weights(), head_weights(self.runs[0].network.head)[1]
+        rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.runs[0].network.sparsified)
         rows = []
-        for place, run in enumerate(self.runs):
-            losses = trained[0][place], validated[0][place]
-            run.diverged = run.diverged or not all(map(math.isfinite, losses))
-            rows.append(
-                {
-                    "epoch": self.epoch,
-                    "train_loss": losses[0],
-                    "train_accuracy": trained[1][place],
-                    "val_loss": losses[1],
-                    "val_accuracy": validated[1][place],
-                    "learning_rate": self.optimizer.param_groups[0]["lr"],
-                    "active_weights": active,
-                    "sparsity": 1 - active / dense,
-                    "seconds": seconds,
-                    "diverged": run.diverged,
-                }
-            )
+        for run, train, validation in zip(
+            self.runs, zip(*trained, strict=True), zip(*validated, strict=True), strict=True
+        ):
+            run.epoch = self.epoch
+            # Masks differ between runs after a prune, their counts do not.
+            rows.append(run.row(train, validation, rate, weights, seconds))
         return rows
-
-    def _active_weights(self) -> int:
-        """Of each run's head: masks differ between runs after a prune, their counts do not."""
-        return head_weights(self.runs[0].network.head)[0]
 
     def _train(self) -> tuple[list[float], list[float]]:
         settings = self.configuration["training"]
@@ -128,7 +116,7 @@ class Stack:
         for batch in zip(*batches, strict=True):
             images, labels = (torch.stack(parts) for parts in zip(*batch, strict=True))
             logits = self._logits(images, 0)
-            losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels).mean(1)
+            losses = mean_losses(logits, labels, settings["label_smoothing"])
             self.optimizer.zero_grad()
             losses.sum().backward()  # no run's loss depends on another's parameters
             self.optimizer.step()
@@ -139,18 +127,16 @@ class Stack:
     def _validate(self) -> tuple[list[float], list[float]]:
         self.network.eval()
         sums = Sums(self.runs)
-        for images, labels in self.runs[0].validation.in_order(EVALUATION_BATCH // 4):
+        validation = self.runs[0].validation
+        for images, labels in validation.in_order(max(1, evaluation_batch(validation.image_shape) // 4)):
             logits = self._logits(images, None)
             labels = labels.expand(len(self.runs), -1)
-            losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels).mean(1)
-            sums.add(losses, logits, labels)
+            sums.add(mean_losses(logits, labels), logits, labels)
         return sums.means()
 
     def _logits(self, images: torch.Tensor, dimension: int | None) -> torch.Tensor:
         """``(runs, batch, classes)``, float32; ``dimension`` says where the images have one of runs, if they have."""
-        first = self.runs[0]
-        shape = images.shape
-        inputs = first.normalise(images.flatten(0, -4)).view(shape)
+        inputs = self.runs[0].prepared.normalise(images.flatten(0, -4)).view(images.shape)
 
         def one(parameters: dict, buffers: dict, images: torch.Tensor) -> torch.Tensor:
             return functional_call(self.network, (parameters, buffers), (images,))
@@ -159,11 +145,17 @@ class Stack:
             return vmap(one, in_dims=(0, 0, dimension))(self.parameters, self.buffers, inputs).float()
 
 
+def mean_losses(logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+    """Mean cross-entropy of every run, shape (runs,), from logits (runs, batch, classes) and labels (runs, batch)."""
+    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none", label_smoothing=label_smoothing)
+    return losses.view_as(labels).mean(1)
+
+
 class Sums:
     """Losses and hits of every run, summed on the device until the epoch ends."""
 
     def __init__(self, runs: list[Run]):
-        device = runs[0].training.images.device
+        device = runs[0].device
         self.loss = torch.zeros(len(runs), dtype=torch.float64, device=device)
         self.correct = torch.zeros(len(runs), dtype=torch.int64, device=device)
         self.images_seen = 0

@@ -4,15 +4,27 @@ import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
-from nist.datasets import DATASETS
+from nist import consistency, digest
 from nist.errors import InputError
-from nist.mask import check_factor, kept_weights
+from nist.layout import VARIANT_KEYS, sparsified_part
 
 FOLDER = Path("config/studies")
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
+
+
+class Trunk(NamedTuple):
+    """What a variant shares with all that differ from it in the sparsity of their prune alone (audit E9).
+
+    ``configuration`` is the variant's without its prune, ``epoch`` the last one before it, ``key`` a name for both.
+    """
+
+    key: str
+    epoch: int
+    configuration: dict
 
 
 @dataclass(frozen=True)
@@ -62,13 +74,23 @@ class Study:
                 f"{self.path}: variants.{variant}.prune.epoch is {entry['prune']['epoch']}, "
                 f"but a run has only {training['epochs']} epochs; prune before the last one"
             )
-        head = {**self.content["model"]["head"], "sizes": entry["sizes"], "factors": entry["factors"]}
+        model = self.content["model"]
+        part = sparsified_part(model)
+        chosen = {name: entry[name] for name in VARIANT_KEYS[part]}
         return {
             "data": self.content["data"],
-            "model": {**self.content["model"], "head": head},
+            "model": {**model, part: {**model[part], **chosen}},
             "training": training,
             "prune": entry["prune"],
         }
+
+    def trunk(self, variant: str, epochs: int | None = None) -> Trunk | None:
+        """The common trunk of a variant that is pruned; ``None`` for one that is not. Errors as ``configuration``'s."""
+        configuration = self.configuration(variant, epochs)
+        if configuration["prune"] is None:
+            return None
+        epoch, unpruned = configuration["prune"]["epoch"], {**configuration, "prune": None}
+        return Trunk(f"{digest.of_configuration(unpruned)[:12]}-epoch{epoch}", epoch, unpruned)
 
 
 def load(name_or_path: str | Path) -> Study:
@@ -79,7 +101,15 @@ def load(name_or_path: str | Path) -> Study:
     content = read_yaml(path)
     check_schema(content, SCHEMA, path)
     study = Study(path, content)
-    _check(study)
+    if study.name != path.stem:
+        raise InputError(f"{path}: study: {study.name!r} should be the file's own name, {path.stem!r}")
+    try:
+        parse_seeds(content["seeds"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    consistency.check(path, content)
+    for variant in study.variants:
+        consistency.check_variant(path, variant, study.configuration(variant))
     return study
 
 
@@ -126,61 +156,3 @@ def parse_seeds(text: str) -> range:
     if not (separator and first.isdecimal() and last.isdecimal()) or int(last) < int(first):
         raise InputError(f"seeds {text!r}: write the first and the last one, as in 0-19")
     return range(int(first), int(last) + 1)
-
-
-def layer_shapes(head: dict) -> list[tuple[int, int, int]]:
-    """(n_in, n_out, k) of every layer of a head, with k = n_out where the layer is dense."""
-    sizes = head["sizes"]
-    inputs = [head["n_in"], *sizes[:-1]]
-    return list(zip(inputs, sizes, head["factors"] or sizes, strict=True))
-
-
-def dense_weights(head: dict) -> int:
-    """Weights of the head without any mask, biases not counted."""
-    return sum(n_in * n_out for n_in, n_out, _ in layer_shapes(head))
-
-
-def initial_weights(head: dict) -> int:
-    """Weights inside the masks of Eq. 1 before any prune: n_in · k a layer."""
-    return sum(n_in * k for n_in, _, k in layer_shapes(head))
-
-
-def _check(study: Study) -> None:
-    if study.name != study.path.stem:
-        raise InputError(f"{study.path}: study: {study.name!r} should be the file's own name, {study.path.stem!r}")
-    try:
-        parse_seeds(study.content["seeds"])
-    except InputError as error:
-        raise InputError(f"{study.path}: {error}") from None
-    name = study.content["data"]["dataset"]
-    if name not in DATASETS:
-        raise InputError(f"{study.path}: data.dataset: unknown data set {name!r}; there are {', '.join(DATASETS)}")
-    if study.baseline not in study.variants:
-        raise InputError(f"{study.path}: statistics.baseline: no variant {study.baseline!r}")
-    shares = sum(phase["share"] for phase in study.content["training"]["optimizers"])
-    if abs(shares - 1) > 1e-9:
-        raise InputError(f"{study.path}: training.optimizers: the shares add up to {shares}, not to 1")
-    for variant in study.variants:
-        _check_variant(study, variant, n_classes=len(DATASETS[name].classes))
-
-
-def _check_variant(study: Study, variant: str, n_classes: int) -> None:
-    where = f"{study.path}: variants.{variant}"
-    entry = study.variants[variant]
-    if entry["sizes"][-1] != n_classes:
-        raise InputError(f"{where}.sizes: the last is {entry['sizes'][-1]}, but the data set has {n_classes} classes")
-    if entry["factors"] and len(entry["factors"]) != len(entry["sizes"]):
-        raise InputError(f"{where}.factors: {len(entry['factors'])} factors for {len(entry['sizes'])} layers")
-    head = study.configuration(variant)["model"]["head"]
-    for position, shape in enumerate(layer_shapes(head)):
-        try:
-            check_factor(*shape)
-        except ValueError as error:
-            raise InputError(f"{where}.factors[{position}]: {error}") from None
-    if entry["prune"] is None:
-        return
-    if entry["factors"] is None:
-        raise InputError(f"{where}.prune: only NIST layers are pruned; give factors (n_out for a dense layer)")
-    kept, active = kept_weights(dense_weights(head), entry["prune"]["sparsity"]), initial_weights(head)
-    if not 1 <= kept <= active:
-        raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")

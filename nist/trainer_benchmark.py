@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from nist import data, measurements, study, train
+from nist import data, machine, measurements, study, train
 from nist.benchmark import provenance
 from nist.errors import run
 
@@ -40,7 +40,7 @@ def ours(argv: list[str]) -> None:
     """Train seeds of a variant on an ``.npz`` of images and print what ``nist.stock`` prints."""
     name, variant, path, seeds, epochs, device = argv
     torch.set_num_threads(1)
-    train.keep_freed_memory()
+    machine.keep_freed_memory()
     with np.load(path, allow_pickle=False) as archive:
         images = data.Images(*(archive[field] for field in data.Images._fields))
     where = torch.device(device)
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=2, help="for each seed (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of every trainer (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    device = train.choose_device(arguments.device)
+    device = machine.choose_device(arguments.device)
     seeds = 20 if device.type == "cuda" else os.cpu_count()
     rows = []
     for name, variant, picture, share in tqdm(STUDIES, disable=None):

@@ -109,12 +109,7 @@ def description(configuration):
             "epochs": epochs,
             "training_images": 100,
             "validation_images": 50,
-            "parameters": {
-                "backbone": 50692,
-                "head_dense_weights": 10920,
-                "head_initial_weights": 960,
-                "head_biases": 94,
-            },
+            "parameters": {"other": 50786, "frozen": 0, "dense_weights": 10920, "initial_weights": 960},
             "device": "test device",
             "precision": "float32",
             "versions": {"torch": "0"},

@@ -29,6 +29,13 @@ def three_digits(value: float) -> str:
     return f"{float(f'{value:.3g}'):,g}"
 
 
+def factors(variant: dict) -> str:
+    """Neuroseed factors of a variant's head, or the density of its blocks; a dash where its layers are dense."""
+    if variant.get("density") is not None:
+        return f"density {variant['density']:g}"
+    return ", ".join(map(str, variant.get("factors") or ["–"]))
+
+
 def runs(n: int, n_diverged: int) -> str:
     """Number of runs, and how many of them diverged if any did."""
     return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)

@@ -18,7 +18,7 @@ def build(accuracy: pd.DataFrame, cost: pd.DataFrame, study: Study) -> pd.DataFr
         rows.append(
             {
                 "Model": variant["label"],
-                "Neuroseed factors": ", ".join(map(str, variant["factors"])) if variant["factors"] else "–",
+                "Neuroseed factors": layout.factors(variant),
                 "Init. sparsity (%)": layout.percent(count["initial_sparsity"], 2),
                 "Mean ± MOE, peak (%)": layout.percent_margin(peak["mean"], peak["margin"]),
                 "Max, peak (%)": layout.percent(peak["max"]),

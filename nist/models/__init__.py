@@ -4,11 +4,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
+import torch
 from torch import nn
 
 from nist.errors import InputError
+from nist.layout import bands
 from nist.linear import NISTLinear
-from nist.study import layer_shapes
+from nist.sparsifying import linear_layers, sparsify
 
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
@@ -21,41 +23,111 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.head = head
 
+    @property
+    def sparsified(self) -> nn.Module:
+        """The module whose linear layers NIST sparsifies."""
+        return self.head
+
     def forward(self, images):
         """Map ``(batch, channels, height, width)`` to logits ``(batch, classes)``."""
         return self.head(self.backbone(images))
 
 
-def build(model: dict, image_shape: tuple[int, int, int]) -> Classifier:
+class Transformer(nn.Module):
+    """A whole ``model`` whose ``blocks`` hold the linear layers that NIST sparsifies; all else in it is dense (U24)."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    @property
+    def sparsified(self) -> nn.Module:
+        """The module whose linear layers NIST sparsifies."""
+        return self.model.blocks
+
+    def forward(self, images):
+        """Map ``(batch, channels, height, width)`` to logits ``(batch, classes)``."""
+        return self.model(images)
+
+
+def build(
+    model: dict, image_shape: tuple[int, int, int], weights: dict[str, torch.Tensor] | None = None
+) -> Classifier | Transformer:
     """Build the network of a configuration's ``model`` for images of ``image_shape`` (channels, height, width).
 
-    The backbone is built first, so that with the same random state it starts alike in every variant.
-    Raises ``InputError`` for an unknown model, options it does not take, or a head that does not fit it.
+    The backbone is built first, so that with the same random state it starts alike in every variant; ``weights``, its
+    state by name, then replaces what was drawn. Raises ``InputError`` for an unknown model, options it does not take,
+    or a head, blocks or weights that do not fit it.
     """
     name = model["name"]
     if find_spec(f"{__name__}.{name}") is None:
         known = ", ".join(module.name for module in iter_modules(__path__))
         raise InputError(f"model.name: unknown model {name!r}; there are {known}")
+    module, part = import_module(f"{__name__}.{name}"), "backbone" if "head" in model else "network"
+    if not hasattr(module, part):
+        raise InputError(
+            f"model: {name} has no {part}, so a study of it gives {'blocks' if 'head' in model else 'head'}"
+        )
     try:
-        backbone, features = import_module(f"{__name__}.{name}").backbone(image_shape, **model["options"])
+        made = getattr(module, part)(image_shape, **model["options"])
     except (TypeError, ValueError, KeyError) as error:
         raise InputError(f"model.options: {name} refuses {model['options']}: {error}") from None
+    network, features = made if "head" in model else (made, None)
+    if weights is not None:
+        _load(network, weights, name)
+    if "blocks" in model:
+        return Transformer(_with_sparse_blocks(network, model))
     if features != model["head"]["n_in"]:
         raise InputError(f"model.head.n_in: is {model['head']['n_in']}, but {name} hands over {features} features")
-    return Classifier(backbone, head(model["head"]))
+    return Classifier(network, head(model))
 
 
-def head(configuration: dict) -> nn.Sequential:
-    """The classifier head: NIST layers where the configuration gives factors, else plain linear ones."""
+def head(model: dict) -> nn.Sequential:
+    """The classifier head of a configuration's ``model``: NIST layers if it gives factors, else plain linear ones."""
+    configuration = model["head"]
     sparse, bias, dropout = configuration["factors"] is not None, configuration["bias"], configuration["dropout"]
     options = {"form": configuration["form"], "scheme": configuration["scheme"]}
     layers: list[nn.Module] = []
-    shapes = layer_shapes(configuration)
-    for position, (n_in, n_out, k) in enumerate(shapes, start=1):
+    shapes = bands(model)
+    for position, band in enumerate(shapes, start=1):
         if layers:
             layers.append(ACTIVATIONS[configuration["activation"]]())
         if dropout and position < len(shapes):
             layers.append(nn.Dropout(dropout))
-        linear = NISTLinear(n_in, n_out, k, bias, **options) if sparse else nn.Linear(n_in, n_out, bias)
-        layers.append(linear)
+        shape = band.n_in, band.n_out
+        layers.append(NISTLinear(*shape, band.k, bias, **options) if sparse else nn.Linear(*shape, bias))
     return nn.Sequential(*layers)
+
+
+def _with_sparse_blocks(network: nn.Module, model: dict) -> nn.Module:
+    """``network`` with NIST layers in its blocks, starting from the model's own values inside their masks."""
+    blocks = model["blocks"]
+    found = [tuple(layer.weight.T.shape) for layer in linear_layers(network, "blocks.*", ()).values()]
+    expected = [(band.n_in, band.n_out) for band in bands(model)]
+    if found != expected:
+        raise InputError(
+            f"model.blocks: {len(expected)} layers, first {expected[0]}, but {model['name']} has {len(found)}, first "
+            f"{found[0]}; give their count, names and shapes in its order"
+        )
+    if blocks["density"] is None:
+        return network
+    return sparsify(
+        network,
+        density=blocks["density"],
+        include="blocks.*",
+        scheme=blocks["scheme"],
+        split={f"blocks.*.{name}": parts for name, parts in blocks["parts"].items()},
+        form=blocks["form"],
+    )
+
+
+def _load(network: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
+    """Take the state of ``network`` from ``weights``, which may hold more than that, such as another head."""
+    state = network.state_dict()
+    for key, value in state.items():
+        if key not in weights:
+            raise InputError(f"model.weights: no {key} among them; are they weights of {name}?")
+        if weights[key].shape != value.shape:
+            found, wanted = tuple(weights[key].shape), tuple(value.shape)
+            raise InputError(f"model.weights: {key} has shape {found}, but {name} needs {wanted}")
+    network.load_state_dict({key: weights[key] for key in state})

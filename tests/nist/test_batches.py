@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from nist.batches import Normalise, Split, resized
+from nist import normalisation
+from nist.batches import Split, resized
 from nist.errors import InputError
+from nist.normalisation import Normalise
 from nist.seeds import generator
 
 CPU = torch.device("cpu")
@@ -39,7 +41,8 @@ def test_evaluation_keeps_the_order(split):
 
 
 def test_normalised_training_images_have_mean_0_and_sd_1(split):
-    normalised = Normalise(split)(split.images)
+    affine = normalisation.of_images(split.images.permute(0, 2, 3, 1).numpy())
+    normalised = Normalise(affine, CPU)(split.images)
     torch.testing.assert_close(normalised.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalised.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-5, rtol=0)
 

@@ -34,7 +34,7 @@ def short(load_study):
 
 
 def block(experiment, variant, seeds, images, together, checkpoint=None):
-    return train.train_block(experiment, variant, seeds, images, CPU, None, checkpoint, together)
+    return train.train_block(experiment, variant, seeds, images, CPU, checkpoint=checkpoint, together=together)
 
 
 def assert_agree(ours, theirs, tolerance):

@@ -4,7 +4,7 @@ from torch import nn
 
 from nist import NISTLinear, models, study
 from nist.errors import InputError
-from nist.loop import head_weights
+from nist.loop import sparsified_weights
 from nist.seeds import streams
 
 
@@ -39,7 +39,7 @@ def test_mobilenetv1_has_the_published_parameters_and_heads(variant, weights):
     network = build("mobilenetv1-cifar10", variant, (3, 32, 32))
     # Howard et al.'s network has 4,231,976 trainable parameters, 1,025,000 of them in its head of 1,000 classes.
     assert parameters(network.backbone) == 4_231_976 - 1_025_000
-    assert head_weights(network.head)[0] == weights
+    assert sparsified_weights(network.sparsified)[0] == weights
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_alexnet_has_the_papers_parameters_and_heads(variant, weights):
     network = build("alexnet-cifar10", variant, (3, 32, 32))
     # Audit B3: the published total counts the convolutions' biases and not the head's.
     assert parameters(network.backbone) == 2_251_584
-    assert parameters(network.backbone) + head_weights(network.head)[1] == 35_846_976
-    assert head_weights(network.head) == (weights, 33_595_392)
+    assert parameters(network.backbone) + sparsified_weights(network.sparsified)[1] == 35_846_976
+    assert sparsified_weights(network.sparsified) == (weights, 33_595_392)
 
 
 def test_alexnet_takes_only_32_pixels():
@@ -61,7 +61,8 @@ def test_alexnet_takes_only_32_pixels():
 
 @pytest.mark.parametrize(("dropout", "layers"), [(0, 5), (0.5, 7)])
 def test_dropout_stands_before_every_layer_of_a_head_but_the_last(dropout, layers):
-    head = models.head({**model_of("lenet5-digits", "dense")["head"], "sizes": [84, 20, 10], "dropout": dropout})
+    model = model_of("lenet5-digits", "dense")
+    head = models.head({"head": {**model["head"], "sizes": [84, 20, 10], "dropout": dropout}})
     assert len(head) == layers
     assert [isinstance(layer, nn.Dropout) for layer in head[-2:]] == [False, False]
 
@@ -97,7 +98,10 @@ def test_logits_have_one_column_a_class():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": "lenet6"}, "model.name: unknown model 'lenet6'; there are alexnet, lenet5, mobilenetv1"),
+        (
+            {"name": "lenet6"},
+            "model.name: unknown model 'lenet6'; there are alexnet, deit_small, lenet5, mobilenetv1, vgg16",
+        ),
         ({"options": {"activation": "gelu"}}, "model.options: lenet5 refuses"),
         ({"options": {"depth": 3}}, "model.options: lenet5 refuses .* unexpected keyword argument 'depth'"),
     ],

@@ -24,8 +24,8 @@ def test_the_switch_comes_after_its_share_of_the_epochs(shares, epochs, expected
 
 def test_the_studies_of_the_paper_use_table_a1():
     adam, sgd = study.load("lenet5-cifar10").content["training"]["optimizers"]
-    parameters = [torch.nn.Parameter(torch.zeros(1))]
-    group = optimizers.create(adam, parameters).param_groups[0]
+    network = torch.nn.Linear(1, 1)
+    group = optimizers.create(adam, network).param_groups[0]
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (1e-3, (0.9, 0.999), 1e-8, 0)
-    group = optimizers.create(sgd, parameters).param_groups[0]
+    group = optimizers.create(sgd, network).param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.9, 0)

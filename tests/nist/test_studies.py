@@ -6,8 +6,8 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from nist import data, models, optimizers, record, study, train
-from nist.mask import neuroseed_mask
+from nist import data, layout, models, optimizers, record, study, train
+from nist.mask import kept_weights, neuroseed_mask
 
 PAPER = ["lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10", "alexnet-cifar10"]
 EVERY = [*PAPER, "lenet5-digits", "mobilenetv1-digits"]
@@ -40,20 +40,20 @@ def test_every_variant_is_trained_end_to_end(decoded, name, load_study, tmp_path
     for variant, entry in experiment.variants.items():
         rows, description = train.train_block(experiment, variant, range(1), images, torch.device("cpu"))
         record.write(tmp_path / f"{variant}.parquet", rows, description)
-        head = experiment.configuration(variant)["model"]["head"]
-        final = study.initial_weights(head)
+        model = experiment.configuration(variant)["model"]
+        final = layout.initial_weights(model)
         if entry["prune"]:
-            final = study.kept_weights(study.dense_weights(head), entry["prune"]["sparsity"])
-        assert [row["active_weights"] for row in rows] == [study.initial_weights(head), final]
+            final = kept_weights(layout.dense_weights(model), entry["prune"]["sparsity"])
+        assert [row["active_weights"] for row in rows] == [layout.initial_weights(model), final]
         assert rows[0]["train_loss"] > 0
 
 
 def head_by_hand(parameters, head, activation, features):
     """The classifier head from its shapes alone: a mask, a product, an activation."""
-    shapes = study.layer_shapes(head)
-    for position, (n_in, n_out, k) in enumerate(shapes):
+    shapes = layout.bands({"head": head})
+    for position, band in enumerate(shapes):
         weight = parameters[f"head.{2 * position}.weight"]
-        mask = torch.from_numpy(neuroseed_mask(n_in, n_out, k).T)
+        mask = torch.from_numpy(neuroseed_mask(band.n_in, band.n_out, band.k).T)
         features = F.linear(features, weight * mask, parameters[f"head.{2 * position}.bias"])
         features = activation(features) if position < len(shapes) - 1 else features
     return features
@@ -80,7 +80,7 @@ def test_one_step_is_that_of_adam_by_hand(name, variant):
     loss = F.cross_entropy(head_by_hand(parameters, model["head"], activation, features), labels)
     expected = torch.autograd.grad(loss, parameters.values())
     settings = configuration["training"]["optimizers"][0]
-    optimizer = optimizers.create(settings, network.parameters())
+    optimizer = optimizers.create(settings, network)
     F.cross_entropy(network(images), labels).backward()
     optimizer.step()
     for (key, before), gradient in zip(parameters.items(), expected, strict=True):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nist import study
+from nist import layout, study
 from nist.errors import InputError
 
 ALL = sorted(Path(study.FOLDER).glob("*.yaml"))
@@ -28,8 +28,8 @@ def test_every_study_of_the_repository_is_valid(path):
     ],
 )
 def test_head_counts_of_the_paper(name, variant, dense, initial):
-    head = study.load(name).configuration(variant)["model"]["head"]
-    assert (study.dense_weights(head), study.initial_weights(head)) == (dense, initial)
+    model = study.load(name).configuration(variant)["model"]
+    assert (layout.dense_weights(model), layout.initial_weights(model)) == (dense, initial)
 
 
 def test_appearance_is_no_part_of_a_configuration(study_content, load_study):
@@ -67,8 +67,8 @@ PRUNED = ("variants", "nist-1-10-p98")
         (("statistics", "baseline"), "none", "statistics.baseline: no variant 'none'"),
         (("seeds",), "5-2", "seeds '5-2': write the first and the last one"),
         (("study",), "other-name", "'other-name' should be the file's own name, 'lenet5-digits'"),
-        ((*PRUNED, "factors"), [0, 10], r"factors\[0\]: neuroseed factor must be between 1 and n_out = 84, got 0"),
-        ((*PRUNED, "factors"), [1, 11], r"factors\[1\]: neuroseed factor must be between 1 and n_out = 10, got 11"),
+        ((*PRUNED, "factors"), [0, 10], "factors: neuroseed factor must be between 1 and n_out = 84, got 0"),
+        ((*PRUNED, "factors"), [1, 11], "factors: neuroseed factor must be between 1 and n_out = 10, got 11"),
         ((*PRUNED, "factors"), [1], "factors: 1 factors for 2 layers"),
         ((*PRUNED, "factors"), None, "prune: only NIST layers are pruned"),
         ((*PRUNED, "sizes"), [84, 11], "sizes: the last is 11, but the data set has 10 classes"),

@@ -1,0 +1,88 @@
+"""What the keys of a study must satisfy together, beyond their schema; messages say the remedy."""
+
+from pathlib import Path
+
+from nist.datasets import DATASETS, FOLDERS, n_classes
+from nist.errors import InputError
+from nist.layout import MASK_KEY, VARIANT_KEYS, class_count, dense_weights, initial_weights, sparsified_part
+from nist.mask import kept_weights
+
+RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
+
+
+def check(path: Path, content: dict) -> None:
+    """Check the ``content`` of the study at ``path``. Raises ``InputError`` for the first thing that is wrong."""
+    _check_data(path, content)
+    _check_model(path, content)
+    if content["statistics"]["baseline"] not in content["variants"]:
+        raise InputError(f"{path}: statistics.baseline: no variant {content['statistics']['baseline']!r}")
+    shares = sum(phase["share"] for phase in content["training"]["optimizers"])
+    if abs(shares - 1) > 1e-9:
+        raise InputError(f"{path}: training.optimizers: the shares add up to {shares}, not to 1")
+    for name, entry in content["variants"].items():
+        _check_keys(f"{path}: variants.{name}", entry, sparsified_part(content["model"]))
+
+
+def _check_data(path: Path, content: dict) -> None:
+    data, training = content["data"], content["training"]
+    name, how = data["dataset"], data["resize"]
+    if name not in {*DATASETS, *FOLDERS}:
+        known = ", ".join([*DATASETS, *FOLDERS])
+        raise InputError(f"{path}: data.dataset: unknown data set {name!r}; there are {known}")
+    allowed = RESIZES["folders" if name in FOLDERS else "packed"]
+    if how not in allowed:
+        raise InputError(f"{path}: data.resize: {how!r} is not for {name}; choose {', '.join(allowed)}")
+    if (name in FOLDERS) != ("classes" in data):
+        state = "missing" if name in FOLDERS else "only for data sets of class folders"
+        raise InputError(
+            f"{path}: data.classes: {state} ({', '.join(FOLDERS)}); give folders or the file of a class list"
+        )
+    if name in FOLDERS and data["normalisation"] == "mean_sd":
+        raise InputError(f"{path}: data.normalisation: mean_sd would read all of {name}; choose imagenet or caffe")
+    mixing = data["augmentation"] != "none" and data["augmentation"].get("mixup", 0) + data["augmentation"].get(
+        "cutmix", 0
+    )
+    if mixing and (training["batch_size"] % 2 or not training["drop_last"]):
+        raise InputError(f"{path}: data.augmentation: mixes pairs; make batch_size even and drop_last true")
+
+
+def _check_model(path: Path, content: dict) -> None:
+    model = content["model"]
+    parts = [part for part in VARIANT_KEYS if part in model]
+    if len(parts) != 1:
+        raise InputError(f"{path}: model: give either head or blocks, the layers that NIST is to sparsify")
+    weights = model["weights"]
+    if weights != "random" and ("timm" in weights) == ("file" in weights and "sha256" in weights):
+        raise InputError(f"{path}: model.weights: give either timm, or file and sha256")
+    if parts == ["blocks"] and not isinstance(model["options"].get("classes"), int):
+        raise InputError(f"{path}: model.options.classes: give the number of classes; the model has its own last layer")
+
+
+def _check_keys(where: str, entry: dict, part: str) -> None:
+    given = {name for names in VARIANT_KEYS.values() for name in names if name in entry}
+    for name in sorted(given ^ {*VARIANT_KEYS[part]}):
+        state = "missing" if name in VARIANT_KEYS[part] else f"not for a model with {part}"
+        raise InputError(f"{where}.{name}: {state}; expected {', '.join(VARIANT_KEYS[part])}")
+    if part == "head" and entry["factors"] and len(entry["factors"]) != len(entry["sizes"]):
+        raise InputError(f"{where}.factors: {len(entry['factors'])} factors for {len(entry['sizes'])} layers")
+
+
+def check_variant(path: Path, variant: str, configuration: dict) -> None:
+    """Check the weights that the ``configuration`` of one variant asks for. Raises ``InputError``."""
+    where, model, prune = f"{path}: variants.{variant}", configuration["model"], configuration["prune"]
+    part = sparsified_part(model)
+    classes, wanted = class_count(model), n_classes(configuration["data"]["dataset"])
+    if classes != wanted:
+        key = "variants." + variant + ".sizes: the last" if part == "head" else "model.options.classes"
+        raise InputError(f"{path}: {key} is {classes}, but the data set has {wanted} classes")
+    try:
+        active = initial_weights(model)
+    except ValueError as error:
+        raise InputError(f"{where}.{MASK_KEY[part]}: {error}") from None
+    if prune is None:
+        return
+    if model[part][MASK_KEY[part]] is None:
+        raise InputError(f"{where}.prune: only NIST layers are pruned; give {MASK_KEY[part]} (n_out, or 1, for all)")
+    kept = kept_weights(dense_weights(model), prune["sparsity"])
+    if not 1 <= kept <= active:
+        raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")

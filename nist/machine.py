@@ -1,0 +1,63 @@
+"""What trains: the device, its name, the versions of the libraries, the allocator."""
+
+import ctypes
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nist.errors import InputError
+
+
+def session(device: torch.device) -> dict:
+    """Where and when a part of a block is trained; a block that was never interrupted has one."""
+    return {"started": now(), "device": device_name(device), "versions": versions()}
+
+
+def now() -> str:
+    """The time, UTC, as ISO 8601 has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict:
+    """Versions of what computes the numbers."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+def device_name(device: torch.device) -> str:
+    """The processor in words, as its maker calls it where the system says so."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()} (CPU, {os.cpu_count()} cores)"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes the GPU if there is one. Raises ``InputError`` if CUDA is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is visible here; use --device cpu, or auto")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next step instead of handing it back to the kernel and faulting it in anew.
+
+    Activations are larger than its default thresholds: they would be returned after every step (mallopt(3)).
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3
+        mallopt(trim_threshold, 1 << 30)
+        mallopt(mmap_threshold, 1 << 30)
