@@ -48,7 +48,7 @@ lock: $(ENVIRONMENT)
 
 clean:
 	rm -rf results/images results/metrics results/statistics results/figures results/tables results/report.html \
-	    results/logs results/benchmarks results/checkpoints .snakemake
+	    results/logs results/benchmarks results/checkpoints results/trunks .snakemake
 
 distclean: clean
 	rm -rf $(VENV)

@@ -7,11 +7,9 @@ instance on a login node before jobs without network.
 import argparse
 import hashlib
 import os
-import pickle
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from nist import data, study
@@ -51,8 +49,9 @@ def _from_file(wanted: dict, data_root: Path, download: bool) -> dict[str, torch
     try:
         # Never unpickles: safetensors has no code in it, and torch's reader takes tensors alone.
         tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path}: not readable weights ({str(error).splitlines()[0]}); fetch the file again") from None
+    except Exception as error:  # of a damaged file torch's reader raises a dozen kinds, some without a message
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not readable weights ({reason}); fetch the file again") from None
     if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise InputError(f"{path}: no tensors by name; expected the state of a network")
     return tensors

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from PIL import Image
 
 LARGEST_DRAW = 2**32  # what numpy's generator can be seeded with
 
@@ -45,6 +46,7 @@ class Recipe:
             mean=tuple(value / 255 for value in mean),
             normalize=False,
         )
+        _let_posterize_keep_no_bits(self.transform)
         self.erase = RandomErasing(settings["erasing"], mode="pixel", device=device)
         mixing = settings["mixup"] + settings["cutmix"] > 0
         self.mix = (
@@ -62,6 +64,19 @@ class Recipe:
         with seeded(int(self.draw(1)), noise=False):
             images = self.erase(images)
             return self.mix(images, labels) if self.mix else (images, labels)
+
+
+def _let_posterize_keep_no_bits(transform) -> None:
+    """At its greatest magnitude timm's Posterize keeps 0 bits, which Pillow took to mean black and now refuses."""
+    from timm.data.auto_augment import RandAugment, posterize
+
+    def keep(image, bits, **options):
+        return posterize(image, bits, **options) if bits > 0 else Image.new(image.mode, image.size)
+
+    for step in transform.transforms:
+        for operation in step.ops if isinstance(step, RandAugment) else ():
+            if operation.name.startswith("Posterize"):
+                operation.aug_fn = keep
 
 
 @contextmanager

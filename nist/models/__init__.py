@@ -102,13 +102,18 @@ def head(model: dict) -> nn.Sequential:
 def _with_sparse_blocks(network: nn.Module, model: dict) -> nn.Module:
     """``network`` with NIST layers in its blocks, starting from the model's own values inside their masks."""
     blocks = model["blocks"]
-    found = [tuple(layer.weight.T.shape) for layer in linear_layers(network, "blocks.*", ()).values()]
-    expected = [(band.n_in, band.n_out) for band in bands(model)]
-    if found != expected:
-        raise InputError(
-            f"model.blocks: {len(expected)} layers, first {expected[0]}, but {model['name']} has {len(found)}, first "
-            f"{found[0]}; give their count, names and shapes in its order"
-        )
+    found = {name: [*layer.weight.T.shape] for name, layer in linear_layers(network, "blocks.*", ()).items()}
+    expected = {
+        f"blocks.{position}.{name}": shape
+        for position in range(blocks["count"])
+        for name, shape in blocks["layers"].items()
+    }
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            there, wanted = (
+                f"is {' → '.join(map(str, one[name]))}" if name in one else "is none" for one in (found, expected)
+            )
+            raise InputError(f"model.blocks: {name} {there} in {model['name']} and {wanted} in the study")
     if blocks["density"] is None:
         return network
     return sparsify(

@@ -1,10 +1,13 @@
 import pytest
 import torch
+import torchvision
+from timm.optim import param_groups_weight_decay
 from torch import nn
 
-from nist import NISTLinear, models, study
+from nist import NISTLinear, layout, models, optimizers, study, train
 from nist.errors import InputError
 from nist.loop import sparsified_weights
+from nist.models import vgg16
 from nist.seeds import streams
 
 
@@ -115,3 +118,113 @@ def test_a_head_that_does_not_fit_the_backbone_is_named():
     model = model_of("lenet5-digits", "dense")
     with pytest.raises(InputError, match="model.head.n_in: is 84, but lenet5 hands over 120 features"):
         models.build({**model, "head": {**model["head"], "n_in": 84}}, (1, 32, 32))
+
+
+def test_vgg16_has_torchvisions_convolutions_and_freezes_four_blocks():
+    model = model_of("vgg16-imagenet100", "nist-1-2-100")
+    network = models.build(model, (3, 224, 224))
+    assert parameters(network.backbone) == 14_714_688  # audit C10
+    assert parameters(network.backbone) + layout.dense_weights(model) == 134_661_952  # and 8,292 biases: 134,670,244
+    trained = sum(p.numel() for p in network.backbone.parameters() if p.requires_grad)
+    assert trained == 7_079_424  # audit C12: block 5
+    theirs = torchvision.models.vgg16(weights=None).features
+    assert [*network.backbone.features.state_dict()] == [*theirs.state_dict()]
+    assert sparsified_weights(network.sparsified) == (442_880, 119_947_264)  # audit C2
+
+
+def test_vgg16_counts_features_channels_last():
+    backbone, features = vgg16.backbone((3, 64, 96), frozen_blocks=0)
+    images = torch.randn(1, 3, 64, 96)
+    maps = backbone.features(images)
+    assert features == 2 * 3 * 512
+    assert torch.equal(backbone(images)[0, :512], maps[0, :, 0, 0])
+    assert torch.equal(backbone(images)[0, 512:1024], maps[0, :, 0, 1])
+
+
+@pytest.mark.parametrize("layer", [0, 2, 26])
+def test_frozen_blocks_start_and_stay_as_they_are(layer):
+    torch.manual_seed(0)
+    model = {**model_of("vgg16-imagenet100", "nist-1-2-100")}
+    model["head"] = {**model["head"], "n_in": 512, "sizes": [8, 10], "factors": [1, 10]}
+    network = models.build(model, (3, 32, 32)).train()
+    settings = study.load("vgg16-imagenet100").content["training"]["optimizers"][0]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimizer = optimizers.create(settings, network)
+    network(torch.randn(2, 3, 32, 32)).square().sum().backward()
+    optimizer.step()
+    name = f"backbone.features.{layer}.weight"
+    assert torch.equal(network.state_dict()[name], before[name]) == (layer < 24)
+    # He et al. 2015, Eq. 10 with the fan-out, as torchvision draws them.
+    n_out = before[name].shape[0]
+    assert before[name].std().item() == pytest.approx((2 / (9 * n_out)) ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "blocks", "message"),
+    [
+        ((1, 224, 224), 4, "at least 32×32 pixels, not 1 channels of 224×224"),
+        ((3, 16, 224), 4, "not 3 channels of 16×224"),
+        ((3, 32, 32), 6, "frozen_blocks is 6; there are 5 blocks"),
+    ],
+)
+def test_vgg16_refuses_what_it_cannot_do(shape, blocks, message):
+    with pytest.raises(ValueError, match=message):
+        vgg16.backbone(shape, frozen_blocks=blocks)
+
+
+DEIT = {"dense": (21_233_664, 21_704_164), "nist-p50": (10_616_832, 11_087_332)}  # audit E3
+
+
+@pytest.mark.parametrize("variant", DEIT)
+def test_deit_small_has_the_papers_counts(variant):
+    network = models.build(model_of("deit-small-imagenet100", variant), (3, 224, 224))
+    active, dense = sparsified_weights(network.sparsified)
+    assert (active, dense) == (DEIT[variant][0], 21_233_664)
+    other = train.parameter_counts(network)["other"]
+    assert (other, other + active) == (470_500, DEIT[variant][1])
+
+
+def test_deit_small_starts_from_the_same_values_dense_and_masked():
+    states = []
+    for variant in DEIT:
+        torch.manual_seed(0)
+        model = model_of("deit-small-imagenet100", variant)
+        model["options"] = {**model["options"], "drop_path": 0.0}
+        states.append(models.build(model, (3, 32, 32)))
+    dense, sparse = states
+    for name, layer in sparse.named_modules():
+        if isinstance(layer, NISTLinear):
+            inputs, outputs = layer.connections()
+            assert torch.equal(layer.dense_weight()[outputs, inputs], dense.get_submodule(name).weight[outputs, inputs])
+    torch.testing.assert_close(sparse.model.pos_embed, dense.model.pos_embed)
+
+
+def test_deit_small_decays_what_timm_decays():
+    torch.manual_seed(0)
+    network = models.build(model_of("deit-small-imagenet100", "dense"), (3, 32, 32))
+    settings = study.load("deit-small-imagenet100").content["training"]["optimizers"][0]
+    ours = optimizers.create(settings, network).param_groups
+    theirs = param_groups_weight_decay(network.model, 0.05, no_weight_decay_list=network.model.no_weight_decay())
+    decays = [{id(p): group["weight_decay"] for group in groups for p in group["params"]} for groups in (ours, theirs)]
+    assert decays[0] == decays[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"blocks": {"count": 11}}, "blocks.11.attn.proj is 384 → 384 in deit_small and is none in the study"),
+        (
+            {"blocks": {"layers": {"attn.qkv": [384, 384]}}},
+            "blocks.0.attn.proj is 384 → 384 .* and is none in the study",
+        ),
+        ({"options": {"patch_size": 15}}, "takes square images of whole patches of 15 pixels, not 32×32"),
+        ({"options": {"depth": 3}}, "deit_small refuses .*depth"),
+        ({"name": "lenet5"}, "lenet5 has no network, so a study of it gives head"),
+    ],
+)
+def test_blocks_that_do_not_fit_are_named(change, message):
+    model = model_of("deit-small-imagenet100", "nist-p50")
+    for key, value in change.items():
+        model[key] = {**model[key], **value} if isinstance(value, dict) else value
+    with pytest.raises(InputError, match=message):
+        models.build(model, (3, 32, 32))

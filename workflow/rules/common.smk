@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
 from nist import digest, study
+from nist.datasets import FOLDERS
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
@@ -43,6 +44,7 @@ except InputError as error:
 wildcard_constraints:
     study="[a-z0-9][a-z0-9_-]*",
     variant="[a-z0-9][a-z0-9._-]*",
+    trunk="[0-9a-f]+-epoch[0-9]+",
     first=r"\d+",
     last=r"\d+",
     dataset="[a-z0-9_]+",
@@ -59,6 +61,7 @@ def seeds_of(name):
 def blocks_of(name):
     """(first, last) seed of every block; they start at multiples of the block size, so that adding seeds adds blocks."""
     seeds, size = seeds_of(name), config["block_size"]
+    size = STUDIES[name].content["block_size"] if size == "auto" else size
     starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
     return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
 
@@ -92,12 +95,52 @@ def items_of(kind, suffix):
     ]
 
 
+def digest_of(configuration):
+    """What decides a run's numbers. As a parameter of a rule it makes Snakemake retrain when, and only when, it changes."""
+    return f"{digest.of_configuration(configuration)}-{digest.of_training_code(configuration['model']['name'])}"
+
+
 def training_digest(wildcards):
-    """What decides a run's numbers. As a parameter of the rule it makes Snakemake retrain when, and only when, it changes."""
-    configuration = STUDIES[wildcards.study].configuration(wildcards.variant)
-    code = digest.of_training_code(configuration["model"]["name"])
-    return f"{digest.of_configuration(configuration)}-{code}"
+    return digest_of(STUDIES[wildcards.study].configuration(wildcards.variant))
+
+
+def variant_of_trunk(wildcards):
+    """A variant with that trunk: the first, but any trains the same."""
+    experiment = STUDIES[wildcards.study]
+    trunks = {name: experiment.trunk(name) for name in experiment.variants}
+    return next(name for name, trunk in trunks.items() if trunk and trunk.key == wildcards.trunk)
+
+
+def trunk_digest(wildcards):
+    return digest_of(STUDIES[wildcards.study].trunk(variant_of_trunk(wildcards)).configuration)
+
+
+def trunk_of(wildcards):
+    """The trunk that a pruned variant goes on from. It has one even where no other variant shares it, so that its inputs
+    stay the same, and it is not trained again, when one is added that does."""
+    trunk = STUDIES[wildcards.study].trunk(wildcards.variant)
+    block = f"seeds{wildcards.first}-{wildcards.last}"
+    return [f"results/trunks/{wildcards.study}/{trunk.key}/{block}.safetensors"] if trunk else []
+
+
+def trunk_option(wildcards):
+    return [f"--trunk={path}" for path in trunk_of(wildcards)]
 
 
 def images_of(wildcards):
-    return f"results/images/{STUDIES[wildcards.study].content['data']['dataset']}.npz"
+    data = STUDIES[wildcards.study].content["data"]
+    if data["dataset"] in FOLDERS:
+        return f"results/images/{data['dataset']}-{data['image_size']}-{data['resize']}/manifest.json"
+    return f"results/images/{data['dataset']}.npz"
+
+
+def class_list_of(wildcards):
+    """Arguments that name the class list of class folders, which every study of that data set at that size shares."""
+    asked = {
+        experiment.content["data"]["classes"]
+        for experiment in STUDIES.values()
+        if experiment.content["data"]["dataset"] == wildcards.dataset
+    }
+    if len(asked) > 1:
+        raise WorkflowError(f"{wildcards.dataset}: studies take different classes: {', '.join(sorted(asked))}; run one at a time")
+    return [f"--classes={config['data_root']}/{wildcards.dataset}/{name}" for name in asked if name != "folders"]

@@ -13,18 +13,54 @@ rule images:
         " > {log} 2>&1"
 
 
+rule image_folder:
+    output:
+        "results/images/{dataset}-{size}-{fit}/manifest.json",
+    wildcard_constraints:
+        size=r"\d+",
+        fit="stretch|crop",
+    log:
+        "results/logs/images/{dataset}-{size}-{fit}.log",
+    params:
+        classes=class_list_of,
+    shell:
+        "python -m nist.image_folder {wildcards.dataset} --data-root {config[data_root]:q} --cache results/images"
+        " --size {wildcards.size} --fit {wildcards.fit} {params.classes:q} > {log} 2>&1"
+
+
+# Variants that differ in their prune alone are one until then (audit E9).
+rule trunk:
+    input:
+        images=ancient(images_of),
+    output:
+        temp("results/trunks/{study}/{trunk}/seeds{first}-{last}.safetensors"),
+    params:
+        digest=trunk_digest,
+        variant=variant_of_trunk,
+    log:
+        "results/logs/trunks/{study}/{trunk}/seeds{first}-{last}.log",
+    benchmark:
+        "results/benchmarks/trunks/{study}/{trunk}/seeds{first}-{last}.tsv"
+    shell:
+        "python -m nist.train --study {wildcards.study} --variant {params.variant} --until-prune"
+        " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
+        " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output} > {log} 2>&1"
+
+
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
+        trunk=ancient(trunk_of),
     output:
         metrics="results/metrics/{study}/{variant}/seeds{first}-{last}.parquet",
     params:
         digest=training_digest,
+        trunk=trunk_option,
     log:
         "results/logs/train/{study}/{variant}/seeds{first}-{last}.log",
     benchmark:
         "results/benchmarks/train/{study}/{variant}/seeds{first}-{last}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant}"
+        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant} {params.trunk}"
         " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
-        " --device {config[device]} --threads {threads} --out {output.metrics} > {log} 2>&1"
+        " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output.metrics} > {log} 2>&1"

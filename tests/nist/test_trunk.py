@@ -1,0 +1,117 @@
+"""Variants that differ in their prune alone, trained as one until then."""
+
+import pytest
+import torch
+
+from nist import record, study, train
+from nist.errors import InputError
+
+TIMES = {"seconds"}
+
+
+@pytest.fixture
+def short(study_content, load_study):
+    """The embedded LeNet-5 study at five epochs, pruned after the second, with SGD from the third."""
+    study_content["training"].update({"epochs": 5, "batch_size": 64})
+    for phase, share in zip(study_content["training"]["optimizers"], (0.4, 0.6), strict=True):
+        phase["share"] = share
+    for variant in study_content["variants"].values():
+        if variant["prune"]:
+            variant["prune"]["epoch"] = 2
+    return load_study(study_content)
+
+
+@pytest.fixture
+def command(short, tmp_path):
+    """Run the command on the whole embedded data set and return the file it wrote."""
+
+    def run(name, variant, *options, seeds="0-1"):
+        out = tmp_path / name
+        places = ["--out", out, "--checkpoints", tmp_path / "kept", "--cache", tmp_path]
+        words = ["--study", short.path, "--variant", variant, "--seeds", seeds, *places, *options]
+        train.main([str(word) for word in words])
+        return out
+
+    return run
+
+
+def rows(path):
+    """Rows of a metrics file without what differs between two trainings of the same run."""
+    return [{key: row[key] for key in row.keys() - TIMES} for row in record.read(path).table.to_pylist()]
+
+
+def test_variants_share_a_trunk_if_they_differ_in_their_prune_alone(short):
+    trunks = {name: short.trunk(name) for name in short.variants}
+    assert trunks["dense"] is None
+    assert trunks["nist-1-10-p98"] == trunks["nist-1-10-p99.5"]
+    assert trunks["nist-1-10-p98"].epoch == 2
+    assert trunks["nist-1-10-p98"].configuration["prune"] is None
+    assert trunks["nist-1-5-p99.5"].key != trunks["nist-1-10-p98"].key
+    assert short.trunk("nist-1-10-p98", epochs=4).key != trunks["nist-1-10-p98"].key
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_runs_that_go_on_from_a_trunk_have_the_same_bits(command, together):
+    options = ["--together", together]
+    trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune", *options)
+    for variant in ("nist-1-10-p98", "nist-1-10-p99.5"):
+        alone = command("alone.parquet", variant, *options)
+        branch = command("branch.parquet", variant, "--trunk", trunk, *options)
+        assert rows(branch) == rows(alone)
+        assert {row["variant"] for row in rows(branch)} == {variant}
+        assert len(record.read(branch).description["sessions"]) == 2
+        assert record.read(branch).description["configuration"] == record.read(alone).description["configuration"]
+
+
+def test_a_checkpoint_of_its_own_comes_before_the_trunk(command, tmp_path, monkeypatch):
+    trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "write", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            command("branch.parquet", "nist-1-10-p98", "--trunk", trunk, "--minutes", 0)
+    branch = command("branch.parquet", "nist-1-10-p98", "--trunk", trunk)
+    assert len(record.read(branch).description["sessions"]) == 3
+    assert rows(branch) == rows(command("alone.parquet", "nist-1-10-p98"))
+    assert not any((tmp_path / "kept").iterdir())
+
+
+def test_a_trunk_that_does_not_fit_is_named(command, tmp_path):
+    trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
+    refused = [
+        ("nist-1-5-p99.5", trunk, "0-1", "trunk.safetensors: trunk of another configuration or another version"),
+        ("nist-1-10-p98", trunk, "0-2", r"trunk of seeds \[0, 1\], not 0-2"),
+        ("nist-1-10-p98", tmp_path / "none", "0-1", "none: no such trunk; train it with --until-prune"),
+        ("dense", trunk, "0-1", "variants.dense is not pruned, so it has no trunk"),
+    ]
+    for variant, path, seeds, message in refused:
+        with pytest.raises(InputError, match=message):
+            command("m.parquet", variant, "--trunk", path, seeds=seeds)
+    content = trunk.read_bytes()
+    for damaged in (b"", content[:100], content[:-1], b"text"):
+        trunk.write_bytes(damaged)
+        with pytest.raises(InputError, match="trunk.safetensors: damaged trunk .*; remove it and train it again"):
+            command("m.parquet", "nist-1-10-p98", "--trunk", trunk)
+    assert not (tmp_path / "m.parquet").exists()
+
+
+def test_a_trunk_goes_on_from_a_checkpoint(command, tmp_path, monkeypatch):
+    whole = command("whole.safetensors", "nist-1-10-p98", "--until-prune")
+    with monkeypatch.context() as patch:
+        patch.setattr(train.trunk, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            command("trunk.safetensors", "nist-1-10-p98", "--until-prune", "--minutes", 0)
+    patched = []
+    monkeypatch.setattr(train.Run, "measured_epoch", lambda run: patched.append(run))
+    again = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
+    assert not patched  # every epoch was in the checkpoint
+    ours, theirs = (train.trunk.checkpoint.read(path)[1] for path in (again, whole))
+    assert all(torch.equal(ours[seed][name], theirs[seed][name]) for seed in theirs for name in theirs[seed])
+
+
+def test_the_trunk_of_every_study_ends_at_its_prune():
+    for path in sorted(study.FOLDER.glob("*.yaml")):
+        experiment = study.load(path)
+        for name, entry in experiment.variants.items():
+            shared = experiment.trunk(name)
+            assert (shared is None) == (entry["prune"] is None)
+            assert shared is None or shared.epoch == entry["prune"]["epoch"]
