@@ -114,9 +114,9 @@ def load(name_or_path: str | Path) -> Study:
 
 
 def read_yaml(path: Path) -> dict:
-    """Parse a YAML file into a dictionary. Raises ``InputError`` if it is missing or is not one."""
+    """Parse a YAML file into a dictionary. Raises ``InputError`` if it is missing, is not one, or has a key twice."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -124,6 +124,18 @@ def read_yaml(path: Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected keys and values, found {type(content).__name__}")
     return content
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Takes no key twice; YAML's rules forbid it, and PyYAML keeps the last of them without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                mark = node.value[position][0].start_mark
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", mark)
+        return super().construct_mapping(node, deep)
 
 
 def check_schema(content: dict, schema: Path, source: Path) -> None:

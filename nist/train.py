@@ -185,7 +185,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m nist.train", description=main.__doc__)
     parser.add_argument("--study", required=True, help="name of a study in config/studies, or a path to its YAML file")
     parser.add_argument("--variant", required=True)
-    parser.add_argument("--seeds", required=True, type=study.parse_seeds, help="first and last seed, as in 0-19")
+    parser.add_argument(
+        "--seeds", required=True, action="append", type=study.parse_seeds, help="first and last seed, as in 0-19"
+    )
     parser.add_argument("--out", required=True, type=Path, help="Parquet file to write, or trunk (.safetensors)")
     parser.add_argument("--epochs", type=int, help="train for fewer or more epochs than the study says")
     parser.add_argument("--until-prune", action="store_true", help="write the trunk that other variants share to --out")
@@ -198,6 +200,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    if len(arguments.seeds) > 1:
+        raise InputError(f"--seeds: given {len(arguments.seeds)} times; give one range, as in 0-19")
+    (arguments.seeds,) = arguments.seeds
     if arguments.threads < 1:
         raise InputError(f"--threads {arguments.threads}: give at least 1")
     if arguments.together < 0:

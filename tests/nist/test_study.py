@@ -89,12 +89,69 @@ def test_a_mistake_is_named_with_its_file_and_key(study_content, tmp_path, path,
     error.match(message)
 
 
+DEIT = ("variants", "nist-p60")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("data", "resize"), "pad", "data.resize: 'pad' is not for imagenet100; choose stretch, crop"),
+        (("data", "normalisation"), "mean_sd", "mean_sd would read all of imagenet100; choose imagenet or caffe"),
+        (("data", "dataset"), "cifar10", "data.resize: 'stretch' is not for cifar10; choose none, pad, bilinear"),
+        (("data", "augmentation", "randaugment"), "auto", "data.augmentation.randaugment: 'auto' does not match"),
+        (("data", "augmentation", "resized_crop"), [0, 1], "less than or equal to the minimum of 0"),
+        (("training", "batch_size"), 127, "data.augmentation: mixes pairs; make batch_size even and drop_last true"),
+        (("training", "drop_last"), False, "data.augmentation: mixes pairs; make batch_size even and drop_last true"),
+        (("training", "schedule"), "cosine", "training.schedule: 'cosine' is not one of"),
+        (("training", "schedule", "warmup"), 5, "training.schedule: Additional properties are not allowed"),
+        (("model", "head"), {"n_in": 1, "activation": "relu", "dropout": 0, "bias": True, "scheme": "even",
+                             "form": "auto"}, "model: give either head or blocks"),
+        (("model", "options", "classes"), "many", "model.options.classes: give the number of classes"),
+        (("model", "options", "classes"), 10, "model.options.classes is 10, but the data set has 100 classes"),
+        (("model", "weights"), {"trained_on": "caffe"}, "model.weights: give either timm, or file and sha256"),
+        (("model", "weights"), {"trained_on": "caffe", "file": "../x", "sha256": "0" * 8}, "'../x' does not match"),
+        ((*DEIT, "density"), None, "variants.nist-p60.prune: only NIST layers are pruned; give density"),
+        ((*DEIT, "sizes"), [10], "variants.nist-p60.sizes: not for a model with blocks; expected density"),
+        ((*DEIT, "parts"), {"attn.qkv": 5}, "parts must divide the 1152 features of the layer, got 5"),
+        ((*DEIT, "prune", "sparsity"), 0.4, "would keep 12740198 weights of 10616832"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_study_of_blocks_is_named_too(tmp_path, path, value, message):
+    content = study.load("deit-small-imagenet100").content
+    edit(content, path, value)
+    file = tmp_path / "deit-small-imagenet100.yaml"
+    file.write_text(study.yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        study.load(file)
+
+
+@pytest.mark.parametrize(("key", "message"), [("density", "density: missing"), ("parts", "parts: missing")])
+def test_a_variant_of_blocks_says_all_of_its_keys(tmp_path, key, message):
+    content = study.load("deit-small-imagenet100").content
+    del content["variants"]["nist-p60"][key]
+    file = tmp_path / "deit-small-imagenet100.yaml"
+    file.write_text(study.yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(InputError, match=f"variants.nist-p60.{message}; expected density, scheme, parts"):
+        study.load(file)
+
+
+def test_class_folders_need_to_be_told_which(study_content, load_study):
+    study_content["data"]["classes"] = "folders"
+    with pytest.raises(
+        InputError, match="data.classes: only for data sets of class folders .imagenet100.; give folders or the file"
+    ):
+        load_study(study_content)
+
+
 def test_a_missing_study_and_broken_yaml_are_named(tmp_path):
     with pytest.raises(InputError, match="config/studies/nowhere.yaml: no such file"):
         study.load("nowhere")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [1,")
     with pytest.raises(InputError, match="broken.yaml: not valid YAML"):
+        study.load(broken)
+    broken.write_text("seeds: 0-1\ntitle: x\nseeds: 0-3")
+    with pytest.raises(InputError, match="broken.yaml: not valid YAML: 'seeds' is given twice in .* line 3, column 1"):
         study.load(broken)
     broken.write_text("just text")
     with pytest.raises(InputError, match="expected keys and values, found str"):

@@ -141,6 +141,10 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
         (["--study", "{study}", "--variant", "dense", "--together", "-1"], "--together -1: give the number of runs"),
         (["--study", "{study}", "--variant", "dense", "--minutes", "nan"], "--minutes nan: give 0"),
         (["--study", "{study}", "--variant", "dense", "--seeds", "5-2"], "seeds '5-2': write the first and the last"),
+        (["--study", "{study}", "--variant", "dense", "--seeds", "2-3"], "--seeds: given 2 times; give one range"),
+        (["--study", "{study}", "--variant", "dense", "--workers", "-1"], "--workers -1: give the number of processes"),
+        (["--study", "{study}", "--variant", "dense", "--until-prune"], "dense is not pruned, so it has no trunk"),
+        (["--study", "{study}", "--variant", "nist-1-10-p98", "--epochs", "4"], "prune before the last one"),
         (["--study", "{study}", "--variant", "danse"], "no variant 'danse'; there are dense, nist-1-10-p98"),
     ],
 )

@@ -129,6 +129,33 @@ def test_another_prune_retrains_its_variant_only(project):
     assert planned(project)["train"] == 1
 
 
+def test_a_variant_that_shares_a_trunk_retrains_no_other(project):
+    def add(content):
+        pruned = content["variants"]["nist-1-10-p98"]
+        content["variants"]["sparser"] = {**pruned, "prune": {**pruned["prune"], "sparsity": 0.99}}
+
+    edit_yaml(project / STUDY, add)
+    jobs = planned(project)
+    assert (jobs.get("trunk"), jobs["train"]) == (None, 1)
+
+
+def test_class_folders_are_decoded_once_and_trunks_shared(project):
+    configuration = ["studies=[vgg16-imagenet100,vgg16-imagenet100-low,deit-small-imagenet100]", "block_size=auto"]
+    jobs = planned(project, "--config", *configuration)
+    assert jobs["image_folder"] == 1
+    # Five seeds, one a job: the trunks of VGG16 end after epochs 1 and 4, and four variants of DeiT share one.
+    assert (jobs["train"], jobs["trunk"]) == (5 * (4 + 2 + 6), 5 * (2 + 1))
+
+
+def test_studies_of_one_data_set_with_other_classes_are_refused(project):
+    study = project / "config/studies/vgg16-imagenet100.yaml"
+    edit_yaml(study, lambda content: content["data"].update(classes="a-hundred.txt"))
+    jobs = planned(project, "--config", "studies=[vgg16-imagenet100]")
+    assert jobs["image_folder"] == 1
+    done = snakemake(project, "-n", "--config", "studies=[vgg16-imagenet100,deit-small-imagenet100]")
+    assert "imagenet100: studies take different classes: a-hundred.txt, folders" in done.stdout + done.stderr
+
+
 def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):
     loop = project / "nist/loop.py"
     append_comment(loop)
@@ -149,6 +176,7 @@ def test_moving_the_data_retrains_nothing(project):
         (["--config", "studies=[nowhere]"], "config/studies/nowhere.yaml: no such file"),
         (["--config", "download=true"], "config/config.yaml: download: 'true' is not one of"),
         (["--config", "block_size=0"], "config/config.yaml: block_size: 0 is less than the minimum of 1"),
+        (["--config", "block_size=all"], "config/config.yaml: block_size: 'all' does not match '^auto$'"),
         (["--config", "seeds={mobilenetv1-digits: 0-3}"], "'mobilenetv1-digits' is not among the studies"),
     ],
 )

@@ -28,12 +28,13 @@ rule image_folder:
         " --size {wildcards.size} --fit {wildcards.fit} {params.classes:q} > {log} 2>&1"
 
 
-# Variants that differ in their prune alone are one until then (audit E9).
+# Variants that differ in their prune alone are one until then (audit E9). Trunks are kept: a variant that is added later
+# goes on from them, and Snakemake would train the others again if it had to make their trunk anew.
 rule trunk:
     input:
         images=ancient(images_of),
     output:
-        temp("results/trunks/{study}/{trunk}/seeds{first}-{last}.safetensors"),
+        "results/trunks/{study}/{trunk}/seeds{first}-{last}.safetensors",
     params:
         digest=trunk_digest,
         variant=variant_of_trunk,
