@@ -64,6 +64,13 @@ def test_a_seed_alone_and_in_a_stack_agree_to_rounding(short, images, name, vari
     assert_agree(again, together, 0)
 
 
+def test_a_seed_alone_and_in_a_block_of_twenty_agree_to_rounding(short, images):
+    experiment = short("lenet5-digits", epochs=3)
+    alone, _ = block(experiment, "nist-1-10-p98", range(17, 18), images, together=1)
+    together, _ = block(experiment, "nist-1-10-p98", range(20), images, together=20)
+    assert_agree([row for row in together if row["seed"] == 17], alone, 1e-4)
+
+
 def test_statistics_of_batch_normalisation_are_each_runs_own(short, images):
     experiment = short("mobilenetv1-digits", epochs=1)
     states = []

@@ -10,7 +10,7 @@ from PIL import Image
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from nist import data, layout, models, optimizers, record, study, train
+from nist import data, layout, loop, models, optimizers, record, study, train
 from nist.mask import kept_weights, neuroseed_mask
 from nist.models import vgg16
 
@@ -74,24 +74,39 @@ def class_folders(tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def command(class_folders, load_study, tmp_path):
+    """Train a variant of a study of ImageNet-100 on the generated images, at 32 pixels, and return its metrics."""
+
+    def load(name, epochs=2):
+        content = two_epochs(name)
+        content["training"]["epochs"] = epochs
+        content["training"]["precision"] = "float32"  # bfloat16 is emulated on many CPUs
+        content["data"]["image_size"] = 32
+        if "head" in content["model"]:
+            digest = hashlib.sha256((class_folders / "weights/vgg.pth").read_bytes()).hexdigest()
+            content["model"]["weights"] = {"file": "vgg.pth", "sha256": digest, "trained_on": "imagenet"}
+            content["model"]["head"]["n_in"] = 512
+        return load_study(content)
+
+    def run(experiment, variant, *options):
+        out = tmp_path / f"{variant}.parquet"
+        places = ["--data-root", class_folders, "--cache", class_folders / "cache", "--checkpoints", tmp_path / "kept"]
+        words = ["--study", experiment.path, "--variant", variant, "--seeds", "0-0", "--out", out, *places, *options]
+        train.main([str(word) for word in words])
+        return record.read(out)
+
+    run.load = load
+    return run
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("class folders")
 @pytest.mark.parametrize("name", FOLDERS)
-def test_class_folders_are_trained_on_end_to_end(class_folders, name, load_study, tmp_path):
-    content = two_epochs(name)
-    content["training"]["precision"] = "float32"  # bfloat16 is emulated on many CPUs
-    content["data"]["image_size"] = 32
-    if "head" in content["model"]:
-        digest = hashlib.sha256((class_folders / "weights/vgg.pth").read_bytes()).hexdigest()
-        content["model"]["weights"] = {"file": "vgg.pth", "sha256": digest, "trained_on": "imagenet"}
-        content["model"]["head"]["n_in"] = 512
-    experiment = load_study(content)
+def test_class_folders_are_trained_on_end_to_end(command, name):
+    experiment = command.load(name)
     for variant, entry in experiment.variants.items():
-        out = tmp_path / f"{variant}.parquet"
-        places = ["--data-root", class_folders, "--cache", class_folders / "cache", "--checkpoints", tmp_path / "kept"]
-        words = ["--study", experiment.path, "--variant", variant, "--seeds", "0-0", "--workers", 1, "--out", out]
-        train.main([str(word) for word in (*words, *places)])
-        table, description = record.read(out)
+        table, description = command(experiment, variant, "--workers", 1)
         model = experiment.configuration(variant)["model"]
         final = layout.initial_weights(model)
         if entry["prune"]:
@@ -101,6 +116,30 @@ def test_class_folders_are_trained_on_end_to_end(class_folders, name, load_study
         assert (description["training_images"], description["validation_images"]) == (200, 100)
         frozen = 7_635_264 if "head" in model else 0  # audit C12: 14,714,688 - 7,079,424
         assert description["parameters"]["frozen"] == frozen
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("class folders")
+@pytest.mark.parametrize(
+    ("name", "variant"), [("vgg16-imagenet100", "nist-1-2-100-p99.9"), ("deit-small-imagenet100", "nist-p60")]
+)
+@pytest.mark.parametrize("stopped_after", [1, 2])  # before the prune and after it
+def test_a_stopped_run_on_class_folders_goes_on_to_the_same_bits(command, name, variant, stopped_after, monkeypatch):
+    experiment, measured = command.load(name, epochs=3), loop.Run.measured_epoch
+    whole, _ = command(experiment, variant)
+
+    def stop(run):
+        if run.epoch > stopped_after:
+            raise KeyboardInterrupt
+        return measured(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Run, "measured_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            command(experiment, variant, "--minutes", 0)
+    again, description = command(experiment, variant)
+    assert again.drop(["seconds"]).equals(whole.drop(["seconds"]))
+    assert len(description["sessions"]) == 2
 
 
 def head_by_hand(parameters, head, activation, features):
