@@ -43,11 +43,6 @@ def multiple(a: Fraction, share: Fraction) -> Fraction:
     return Fraction(share) * a
 
 
-def same(a: Fraction) -> Fraction:
-    """``a``, printed elsewhere."""
-    return a
-
-
 def total_of(terms: tuple) -> int:
     """Sum of ``terms``."""
     return sum(terms)
@@ -61,11 +56,17 @@ def count(terms: tuple) -> int:
 EXPRESSIONS: dict[str, Callable] = {
     function.__name__: function
     for function in (
-        *(difference, ratio, reduction, gain, multiple, same, total_of, count),
+        *(difference, ratio, reduction, gain, multiple, total_of, count),
         *(networks.active, networks.parameters, networks.sparsity, networks.compression, networks.density),
         networks.density_after,
-        *(networks.half_density, networks.density_step, networks.growth, networks.fan_in, networks.unconnected),
-        *(networks.edges, networks.unheard, networks.mask_errors, networks.degree_errors, networks.total),
+        *(
+            networks.half_density,
+            networks.density_step,
+            networks.growth,
+            networks.fan_in,
+            networks.outputs_without_input,
+        ),
+        *(networks.edges, networks.inputs_without_output, networks.mask_errors, networks.degree_errors, networks.total),
         *(networks.total_compression, networks.total_sparsity, networks.head_share, networks.weight_layers),
         *(networks.kept, flops.flops, flops.flops_of, flops.flops_share, flops.flops_reduction),
         *(margins.wilson_low, margins.wilson_high),

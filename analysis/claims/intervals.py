@@ -82,7 +82,7 @@ def runs_until(width: Callable[[int], float], enough: float, n: int) -> int | No
 def runs_to_settle(low: float, high: float, bound: float, n: int) -> int | None:
     """Runs that would move ``bound`` out of an interval from ``n`` runs, if the estimate in its middle stays."""
     half, distance = (high - low) / 2, abs((low + high) / 2 - bound)
-    return ceil(n * (half / distance) ** 2) if distance > 0 and isfinite(half) else None
+    return max(n + 1, ceil(n * (half / distance) ** 2)) if distance > 0 and isfinite(half) else None
 
 
 def _t(confidence: float, freedom: float) -> float:

@@ -102,17 +102,20 @@ def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
     With fewer runs the interval is wider already, so a contradiction stands. With fewer epochs or images, or on another
     data set, it is another experiment, and nothing is decided.
     """
-    n = outcome.estimate.n
     if outcome.verdict.startswith("arithmetic"):
         return outcome
-    names = involved(claim)
+    names, n = involved(claim), outcome.estimate.n
     differences = sorted({text for name in names if (text := evidence.shortfall(*name))})
     runs, diverged = max(PAPER[name].runs for name, _ in names), sum(evidence.diverged(*name) for name in names)
     fewer = [f"{n} of {runs} runs"] if n < runs else []
-    smaller = f"smaller than the paper's: {', '.join(differences + fewer)}" if differences or fewer else ""
-    reason = "; ".join(filter(None, (smaller, outcome.reason, f"{diverged} runs diverged" if diverged else "")))
     undecided = differences or (fewer and outcome.verdict == "reproduced")
-    return replace(outcome, verdict="inconclusive" if undecided else outcome.verdict, reason=reason)
+    reasons = [
+        f"smaller than the paper's: {', '.join(differences + fewer)}" if differences or fewer else "",
+        "" if differences else outcome.reason,
+        f"{diverged} runs diverged" if diverged else "",
+    ]
+    verdict = "inconclusive" if undecided else outcome.verdict
+    return replace(outcome, verdict=verdict, reason="; ".join(filter(None, reasons)))
 
 
 def involved(claim: Claim) -> list[tuple[str, str]]:

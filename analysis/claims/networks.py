@@ -89,7 +89,7 @@ def fan_in(network: str, factors: tuple[int, ...], layer: int) -> Fraction:
     return Fraction(n_in * factors[layer - 1], n_out)
 
 
-def unconnected(n_in: int, n_out: int, k: int) -> int:
+def outputs_without_input(n_in: int, n_out: int, k: int) -> int:
     """Outputs without any input, counted on the mask of Eq. 1 (D8)."""
     return int((~neuroseed_mask(n_in, n_out, k).any(axis=0)).sum())
 
@@ -99,7 +99,7 @@ def edges(n_in: int, n_out: int, k: int) -> int:
     return int(neuroseed_mask(n_in, n_out, k).sum())
 
 
-def unheard(largest: int, k: int) -> int:
+def inputs_without_output(largest: int, k: int) -> int:
     """Inputs without any output, over all layers of up to ``largest`` inputs and outputs."""
     sizes = range(1, largest + 1)
     return sum(int((~neuroseed_mask(n, m, k).any(axis=1)).sum()) for n in sizes for m in sizes if m >= k)

@@ -104,7 +104,8 @@ def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> Outc
     found = worst.estimate
     nearest = min(claimed, key=lambda end: abs((found.low + found.high) / 2 - end))
     needed = intervals.runs_to_settle(found.low, found.high, nearest, found.n)
-    return Outcome("inconclusive", f"{worst.name}; about {needed} runs a side would settle it", found)
+    settle = f"; about {needed} runs a side would settle it" if needed else ""
+    return Outcome("inconclusive", f"{worst.name}{settle}", found)
 
 
 def _epochs(part: str) -> list[str]:

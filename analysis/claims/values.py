@@ -49,7 +49,7 @@ def spread(claim: Claim, evidence: Evidence) -> Outcome:
     As wide as if all epochs said the same, which is on the safe side.
     """
     row = evidence.row("auc_sd", claim.study, claim.variant, metric=claim.parameters["metric"])
-    ours, runs = float(row[claim.parameters["column"]]), PAPER[claim.study].runs
+    ours, runs = float(row[claim.parameters["value"]]), PAPER[claim.study].runs
     tolerance = float(claim.parameters["tolerance"]) * ours
     return meets(claim.figure, ours, int(row["n"]), lambda n: intervals.of_next_sd(ours, n, runs), tolerance)
 
