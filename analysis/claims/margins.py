@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.claims.claim import Figure
-from analysis.statistics.wilcoxon import rank_sum_distribution
+from analysis.statistics.wilcoxon import signed_rank
 from analysis.statistics.wilson import wilson_interval
 
 UNITS = {"points": 100, "a fraction": 1}  # of a ± that stands beside a percentage: how many of it make 1
@@ -40,14 +40,26 @@ def common_readings(rows: list[tuple[Figure, Figure, Figure]], most_runs: int) -
 
 
 def rank_sums(p: Figure, pairs: int) -> list[tuple[str, int]]:
-    """Sides and rank sums W of exact signed-rank tests over untied ``pairs`` whose p-value prints as ``p``."""
-    below = rank_sum_distribution(np.arange(1, pairs + 1)).cumsum()
+    """Sides and rank sums W of exact signed-rank tests over untied ``pairs`` whose p-value prints as ``p``.
+
+    Every W from 0 to the sum of all ranks is tried, on differences 1 … ``pairs`` with signs that give it.
+    """
     low, high = (float(end) for end in p.rounded)
-    return [
-        (side, w)
-        for side, factor in (("one-sided", 1), ("two-sided", 2))
-        for w in np.flatnonzero((factor * below >= low) & (factor * below <= high)).tolist()
-    ]
+    found = []
+    for w in range(pairs * (pairs + 1) // 2 + 1):
+        tested = signed_rank(_differences(w, pairs), "less")
+        sides = {"one-sided": tested["p"], "two-sided": tested["p_two_sided"]}
+        found += [(side, w) for side, value in sides.items() if low <= value <= high]
+    return found
+
+
+def _differences(w: int, pairs: int) -> np.ndarray:
+    """Differences of sizes 1 … ``pairs``, shape (pairs,), of which the positive ones add up to ``w``."""
+    differences = -np.arange(1.0, pairs + 1)
+    for size in range(pairs, 0, -1):  # the largest that still fits: this reaches every sum
+        if size <= w:
+            differences[size - 1], w = size, w - size
+    return differences
 
 
 def wilson_low(successes: int, trials: int) -> float:

@@ -101,7 +101,7 @@ class TestClaims:
             ({"rule": "guess"}, "x: no rule 'guess'; there are interval"),
             ({"parameters": "expression=guess"}, "x: no expression 'guess'; there are difference"),
             ({"parameters": "expression=active"}, "x: active: .*missing 1 required positional argument: 'network'"),
-            ({"parameters": "expression=same; a=@y"}, "x: refers to 'y', which is not there"),
+            ({"parameters": "expression=reduction; a=@y; b=@y"}, "x: refers to 'y', which is not there"),
             ({"parameters": "expression=count; terms=a b", "printed": "two"}, "x: 'two' is not a number"),
             ({"rule": "not_testable"}, "x: its rule needs the parameter 'reason'"),
         ],
@@ -213,10 +213,14 @@ def test_the_command_writes_the_same_bytes_each_time(run_statistics, tmp_path):
     pd.testing.assert_frame_equal(written, direct)
 
 
-def test_a_file_that_is_no_statistic_is_named(tmp_path):
-    (tmp_path / "claims.csv").write_text("id,verdict\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"claims\.csv: not a statistic"):
-        read_statistics([tmp_path / "claims.csv"])
+@pytest.mark.parametrize(
+    ("name", "header", "column"), [("claims", "id,verdict", "variant"), ("cost", "variant,epochs", "training_images")]
+)
+def test_a_file_that_is_no_statistic_is_named(tmp_path, name, header, column):
+    path = tmp_path / f"{name}.csv"
+    path.write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}.csv: not a statistic .* no column '{column}'"):
+        read_statistics([path])
 
 
 class TestTogether:
