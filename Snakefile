@@ -13,6 +13,7 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         "results/report.html",
+        "results/claims.csv",
         expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
 
 

@@ -78,6 +78,7 @@ def test_everything_asked_for_is_there(finished):
     results = finished / "results"
     expected = [
         "report.html",
+        "claims.csv",
         "figures/fig1.svg",
         *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "png")),
         *(f"tables/lenet5-digits/tablea2.{ending}" for ending in ("csv", "md", "tex")),

@@ -70,3 +70,34 @@ rule report:
     shell:
         "python -m analysis.report --studies {input.studies} --manifest {input.manifest} --results results"
         " --benchmarks {input.benchmarks} -o {output} {input.metrics} > {log} 2>&1"
+
+
+LEDGER_STATISTICS = [
+    "accuracy", "auc_sd", "cost", "epochs_to_converge", "learning_curve", "overfitting_gap", "wilcoxon", "wilson",
+]
+
+
+def studies_of_the_paper(wildcards):
+    """Every study of the paper that there is, configured or not: settings are checked without a run."""
+    paths = sorted(study.FOLDER.glob("*.yaml"))
+    return [str(path) for path in paths if study.read_yaml(path).get("edition") == "paper"]
+
+
+def ledger_statistics(wildcards):
+    """Statistics of the configured studies of the paper. Claims on any other study read "not run"."""
+    names = [name for name, experiment in STUDIES.items() if experiment.content["edition"] == "paper"]
+    return expand("results/statistics/{study}/{statistic}.csv", study=names, statistic=LEDGER_STATISTICS)
+
+
+rule ledger:
+    input:
+        statistics=ledger_statistics,
+        studies=studies_of_the_paper,
+        claims="analysis/claims/claims.csv",
+        modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
+    output:
+        "results/claims.csv",
+    log:
+        "results/logs/ledger.log",
+    shell:
+        "python -m analysis.claims {input.statistics} --studies {input.studies} -o {output} > {log} 2>&1"

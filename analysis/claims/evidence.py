@@ -1,0 +1,134 @@
+"""What the rules read: the statistics of the studies that were run, and how large the runs were beside the paper's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command
+from analysis.claims.claim import Claim
+from analysis.claims.intervals import Sample
+from analysis.claims.outcome import NotRun, TooShort
+from nist.errors import InputError
+from nist.study import Study
+
+SAMPLES = {  # columns of mean and SD over runs
+    "accuracy": ("mean", "sd"),
+    "learning_curve": ("mean", "sd"),
+    "overfitting_gap": ("gap", "sd"),
+    "epochs_to_converge": ("run_mean", "run_sd"),
+    "auc_sd": ("mean_sd", None),
+}
+COLUMNS = {  # what rules read of each statistic, beside the variant
+    "accuracy": {"reading", "mean", "sd", "max", "n", "n_diverged"},
+    "learning_curve": {"metric", "epoch", "mean", "sd", "n"},
+    "overfitting_gap": {"epoch", "gap", "sd", "n"},
+    "epochs_to_converge": {"run_mean", "run_sd", "n"},
+    "auc_sd": {"metric", "mean_sd", "auc_sd", "n"},
+    "wilson": {"metric", "share", "low", "high", "n"},
+    "wilcoxon": {"metric", "p", "p_two_sided", "n"},
+    "cost": {"epochs", "training_images"},
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large an experiment of the paper is.
+
+    ImageNet-100 has "approximately" 1,300 training images a class, of which 1,250 are enough; VGG16 had "several" runs,
+    of which 5 are.
+    """
+
+    dataset: str
+    epochs: int
+    runs: int
+    images: int
+
+
+PAPER = {
+    "lenet5-fmnist": Size("fashion_mnist", 120, 20, 60_000),
+    "lenet5-cifar10": Size("cifar10", 120, 20, 50_000),
+    "alexnet-cifar10": Size("cifar10", 60, 20, 50_000),
+    "mobilenetv1-cifar10": Size("cifar10", 30, 20, 50_000),
+    "vgg16-imagenet100": Size("imagenet100", 60, 5, 125_000),
+    "vgg16-imagenet100-low": Size("imagenet100", 60, 5, 125_000),
+    "deit-small-imagenet100": Size("imagenet100", 400, 5, 125_000),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Claims by id, studies by name, and statistics by study and name."""
+
+    claims: Mapping[str, Claim]
+    studies: Mapping[str, Study] = field(default_factory=dict)
+    statistics: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+
+    def rows(self, statistic: str, study: str, variant: str, **where: object) -> pd.DataFrame:
+        """Rows of one variant's statistic at which every column in ``where`` has the value given.
+
+        Raises ``NotRun`` if the statistic or the variant is not there.
+        """
+        frame = self.statistics.get((study, statistic))
+        if frame is None:
+            raise NotRun(f"no {statistic} of {study}")
+        kept = frame["variant"] == variant
+        if not kept.any():
+            raise NotRun(f"no runs of {study}/{variant}")
+        for column, value in where.items():
+            kept &= frame[column] == value
+        return frame[kept]
+
+    def row(self, statistic: str, study: str, variant: str, **where: object) -> pd.Series:
+        """The one row of ``rows``. Raises ``InputError`` if there is another number of them."""
+        rows = self.rows(statistic, study, variant, **where)
+        if len(rows) != 1:
+            raise InputError(
+                f"{statistic}.csv of {study}: {len(rows)} rows of {variant} with {where}; there should be one"
+            )
+        return rows.iloc[0]
+
+    def sample(self, statistic: str, side: str, study: str, **where: object) -> Sample:
+        """Mean and SD over runs of one number a run. ``side`` is ``variant``, ``variant@epoch`` or ``study/variant``.
+
+        The epoch ``last`` is the last one. Raises ``NotRun`` and ``TooShort``.
+        """
+        name, _, epoch = side.partition("@")
+        other, _, variant = name.rpartition("/")
+        study = other or study
+        if epoch:
+            last = self.rows(statistic, study, variant, **where)["epoch"].max()
+            if epoch != "last" and int(epoch) > last:
+                raise TooShort(f"the runs of {name} end at epoch {last}, before {epoch}")
+            where["epoch"] = last if epoch == "last" else int(epoch)
+        row, (mean, sd) = self.row(statistic, study, variant, **where), SAMPLES[statistic]
+        return Sample(float(row[mean]), float(row[sd]) if sd else float("nan"), int(row["n"]))
+
+    def shortfall(self, study: str, variant: str) -> str:
+        """How the experiment differs from the paper's but for its number of runs, in words; empty if it does not."""
+        paper, differences = PAPER[study], []
+        cost = self.row("cost", study, variant)
+        if study in self.studies and self.studies[study].content["data"]["dataset"] != paper.dataset:
+            differences.append(f"trained on {self.studies[study].content['data']['dataset']}, not {paper.dataset}")
+        if cost["epochs"] < paper.epochs:
+            differences.append(f"{int(cost['epochs'])} of {paper.epochs} epochs")
+        if cost["training_images"] < paper.images:
+            differences.append(f"{int(cost['training_images']):,} of {paper.images:,} training images")
+        return ", ".join(differences)
+
+    def diverged(self, study: str, variant: str) -> int:
+        """Runs of a variant that diverged."""
+        return int(self.rows("accuracy", study, variant)["n_diverged"].max())
+
+
+def read_statistics(paths: list[Path]) -> dict[tuple[str, str], pd.DataFrame]:
+    """Statistics by study, their folder's name, and their own. Raises ``InputError`` for a file that is not one."""
+    frames = {}
+    for path in paths:
+        frame = command.read_csv(path)
+        missing = {"variant", *COLUMNS.get(path.stem, ())} - set(frame.columns)
+        if missing:
+            raise InputError(f"{path}: not a statistic of a study's variants: it has no column {min(missing)!r}")
+        frames[(path.parent.name, path.stem)] = frame
+    return frames

@@ -1,0 +1,165 @@
+"""The ledger of the paper's claims: one verdict each, from its own figures and from the runs that there are."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command
+from analysis.claims import arithmetic, orderings, settings, values
+from analysis.claims.claim import PATH, Claim, read, written
+from analysis.claims.evidence import PAPER, Evidence, read_statistics
+from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, TooShort
+from nist import study
+from nist.errors import InputError
+
+OF_RUNS: dict[str, Callable[[Claim, Evidence], Outcome]] = {
+    rule.__name__: rule
+    for rule in (
+        *(values.interval, values.maximum, values.margin, values.spread, values.share, values.significance),
+        *(values.bound, values.epochs_to, orderings.direction, orderings.equivalence, orderings.steadier),
+    )
+}
+WORST_FIRST = (
+    "arithmetic wrong",
+    "contradicted",
+    "not run",
+    "not testable",
+    "inconclusive",
+    "reproduced",
+    "arithmetic ok",
+)
+RULES = (*OF_RUNS, "recompute", "setting", "together", "not_testable")
+
+
+def ledger(evidence: Evidence) -> pd.DataFrame:
+    """One row a claim, in the order of ``claims.csv``.
+
+    Columns: ``id``, ``verdict``; ``printed`` and ``ours`` with the interval ``low`` to ``high``, in the unit that
+    ``claims.csv`` gives; ``n`` runs of the smaller side; ``reason``, ``rule``. Every cell is text, empty for nothing.
+    """
+    rows = []
+    for claim in evidence.claims.values():
+        found = decide(claim, evidence)
+        ours = {name: in_unit(getattr(found.estimate, name), claim) for name in ("value", "low", "high")}
+        rows.append(
+            {
+                "id": claim.id,
+                "verdict": found.verdict,
+                "printed": claim.printed,
+                "ours": ours["value"],
+                "low": ours["low"],
+                "high": ours["high"],
+                "n": "" if found.estimate.n is None else str(found.estimate.n),
+                "reason": "; ".join(filter(None, (found.reason, claim.note))),
+                "rule": written(claim),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def decide(claim: Claim, evidence: Evidence) -> Outcome:
+    """Verdict on one claim. The paper's own figures are asked first (``check``), then the rule.
+
+    Raises ``InputError`` for a rule or a parameter that there is not.
+    """
+    if claim.rule not in RULES:
+        raise InputError(f"{PATH.name}: {claim.id}: no rule {claim.rule!r}; there are {', '.join(RULES)}")
+    return arithmetic.check(claim, evidence.claims) or _apply(claim, evidence)
+
+
+def _apply(claim: Claim, evidence: Evidence) -> Outcome:
+    try:
+        if claim.rule == "not_testable":
+            return Outcome("not testable", claim.parameters["reason"])
+        if claim.rule == "recompute":
+            return arithmetic.recompute(claim, evidence.claims)
+        if claim.rule == "setting":
+            return settings.setting(claim, evidence)
+        if claim.rule == "together":
+            return together(claim, evidence)
+        return sized(claim, evidence, OF_RUNS[claim.rule](claim, evidence))
+    except NotRun as missing:
+        return Outcome("not run", f"{missing.args[0]}; {how_to_run(claim)}")
+    except TooShort as short:
+        return Outcome("inconclusive", f"smaller than the paper's: {short.args[0]}")
+
+
+def together(claim: Claim, evidence: Evidence) -> Outcome:
+    """A summary of other ``claims``: as good as the worst of them, and contradicted by one whose figures are wrong."""
+    parts = {name: decide(evidence.claims[name], evidence) for name in claim.parameters["claims"].split()}
+    name, part = min(parts.items(), key=lambda item: WORST_FIRST.index(item[1].verdict))
+    verdict = "contradicted" if part.verdict == "arithmetic wrong" else part.verdict
+    return Outcome(verdict, f"as {name}: {part.reason}", Estimate(n=part.estimate.n))
+
+
+def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
+    """Say where the runs were smaller than the paper's, and let no such outcome read ``reproduced``.
+
+    With fewer runs the interval is wider already, so a contradiction stands. With fewer epochs or images, or on another
+    data set, it is another experiment, and nothing is decided.
+    """
+    if outcome.verdict.startswith("arithmetic"):
+        return outcome
+    names, n = involved(claim), outcome.estimate.n
+    differences = sorted({text for name in names if (text := evidence.shortfall(*name))})
+    runs, diverged = max(PAPER[name].runs for name, _ in names), sum(evidence.diverged(*name) for name in names)
+    fewer = [f"{n} of {runs} runs"] if n < runs else []
+    undecided = differences or (fewer and outcome.verdict == "reproduced")
+    reasons = [
+        f"smaller than the paper's: {', '.join(differences + fewer)}" if differences or fewer else "",
+        "" if differences else outcome.reason,
+        f"{diverged} runs diverged" if diverged else "",
+    ]
+    verdict = "inconclusive" if undecided else outcome.verdict
+    return replace(outcome, verdict=verdict, reason="; ".join(filter(None, reasons)))
+
+
+def involved(claim: Claim) -> list[tuple[str, str]]:
+    """(study, variant) of everything that a rule on runs reads."""
+    named = [claim.parameters[name] for name in ("of", "more", "less", "rising") if name in claim.parameters]
+    sides = [side.partition("@")[0].rpartition("/") for side in " ".join(named or [claim.variant]).split()]
+    return sorted({(study_name or claim.study, variant) for study_name, _, variant in sides})
+
+
+def how_to_run(claim: Claim) -> str:
+    """The command that would run what a claim needs."""
+    if claim.rule == "setting":
+        names = claim.parameters.get("of", claim.study).split()
+    else:
+        names = sorted({name for name, _ in involved(claim)})
+    return f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'"
+
+
+def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:
+    """Number of claims by ``study`` or ``kind`` and verdict: one row each, a column a verdict, and ``claims`` in all.
+
+    ``verdicts`` is the result of ``ledger``. Rows are in the order of ``claims.csv``; the last one is the total.
+    """
+    names = pd.Series([getattr(claims[identifier], by) for identifier in verdicts["id"]], name=by)
+    counts = pd.crosstab(names, verdicts["verdict"].to_numpy()).reindex(
+        index=names.unique(), columns=VERDICTS, fill_value=0
+    )
+    counts.loc["all"] = counts.sum()
+    return counts.assign(claims=counts.sum(axis=1)).rename_axis(by).rename_axis(None, axis=1).reset_index()
+
+
+def in_unit(value: object, claim: Claim) -> str:
+    """A value in base units as text in the claim's unit, to ten digits."""
+    if value is None:
+        return ""
+    return f"{float(value) / float(claim.scale):.10g}" if isinstance(value, Fraction | int | float) else str(value)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Decide every claim of the paper from its own figures and from the statistics given."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.claims", description=main.__doc__)
+    parser.add_argument("inputs", nargs="*", type=Path, help="statistics, CSV files in folders named for their studies")
+    parser.add_argument("--studies", nargs="*", default=[], type=study.load, help="names or YAML files of studies")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
+    arguments = parser.parse_args(argv)
+    studies = {experiment.name: experiment for experiment in arguments.studies}
+    command.write_csv(ledger(Evidence(read(), studies, read_statistics(arguments.inputs))), arguments.output)

@@ -1,0 +1,113 @@
+"""Rules for an ordering: more than, no worse than, as good as, steadier than, over every comparison a claim makes.
+
+A claim on several comparisons holds if each of them does at 95 %, which needs no correction (an intersection-union
+test); it is contradicted if any of them is, at a level divided by their number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import exp, inf, isnan
+
+from analysis.claims import intervals
+from analysis.claims.claim import Claim
+from analysis.claims.evidence import Evidence
+from analysis.claims.intervals import Sample
+from analysis.claims.outcome import Estimate, Outcome
+from analysis.claims.values import FILTERS
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides and what their difference is, with its interval: ``holds`` as claimed, ``excluded``, or neither.
+
+    ``room`` is how far the interval stays inside the claimed range, negative where it leaves it.
+    """
+
+    name: str
+    estimate: Estimate
+    holds: bool
+    excluded: bool
+    room: float
+
+
+def direction(claim: Claim, evidence: Evidence) -> Outcome:
+    """Every side in ``more`` exceeds every side in ``less`` by more than ``by`` of the claim's units, 0 unless given.
+
+    With a negative ``by`` this is "no worse than". ``rising`` instead lists sides each of which exceeds the one before.
+    """
+    bound = float(claim.parameters.get("by", 0)) * float(claim.scale)
+    return _judge(claim, evidence, intervals.of_difference, (bound, inf), LEVEL)
+
+
+def equivalence(claim: Claim, evidence: Evidence) -> Outcome:
+    """Sides differ by less than ``margin``: two one-sided tests at 5 %, which is a 90 % interval within the margin."""
+    margin = float(claim.parameters["margin"]) * float(claim.scale)
+    return _judge(claim, evidence, intervals.of_difference, (-margin, margin), 2 * LEVEL)
+
+
+def steadier(claim: Claim, evidence: Evidence) -> Outcome:
+    """Every side in ``less`` has a lower mean epochwise SD than every side in ``more``; ours is the ratio of SDs."""
+    found = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
+    log_ratio = found.estimate
+    ratio = Estimate(exp(log_ratio.value), exp(log_ratio.low), exp(log_ratio.high), log_ratio.n)
+    return Outcome(found.verdict, found.reason, ratio)
+
+
+def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
+    """(more, less) of every comparison, at every epoch of ``epoch`` (``10 20``, ``5-29``, ``last``) if it is given."""
+    if "rising" in parameters:
+        names = [(after, before) for before, after in pairwise(parameters["rising"].split())]
+    else:
+        names = list(product(parameters["more"].split(), parameters["less"].split()))
+    epochs = [epoch for part in parameters.get("epoch", "").split() for epoch in _epochs(part)]
+    return [(f"{more}@{epoch}", f"{less}@{epoch}") for more, less in names for epoch in epochs] if epochs else names
+
+
+def _judge(
+    claim: Claim,
+    evidence: Evidence,
+    interval: Callable[[Sample, Sample, float], tuple[float, float, float]],
+    claimed: tuple[float, float],
+    level: float,
+) -> Outcome:
+    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``."""
+    where = {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
+    names, comparisons = named_pairs(claim.parameters), []
+    for pair in names:
+        sides = [evidence.sample(claim.parameters["statistic"], side, claim.study, **where) for side in pair]
+        difference, low, high = interval(*sides, 1 - level)
+        _, safe_low, safe_high = interval(*sides, 1 - LEVEL / len(names))
+        comparisons.append(
+            Comparison(
+                " against ".join(pair),
+                Estimate(difference, low, high, min(side.n for side in sides)),
+                holds=claimed[0] < low and high < claimed[1],
+                excluded=safe_high <= claimed[0] or safe_low >= claimed[1],
+                room=min(low - claimed[0], claimed[1] - high),
+            )
+        )
+    return _of_all(comparisons, claimed)
+
+
+def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> Outcome:
+    excluded = [one for one in comparisons if one.excluded]
+    worst = min(excluded or comparisons, key=lambda one: -inf if isnan(one.room) else one.room)
+    if excluded:
+        return Outcome("contradicted", worst.name, worst.estimate)
+    if all(one.holds for one in comparisons):
+        return Outcome("reproduced", worst.name, worst.estimate)
+    if isnan(worst.room):
+        return Outcome("inconclusive", f"{worst.name}; one run has no spread", worst.estimate)
+    found = worst.estimate
+    nearest = min(claimed, key=lambda end: abs((found.low + found.high) / 2 - end))
+    needed = intervals.runs_to_settle(found.low, found.high, nearest, found.n)
+    settle = f"; about {needed} runs a side would settle it" if needed else ""
+    return Outcome("inconclusive", f"{worst.name}{settle}", found)
+
+
+def _epochs(part: str) -> list[str]:
+    first, dash, last = part.partition("-")
+    return [str(epoch) for epoch in range(int(first), int(last) + 1)] if dash else [part]

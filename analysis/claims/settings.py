@@ -1,0 +1,79 @@
+"""Claims that are settings: does a study's YAML say what the paper prints? No run decides that."""
+
+from collections.abc import Callable
+
+from analysis.claims.claim import Claim
+from analysis.claims.evidence import Evidence
+from analysis.claims.outcome import Estimate, NotRun, Outcome
+from nist.datasets import DATASETS
+from nist.study import Study
+
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW(wd={weight_decay})", "sgd": "SGD(momentum={momentum})"}
+
+
+def setting(claim: Claim, evidence: Evidence) -> Outcome:
+    """A setting at ``path`` (keys joined by slashes) or named in ``MEASURES`` (``measure``), of every study in ``of``.
+
+    ``arithmetic ok`` if the study has it as printed; ``arithmetic wrong`` if the claim ``against`` is adopted instead
+    and prints something else, so that the paper contradicts itself; ``not run`` if the study is not there or departs
+    from what is printed.
+    """
+    parameters = claim.parameters
+    if "against" in parameters:
+        other = evidence.claims[parameters["against"]]
+        if other.printed != claim.printed:
+            reason = f"{other.id} prints {other.printed}, which is adopted"
+            return Outcome("arithmetic wrong", reason, Estimate(other.printed))
+    for name in parameters.get("of", claim.study).split():
+        experiment = evidence.studies.get(name)
+        if experiment is None:
+            raise NotRun(f"config/studies/{name}.yaml is not there")
+        measure = parameters.get("measure")
+        ours = MEASURES[measure](experiment) if measure else at(experiment, parameters["path"])
+        if ours is None:
+            raise NotRun(f"{name} has no {measure or parameters['path']}")
+        if not _same(claim, ours):
+            raise NotRun(f"{name} is set up otherwise: {measure or parameters['path']} is {ours}")
+    return Outcome("arithmetic ok", "the study is set up as printed", Estimate(ours))
+
+
+def at(experiment: Study, path: str):
+    """What stands at ``path`` of a study's YAML, or ``None``."""
+    value = experiment.content
+    for key in path.split("/"):
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return value
+
+
+def _input_shape(experiment: Study) -> str | None:
+    dataset = DATASETS.get(experiment.content["data"]["dataset"])
+    size = experiment.content["data"]["image_size"]
+    return f"{size}x{size}x{dataset.shape[2]}" if dataset else None
+
+
+def _head_units(experiment: Study) -> str:
+    sizes = next(iter(experiment.variants.values()))["sizes"]
+    return "->".join(map(str, [experiment.content["model"]["head"]["n_in"], *sizes]))
+
+
+def _optimizers(experiment: Study) -> str:
+    return " + ".join(OPTIMIZERS[one["name"]].format(**one) for one in experiment.content["training"]["optimizers"])
+
+
+MEASURES: dict[str, Callable[[Study], object]] = {
+    "runs": lambda experiment: len(experiment.seeds),
+    "input_shape": _input_shape,
+    "head_units": _head_units,
+    "optimizers": _optimizers,
+    "classes": lambda experiment: next(iter(experiment.variants.values()))["sizes"][-1],
+}
+
+
+def _same(claim: Claim, ours: object) -> bool:
+    if isinstance(ours, str):
+        return ours == claim.printed
+    first, last = claim.figure.rounded
+    return first <= ours <= last

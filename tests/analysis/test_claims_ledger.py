@@ -1,0 +1,281 @@
+"""The ledger as a whole: every claim has a rule that can be applied, and the file is the same each time."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.claims import arithmetic, claim, ledger, orderings
+from analysis.claims.evidence import PAPER, Evidence, read_statistics
+from analysis.claims.outcome import VERDICTS
+from analysis.statistics.accuracy import accuracy
+from analysis.statistics.auc_sd import auc_sd
+from analysis.statistics.epochs_to_converge import epochs_to_converge
+from analysis.statistics.epochwise_sd import epochwise_sd
+from analysis.statistics.learning_curve import learning_curve
+from analysis.statistics.overfitting_gap import overfitting_gap
+from analysis.statistics.wilcoxon import wilcoxon
+from analysis.statistics.wilson import wilson
+from nist import study
+from nist.errors import InputError
+
+CLAIMS = claim.read()
+STUDIES = {path.stem: study.load(path) for path in sorted(Path("config/studies").glob("*.yaml"))}
+
+
+def write(path, **changes):
+    """``claims.csv`` of one row."""
+    row = (
+        dict.fromkeys(claim.COLUMNS, "")
+        | {"id": "x", "kind": "derivable", "printed": "1", "rule": "recompute"}
+        | changes
+    )
+    pd.DataFrame([row]).to_csv(path, index=False)
+    return path
+
+
+class TestClaims:
+    def test_all_354_with_unique_ids_and_a_known_rule(self):
+        assert len(CLAIMS) == 354
+        assert {one.rule for one in CLAIMS.values()} == set(ledger.RULES)
+
+    def test_every_expression_decides_something(self):
+        used = {part.get("expression") for one in CLAIMS.values() for part in (one.parameters, one.changed)}
+        assert used - {None} == set(arithmetic.EXPRESSIONS)
+
+    @pytest.mark.parametrize("column", ["source", "study", "variant", "quantity", "kind"])
+    def test_nothing_is_left_blank(self, column):
+        assert all(getattr(one, column) for one in CLAIMS.values())
+
+    def test_claims_on_runs_are_on_studies_of_the_paper(self):
+        for one in CLAIMS.values():
+            if one.rule in ledger.OF_RUNS:
+                assert {name for name, _ in ledger.involved(one)} <= set(PAPER), one.id
+
+    def test_variants_are_those_of_the_studies(self):
+        for one in CLAIMS.values():
+            if one.rule in ledger.OF_RUNS:
+                for name, variant in ledger.involved(one):
+                    assert name not in STUDIES or variant in STUDIES[name].variants, one.id
+
+    def test_the_paper_s_sizes_are_those_of_the_studies(self):
+        for name, size in PAPER.items():
+            if name in STUDIES:
+                content = STUDIES[name].content
+                assert (content["data"]["dataset"], content["training"]["epochs"]) == (size.dataset, size.epochs)
+
+    def test_references_are_there_and_epochs_are_trained(self):
+        for one in CLAIMS.values():
+            names = [text[1:] for text in [*one.parameters.values(), *one.changed.values()] if text.startswith("@")]
+            names += [
+                word for word in one.parameters.get("check", "").split() if "." in word and not word.startswith("~")
+            ]
+            names += [one.parameters[key] for key in ("mean", "maximum", "against") if key in one.parameters]
+            names += one.parameters.get("claims", "").split() + one.parameters.get("column", "").split()
+            assert set(names) <= set(CLAIMS), one.id
+            if one.rule in ("direction", "equivalence", "steadier"):
+                epochs = [side.partition("@")[2] for pair in orderings.named_pairs(one.parameters) for side in pair]
+                assert all(int(epoch) <= PAPER[one.study].epochs for epoch in epochs if epoch.isdecimal()), one.id
+
+    def test_every_figure_that_decides_something_is_a_number(self):
+        for one in CLAIMS.values():
+            if one.rule in {"recompute", "interval", "maximum", "margin", "spread", "share", "bound", "epochs_to"}:
+                assert one.figure.step > 0 if one.printed or "claimed" in one.parameters else not one.printed
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"kind": "guess"}, "x: kind 'guess' should be one of derivable"),
+            ({"parameters": "expression"}, "x: parameter 'expression' should be written name=value"),
+        ],
+    )
+    def test_a_bad_row_is_named(self, tmp_path, changes, message):
+        with pytest.raises(InputError, match=message):
+            claim.read(write(tmp_path / "claims.csv", **changes))
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"rule": "guess"}, "x: no rule 'guess'; there are interval"),
+            ({"parameters": "expression=guess"}, "x: no expression 'guess'; there are difference"),
+            ({"parameters": "expression=active"}, "x: active: .*missing 1 required positional argument: 'network'"),
+            ({"parameters": "expression=reduction; a=@y; b=@y"}, "x: refers to 'y', which is not there"),
+            ({"parameters": "expression=count; terms=a b", "printed": "two"}, "x: 'two' is not a number"),
+            ({"rule": "not_testable"}, "x: its rule needs the parameter 'reason'"),
+        ],
+    )
+    def test_a_bad_rule_is_named(self, tmp_path, changes, message):
+        claims = claim.read(write(tmp_path / "claims.csv", **changes))
+        with pytest.raises(InputError, match=message):
+            ledger.decide(claims["x"], Evidence(claims))
+
+    def test_a_double_id_and_a_missing_column(self, tmp_path):
+        path = write(tmp_path / "claims.csv")
+        rows = pd.read_csv(path)
+        pd.concat([rows, rows]).to_csv(path, index=False)
+        with pytest.raises(InputError, match="x stands there twice"):
+            claim.read(path)
+        rows.drop(columns="rule").to_csv(path, index=False)
+        with pytest.raises(InputError, match="the columns should be id, source"):
+            claim.read(path)
+
+
+class TestWithoutRuns:
+    verdicts = ledger.ledger(Evidence(CLAIMS, STUDIES))
+
+    def test_nothing_is_claimed_of_runs(self):
+        assert set(self.verdicts["verdict"]) == {"arithmetic ok", "arithmetic wrong", "not run", "not testable"}
+
+    def test_not_run_says_the_command(self):
+        rows = self.verdicts[self.verdicts["verdict"] == "not run"].set_index("id")["reason"]
+        assert rows.str.contains(
+            "snakemake --workflow-profile workflow/profiles/default --config 'studies=[", regex=False
+        ).all()
+        assert "studies=[alexnet-cifar10]" in rows["a3.alexnet.dense.mean_acc"]
+        assert "studies=[vgg16-imagenet100, vgg16-imagenet100-low]" in rows["s42.vgg.q.lr_low_slow"]
+
+    def test_the_studies_of_the_command_are_known(self):
+        for reason in self.verdicts.loc[self.verdicts["verdict"] == "not run", "reason"]:
+            named = reason.partition("studies=[")[2].partition("]")[0].split(", ")
+            assert set(named) <= set(PAPER), reason
+
+    def test_not_testable_says_why(self):
+        assert self.verdicts.loc[self.verdicts["verdict"] == "not testable", "reason"].str.len().gt(20).all()
+
+    def test_numbers_are_in_the_printed_unit(self):
+        ours = self.verdicts.set_index("id")["ours"]
+        assert ours["t1.alexnet.dense.flops"] == "100.786176"
+        assert ours["t1.alexnet.nist.head_params"] == "3.359"
+        assert ours["a3.alexnet.dense.params"] == "33595392"
+        assert ours["a3s.switch"] == "80"
+
+    def test_summary(self):
+        table = ledger.summary(self.verdicts, CLAIMS).set_index("study")
+        assert table.loc["all", "claims"] == 354
+        assert (table.drop("all").sum() == table.loc["all"]).all()
+        assert list(table.columns) == [*VERDICTS, "claims"]
+        assert table.loc["alexnet-cifar10", "claims"] == sum(one.study == "alexnet-cifar10" for one in CLAIMS.values())
+        by_kind = ledger.summary(self.verdicts, CLAIMS, by="kind").set_index("kind")
+        assert by_kind.loc["derivable", "not run"] == 0
+        assert set(by_kind.index) == {*claim.KINDS, "all"}
+
+
+@pytest.fixture(scope="module")
+def run_statistics():
+    """Statistics of lenet5-cifar10 as the pipeline computes them, from made-up curves of 20 runs of 120 epochs."""
+    experiment, rng = STUDIES["lenet5-cifar10"], np.random.default_rng(0)
+    variants = list(experiment.variants)
+    index = pd.MultiIndex.from_product([variants, range(20), range(1, 121)], names=["variant", "seed", "epoch"])
+    frame = index.to_frame(index=False).assign(study=experiment.name, diverged=False, active_weights=100)
+    level = 0.577 + 0.01 * frame["variant"].map(variants.index) + rng.normal(0, 0.002, len(variants) * 20).repeat(120)
+    frame["val_accuracy"] = level * (1 - np.exp(-frame["epoch"] / 4)) + rng.normal(0, 0.002, len(frame))
+    frame["train_accuracy"] = frame["val_accuracy"] + 0.001 * frame["epoch"]
+    frame["train_loss"], frame["val_loss"] = 1.0, 1 + 0.001 * frame["epoch"]
+    sd = epochwise_sd(frame)
+    names = pd.DataFrame({"study": experiment.name, "variant": variants})
+    tables = {
+        "accuracy": accuracy(frame),
+        "learning_curve": learning_curve(frame),
+        "overfitting_gap": overfitting_gap(frame),
+        "epochs_to_converge": epochs_to_converge(frame),
+        "auc_sd": auc_sd(sd),
+        "wilcoxon": wilcoxon(sd, "dense"),
+        "wilson": wilson(sd, "dense"),
+        "cost": names.assign(epochs=120, training_images=50_000),
+    }
+    return {(experiment.name, name): table for name, table in tables.items()}
+
+
+def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
+    verdicts = ledger.ledger(Evidence(CLAIMS, STUDIES, run_statistics)).set_index("id")
+    of_study = [one.id for one in CLAIMS.values() if one.study == "lenet5-cifar10"]
+    assert "not run" not in set(verdicts.loc[of_study, "verdict"])
+    assert verdicts.loc["a2.lenet5.q.cifar_improve", "verdict"] == "reproduced"  # 60 against 58 %
+    assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "inconclusive"  # all gaps are the same
+    assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
+    assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "n"] == "20"
+
+
+def test_the_command_writes_the_same_bytes_each_time(run_statistics, tmp_path):
+    for (name, statistic), frame in run_statistics.items():
+        path = tmp_path / name / f"{statistic}.csv"
+        path.parent.mkdir(exist_ok=True)
+        frame.to_csv(path, index=False)
+    statistics = [str(path) for path in sorted(tmp_path.glob("*/*.csv"))]
+    for output in ("first.csv", "second.csv"):
+        ledger.main([*statistics, "--studies", "lenet5-cifar10", "-o", str(tmp_path / output)])
+    assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
+    written = pd.read_csv(tmp_path / "first.csv", dtype=str, keep_default_na=False)
+    assert list(written.columns) == ["id", "verdict", "printed", "ours", "low", "high", "n", "reason", "rule"]
+    direct = ledger.ledger(Evidence(CLAIMS, {"lenet5-cifar10": STUDIES["lenet5-cifar10"]}, run_statistics))
+    pd.testing.assert_frame_equal(written, direct)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "column"), [("claims", "id,verdict", "variant"), ("cost", "variant,epochs", "training_images")]
+)
+def test_a_file_that_is_no_statistic_is_named(tmp_path, name, header, column):
+    path = tmp_path / f"{name}.csv"
+    path.write_text(f"{header}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}.csv: not a statistic .* no column '{column}'"):
+        read_statistics([path])
+
+
+class TestTogether:
+    ONE = replace(CLAIMS["abs.mobilenet"], parameters=claim.parse("claims=p q", "abs.mobilenet"))
+
+    @pytest.mark.parametrize(
+        ("rules", "verdict"),
+        [
+            ((("expression=count; terms=a", "1"), ("expression=count; terms=a b", "2")), "arithmetic ok"),
+            ((("expression=count; terms=a b", "1"), ("expression=count; terms=a b", "2")), "contradicted"),
+        ],
+    )
+    def test_as_good_as_the_worst(self, rules, verdict):
+        parts = {
+            name: replace(CLAIMS["f1.a.edges"], id=name, printed=printed, parameters=claim.parse(text, name))
+            for name, (text, printed) in zip("pq", rules, strict=True)
+        }
+        assert ledger.decide(self.ONE, Evidence(parts)).verdict == verdict
+
+
+class TestSettings:
+    def test_a_study_that_departs_from_the_paper_is_not_run_as_printed(self, study_content, load_study):
+        departed = load_study({**study_content, "study": "lenet5-cifar10"})  # 8 epochs of digits
+        given = Evidence(CLAIMS, {"lenet5-cifar10": departed})
+        found = ledger.decide(CLAIMS["a1.lenet5.epochs"], given)
+        assert found.verdict == "not run"
+        assert "training/epochs is 8" in found.reason
+        assert ledger.decide(CLAIMS["a1.lenet5.batch"], given).verdict == "arithmetic ok"
+
+    def test_a_key_that_a_study_lacks(self):
+        found = ledger.decide(
+            CLAIMS["a1.deit_small.lr_min"], Evidence(CLAIMS, {"deit-small-imagenet100": STUDIES["lenet5-cifar10"]})
+        )
+        assert "has no training/schedule/lr_min" in found.reason
+
+    def test_statements_of_the_paper_against_each_other(self):
+        found = ledger.decide(CLAIMS["s3.deit.epochs300"], Evidence(CLAIMS))
+        assert (found.verdict, found.estimate.value) == ("arithmetic wrong", "400")
+
+
+@pytest.mark.parametrize(
+    ("a", "sign", "b", "possible"),
+    [
+        ("90.9", ">", "91.3", False),
+        ("91.2", ">", "91.2", True),  # either may have been rounded
+        ("81.91", "=", "81.90", False),
+        ("81.9", "=", "81.90", True),
+        ("81.9", "=", "81.91", True),
+        ("79.4", "~0.1", "79.45", True),
+        ("80.81", "~0.5", "81.91", False),
+        ("400", "!=", "400", False),
+        ("399", "!=", "400", True),
+    ],
+)
+def test_comparisons_of_printed_figures(a, sign, b, possible):
+    claims = {name: replace(CLAIMS["t1.deit.dense.top1"], id=name, printed=text) for name, text in (("a", a), ("b", b))}
+    one = replace(claims["a"], parameters=claim.parse(f"check=a {sign} b", "a"))
+    assert (arithmetic.check(one, claims) is None) == possible
