@@ -62,14 +62,16 @@ rule report:
         + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
         studies=[str(experiment.path) for experiment in STUDIES.values()],
         manifest=MANIFEST,
-        modules=["analysis/report.py", "analysis/report.html.jinja"],
+        claims="results/claims.csv",
+        assumptions="docs/assumptions.md",
+        modules=sorted(str(path) for path in Path("analysis/report").iterdir() if path.is_file()),
     output:
         "results/report.html",
     log:
         "results/logs/report.log",
     shell:
         "python -m analysis.report --studies {input.studies} --manifest {input.manifest} --results results"
-        " --benchmarks {input.benchmarks} -o {output} {input.metrics} > {log} 2>&1"
+        " --claims {input.claims} --benchmarks {input.benchmarks} -o {output} {input.metrics} > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [

@@ -1,27 +1,29 @@
-"""The page a reader opens: every figure and table of the configured studies, with what they were made from."""
+"""The page as HTML: claims and verdicts, every figure and table of the configured studies, what they were made from."""
 
 import argparse
 import base64
+import os
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 
 from analysis import runs
+from analysis.report import assumptions, curves, verdicts
 from nist import study
-from nist.errors import run
 from nist.files import replacing
 from nist.measurements import read
 from nist.record import Block
 
-TEMPLATE = Path(__file__).with_name("report.html.jinja")
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
-def page(studies: list[dict], method: list[dict], costs: list[dict], provenance: pd.DataFrame) -> str:
+def page(**content) -> str:
     """The whole page as HTML, with everything it shows inside it.
 
-    ``studies`` come from ``study_section``, ``method`` and ``costs`` (what belongs to no study) are lists from
-    ``item``, and ``provenance`` comes from ``provenance``.
+    ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``method`` and
+    ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
+    ``provenance`` is a table from ``provenance``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
@@ -30,18 +32,13 @@ def page(studies: list[dict], method: list[dict], costs: list[dict], provenance:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(TEMPLATE.name).render(
-        studies=studies,
-        method=method,
-        costs=costs,
-        provenance=provenance.to_dict("split"),
-        total_runs=int(provenance["Runs"].sum()),
-    )
+    return environment.get_template(TEMPLATE.name).render(content)
 
 
 def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: dict, results: Path) -> dict:
-    """What the page shows of one study: title, description, configuration, and its figures and tables."""
-    counts = runs.count(runs.join(blocks))
+    """What the page shows of one study: title, description, configuration, its runs, and its figures and tables."""
+    frame = runs.join(blocks)
+    counts = runs.count(frame)
     descriptions = [block.description for block in blocks.values()]
     described = descriptions[0]
     return {
@@ -57,7 +54,10 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: 
             "Device": _distinct(descriptions, "device"),
             "Precision": _distinct(descriptions, "precision"),
             "Versions": "; ".join(sorted({_versions(description) for description in descriptions})),
+            "Seeds": seeds_in_words(descriptions),
         },
+        "curves": curves.explorer(frame, experiment),
+        "files": [Path(os.path.relpath(path, results)) for path in blocks],
         "items": [
             item(name, manifest, results, experiment.name, runs=in_words(counts))
             for name in experiment.content["feeds"]
@@ -114,6 +114,13 @@ def in_words(counts: pd.DataFrame) -> str:
     return f"{text} ({diverged} diverged)" if diverged else text
 
 
+def seeds_in_words(descriptions: list[dict]) -> str:
+    """First and last seed, and that some between them are missing if they are."""
+    seeds = sorted({seed for description in descriptions for seed in description["seeds"]})
+    whole = len(seeds) == seeds[-1] - seeds[0] + 1
+    return f"{seeds[0]} to {seeds[-1]}" + ("" if whole else f", {len(seeds)} of them")
+
+
 def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
     """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code."""
     seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum"])
@@ -159,25 +166,30 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--studies", nargs="+", required=True, type=study.load)
     parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
+    parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
-    blocks = runs.read_blocks(arguments.inputs)
-    by_study = {
-        experiment.name: {
-            path: block for path, block in blocks.items() if block.table["study"][0].as_py() == experiment.name
-        }
-        for experiment in arguments.studies
-    }
-    manifest = study.read_yaml(arguments.manifest)
-    sections = [study_section(one, by_study[one.name], manifest, arguments.results) for one in arguments.studies]
-    method = [item("fig1", manifest, arguments.results)]
-    costs = cost_items(arguments.benchmarks, manifest, arguments.results)
-    content = page(sections, method, costs, provenance(blocks, runs.join(blocks)))
     with replacing(arguments.output) as temporary:
-        temporary.write_text(content, encoding="utf-8")
+        temporary.write_text(page(**contents(arguments)), encoding="utf-8")
 
 
-if __name__ == "__main__":
-    run(main)
+def contents(arguments: argparse.Namespace) -> dict:
+    """What ``page`` shows, read from the files that the arguments name."""
+    blocks = runs.read_blocks(arguments.inputs)
+    manifest, results = study.read_yaml(arguments.manifest), arguments.results
+    sections = []
+    for one in arguments.studies:
+        own = {path: block for path, block in blocks.items() if block.table["study"][0].as_py() == one.name}
+        sections.append(study_section(one, own, manifest, results))
+    table = provenance(blocks, runs.join(blocks))
+    return {
+        "studies": sections,
+        "claims": verdicts.section(verdicts.read(arguments.claims)),
+        "method": [item("fig1", manifest, results)],
+        "costs": cost_items(arguments.benchmarks, manifest, results),
+        "assumptions": {name: one.to_dict("split") for name, one in assumptions.read().items()},
+        "provenance": table.to_dict("split"),
+        "total_runs": int(table["Runs"].sum()),
+    }

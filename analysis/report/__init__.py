@@ -1,0 +1,1 @@
+"""The page a reader opens, and what goes into it."""

@@ -1,0 +1,31 @@
+"""A page of runs, for the tests of its content and those of its behaviour."""
+
+import pytest
+
+from analysis import runs
+from analysis.claims import ledger
+from analysis.claims.claim import read
+from analysis.claims.evidence import Evidence
+from analysis.report import assumptions, page, verdicts
+from nist import study
+
+
+@pytest.fixture
+def make_page(tmp_path):
+    """Render the page of one study from its metrics files; figures and tables are looked for in ``tmp_path``."""
+
+    def make(experiment, metrics):
+        blocks = runs.read_blocks(metrics)
+        provenance = page.provenance(blocks, runs.join(blocks))
+        manifest = study.read_yaml(study.Path("config/figures.yaml"))
+        return page.page(
+            studies=[page.study_section(experiment, blocks, manifest, tmp_path)],
+            claims=verdicts.section(ledger.ledger(Evidence(read(), {}, {}))),
+            method=[],
+            costs=[],
+            assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
+            provenance=provenance.to_dict("split"),
+            total_runs=int(provenance["Runs"].sum()),
+        )
+
+    return make

@@ -1,0 +1,115 @@
+"""The page: what goes into it, and that it is safe and self-contained; its behaviour is tested in test_browser.py."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.claims.claim import read as read_claims
+from analysis.report import assumptions, curves, page, verdicts
+from nist import study
+from nist.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("fig1", "Fig. 1"), ("figa2", "Fig. A2"), ("fig3a", "Fig. 3A"), ("tablea6", "Table A6")]
+)
+def test_items_are_numbered_as_in_the_paper(name, number):
+    assert page.number(name) == number
+
+
+def test_runs_in_words():
+    counts = pd.DataFrame({"n": [20, 20], "n_diverged": [0, 0]})
+    assert page.in_words(counts) == "20 runs a variant"
+    assert page.in_words(counts.assign(n=[5, 20], n_diverged=[0, 2])) == "5 to 20 runs a variant (2 diverged)"
+
+
+def test_seeds_in_words():
+    assert page.seeds_in_words([{"seeds": [0, 1]}, {"seeds": [2]}]) == "0 to 2"
+    assert page.seeds_in_words([{"seeds": [0, 1]}, {"seeds": [4]}]) == "0 to 4, 3 of them"
+
+
+@pytest.fixture
+def experiment():
+    """A study with one figure and one table, some of its texts hostile."""
+    result = study.load("lenet5-digits")
+    result.content["feeds"] = {"figa2": {}, "tablea2": {}}
+    result.content["title"] = "<script>alert(1)</script>"
+    result.variants["dense"]["label"] = "</script><b>dense"
+    return result
+
+
+@pytest.fixture
+def html(experiment, metrics_file, make_page, tmp_path):
+    for folder, name in (("figures", "figa2.svg"), ("tables", "tablea2.csv")):
+        (tmp_path / folder / experiment.name).mkdir(parents=True)
+        content = "<svg/>" if name.endswith("svg") else "Model,Runs\n<b>x</b>,20\n"
+        (tmp_path / folder / experiment.name / name).write_text(content)
+    metrics = metrics_file("m", [[0.1, 0.2]] * 3, study=experiment.name, variant="dense", diverged={1})
+    return make_page(experiment, [metrics])
+
+
+def test_the_page_is_self_contained(html):
+    assert "data:image/svg+xml;base64,PHN2Zy8+" in html
+    assert not re.search(r'(src|href)="(https?:)?//', html)
+    assert "3 runs a variant (1 diverged)" in html
+    assert "Embedded example." in html
+    assert "test device" in html
+    assert '<a href="m.parquet">' in html
+
+
+def test_the_page_escapes_what_it_is_given(html):
+    assert "<script>alert" not in html
+    assert "</script><b>" not in html
+    assert "&lt;b&gt;x&lt;/b&gt;" in html
+
+
+def test_the_page_shows_every_claim_and_assumption(html):
+    assert html.count("<tr data-study=") == 354 + sum(name.startswith("abs.") for name in read_claims())
+    assert '<td class="short">U26</td>' in html
+    assert '<td class="short">B2</td>' in html
+
+
+def test_curves_are_those_of_the_runs(experiment, frame):
+    rng = np.random.default_rng(0)
+    accuracies = rng.integers(0, 10_001, (2, 3, 4)) / 10_000
+    rows = [
+        frame(values, study=experiment.name, variant=name, train_accuracy=values / 2, first_seed=5)
+        for values, name in zip(accuracies, ("nist-1-10-p98", "dense"), strict=True)
+    ]
+    text = curves.explorer(pd.concat(rows), experiment)
+    assert "<" not in text
+    dense, sparse = json.loads(text)["variants"]
+    assert (dense["label"], dense["seeds"], sparse["dashes"]) == ("</script><b>dense", [5, 6, 7], "10 3")
+    np.testing.assert_array_equal(np.array(dense["val"]) / 10_000, accuracies[1])
+    np.testing.assert_array_equal(dense["train"], np.round(accuracies[1] * 5_000).astype(int))
+
+
+def test_figures_of_the_ledger_are_short_and_words_stay_words():
+    claims = read_claims()
+    row = {"verdict": "arithmetic ok", "low": "", "high": "", "n": "", "reason": "", "rule": ""}
+    shown = verdicts.section(
+        pd.DataFrame(
+            [
+                {"id": "abs.acc_gain.alexnet_lo", "printed": "8", "ours": "8.408714486", **row},
+                {"id": "abs.deit70", "printed": "negligible", "ours": "", **row},
+                {"id": "f1.a.edges", "printed": "10", "ours": "33595392", **row},
+            ]
+        )
+    )
+    assert [(one["printed"], one["ours"]) for one in shown["rows"]] == [
+        ("8 %", "8.4087"),
+        ("negligible", ""),
+        ("10 edges", "33595392"),
+    ]
+    assert shown["counts"]["arithmetic ok"] == shown["total"] == 3
+    assert {row["id"] for row in shown["first"]} == {"abs.acc_gain.alexnet_lo", "abs.deit70"}
+    assert claims["f1.a.edges"].unit == "edges"
+
+
+def test_a_page_of_assumptions_without_tables_is_named(tmp_path):
+    (tmp_path / "a.md").write_text("# Nothing\n")
+    with pytest.raises(InputError, match="a.md: no table of assumptions"):
+        assumptions.read(tmp_path / "a.md")
