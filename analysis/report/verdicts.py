@@ -33,9 +33,7 @@ def section(verdicts: pd.DataFrame) -> dict:
     return {
         "counts": {name: int(counts.get(name, 0)) for name in VERDICTS},
         "total": len(rows),
-        "summary": ledger.summary(verdicts, claims)
-        .rename(columns={"study": "Study", "claims": "all"})
-        .to_dict("split"),
+        "summary": summary.rename(columns={"study": "Study", "claims": "all"}).to_dict("split"),
         "first": [row for row in rows if row["id"].startswith(CLAIMED_FIRST)],
         "rows": rows,
         "studies": sorted({row["study"] for row in rows}),
