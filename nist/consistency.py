@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nist.datasets import DATASETS, FOLDERS, n_classes
+from nist.datasets import DATASETS, n_classes
 from nist.errors import InputError
 from nist.layout import MASK_KEY, VARIANT_KEYS, class_count, dense_weights, initial_weights, sparsified_part
 from nist.mask import kept_weights
@@ -26,22 +26,19 @@ def check(path: Path, content: dict) -> None:
 def _check_data(path: Path, content: dict) -> None:
     data, training = content["data"], content["training"]
     name, how = data["dataset"], data["resize"]
-    if name not in {*DATASETS, *FOLDERS}:
-        known = ", ".join([*DATASETS, *FOLDERS])
-        raise InputError(f"{path}: data.dataset: unknown data set {name!r}; there are {known}")
-    allowed = RESIZES["folders" if name in FOLDERS else "packed"]
+    folders = "classes" in data
+    if folders and name in DATASETS:
+        raise InputError(f"{path}: data.dataset: {name} has no class folders; leave data.classes away")
+    if not folders and name not in DATASETS:
+        known = f"there are {', '.join(DATASETS)}; class folders of another name need data.classes, their number"
+        raise InputError(f"{path}: data.dataset: unknown data set {name!r}; {known}")
+    allowed = RESIZES["folders" if folders else "packed"]
     if how not in allowed:
         raise InputError(f"{path}: data.resize: {how!r} is not for {name}; choose {', '.join(allowed)}")
-    if (name in FOLDERS) != ("classes" in data):
-        state = "missing" if name in FOLDERS else "only for data sets of class folders"
-        raise InputError(
-            f"{path}: data.classes: {state} ({', '.join(FOLDERS)}); give folders or the file of a class list"
-        )
-    if name in FOLDERS and data["normalisation"] == "mean_sd":
+    if folders and data["normalisation"] == "mean_sd":
         raise InputError(f"{path}: data.normalisation: mean_sd would read all of {name}; choose imagenet or caffe")
-    mixing = data["augmentation"] != "none" and data["augmentation"].get("mixup", 0) + data["augmentation"].get(
-        "cutmix", 0
-    )
+    changes = {} if data["augmentation"] == "none" else data["augmentation"]
+    mixing = changes.get("mixup", 0) + changes.get("cutmix", 0) > 0
     if mixing and (training["batch_size"] % 2 or not training["drop_last"]):
         raise InputError(f"{path}: data.augmentation: mixes pairs; make batch_size even and drop_last true")
 
@@ -71,7 +68,7 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
     """Check the weights that the ``configuration`` of one variant asks for. Raises ``InputError``."""
     where, model, prune = f"{path}: variants.{variant}", configuration["model"], configuration["prune"]
     part = sparsified_part(model)
-    classes, wanted = class_count(model), n_classes(configuration["data"]["dataset"])
+    classes, wanted = class_count(model), n_classes(configuration["data"])
     if classes != wanted:
         key = "variants." + variant + ".sizes: the last" if part == "head" else "model.options.classes"
         raise InputError(f"{path}: {key} is {classes}, but the data set has {wanted} classes")

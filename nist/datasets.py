@@ -69,10 +69,8 @@ CIFAR10 = Dataset(
     files=("plain_text/train-00000-of-00001.parquet", "plain_text/test-00000-of-00001.parquet"),
 )
 DATASETS = {dataset.name: dataset for dataset in (DIGITS, FASHION_MNIST, CIFAR10)}
-# Data sets of class folders, as nist.image_folder reads them, and how many classes each has.
-FOLDERS = {"imagenet100": 100}
 
 
-def n_classes(name: str) -> int:
-    """Number of classes of a data set of either kind."""
-    return FOLDERS[name] if name in FOLDERS else len(DATASETS[name].classes)
+def n_classes(data: dict) -> int:
+    """Number of classes of a study's ``data``: its own statement where these are class folders, else the data set's."""
+    return data["classes"] if "classes" in data else len(DATASETS[data["dataset"]].classes)

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from nist import data, image_folder
 from nist.data import Images
-from nist.datasets import DATASETS, FOLDERS
-
-ALL_FOLDERS = "folders"
+from nist.datasets import DATASETS
 
 
 def load(settings: dict, data_root: Path, cache: Path, download: bool = False) -> tuple[Images, list[str]]:
@@ -15,10 +13,9 @@ def load(settings: dict, data_root: Path, cache: Path, download: bool = False) -
     Errors are those of ``nist.data.load`` and ``nist.image_folder.load``.
     """
     name = settings["dataset"]
-    if name not in FOLDERS:
+    if "classes" not in settings:
         return data.load(name, data_root, cache, download), list(DATASETS[name].classes)
-    chosen = settings["classes"]
-    classes = None if chosen == ALL_FOLDERS else data_root / name / chosen
+    classes = data_root / name / settings["class_list"] if "class_list" in settings else None
     size, fit = settings["image_size"], settings["resize"]
-    images = image_folder.load(name, data_root, cache, size, classes, n_classes=FOLDERS[name], fit=fit)
+    images = image_folder.load(name, data_root, cache, size, classes, n_classes=settings["classes"], fit=fit)
     return images, image_folder.cached_classes(cache, name, size, fit)

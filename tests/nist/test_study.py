@@ -97,7 +97,8 @@ DEIT = ("variants", "nist-p60")
     [
         (("data", "resize"), "pad", "data.resize: 'pad' is not for imagenet100; choose stretch, crop"),
         (("data", "normalisation"), "mean_sd", "mean_sd would read all of imagenet100; choose imagenet or caffe"),
-        (("data", "dataset"), "cifar10", "data.resize: 'stretch' is not for cifar10; choose none, pad, bilinear"),
+        (("data", "dataset"), "cifar10", "data.dataset: cifar10 has no class folders; leave data.classes away"),
+        (("data", "dataset"), "../x", "data.dataset: '../x' does not match"),
         (("data", "augmentation", "randaugment"), "auto", "data.augmentation.randaugment: 'auto' does not match"),
         (("data", "augmentation", "resized_crop"), [0, 1], "less than or equal to the minimum of 0"),
         (("training", "batch_size"), 127, "data.augmentation: mixes pairs; make batch_size even and drop_last true"),
@@ -135,11 +136,11 @@ def test_a_variant_of_blocks_says_all_of_its_keys(tmp_path, key, message):
         study.load(file)
 
 
-def test_class_folders_need_to_be_told_which(study_content, load_study):
-    study_content["data"]["classes"] = "folders"
-    with pytest.raises(
-        InputError, match="data.classes: only for data sets of class folders .imagenet100.; give folders or the file"
-    ):
+def test_class_folders_of_ones_own_are_a_data_set(study_content, load_study):
+    study_content["data"] |= {"dataset": "flowers", "classes": 10, "resize": "crop", "normalisation": "imagenet"}
+    assert load_study(study_content).configuration("dense")["data"]["dataset"] == "flowers"
+    study_content["data"]["classes"] = 11
+    with pytest.raises(InputError, match="sizes: the last is 10, but the data set has 11 classes"):
         load_study(study_content)
 
 

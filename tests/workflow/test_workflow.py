@@ -42,7 +42,7 @@ def finished(tmp_path_factory):
     """A copy of the project whose small study has been trained, analysed and rendered."""
     project = tmp_path_factory.mktemp("workflow") / "project"
     ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("nist", "analysis", "workflow", "config"):
+    for name in ("nist", "analysis", "workflow", "config", "docs"):
         shutil.copytree(ROOT / name, project / name, ignore=ignore)
     shutil.copy(ROOT / "Snakefile", project)
     edit_yaml(project / STUDY, shrink)
@@ -150,11 +150,11 @@ def test_class_folders_are_decoded_once_and_trunks_shared(project):
 
 def test_studies_of_one_data_set_with_other_classes_are_refused(project):
     study = project / "config/studies/vgg16-imagenet100.yaml"
-    edit_yaml(study, lambda content: content["data"].update(classes="a-hundred.txt"))
+    edit_yaml(study, lambda content: content["data"].update(class_list="a-hundred.txt"))
     jobs = planned(project, "--config", "studies=[vgg16-imagenet100]")
     assert jobs["image_folder"] == 1
     done = snakemake(project, "-n", "--config", "studies=[vgg16-imagenet100,deit-small-imagenet100]")
-    assert "imagenet100: studies take different classes: a-hundred.txt, folders" in done.stdout + done.stderr
+    assert "imagenet100: studies take different classes (100 a-hundred.txt, 100 folders)" in done.stdout + done.stderr
 
 
 def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):

@@ -7,7 +7,6 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
 from nist import digest, study
-from nist.datasets import FOLDERS
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
@@ -129,18 +128,18 @@ def trunk_option(wildcards):
 
 def images_of(wildcards):
     data = STUDIES[wildcards.study].content["data"]
-    if data["dataset"] in FOLDERS:
+    if "classes" in data:
         return f"results/images/{data['dataset']}-{data['image_size']}-{data['resize']}/manifest.json"
     return f"results/images/{data['dataset']}.npz"
 
 
-def class_list_of(wildcards):
-    """Arguments that name the class list of class folders, which every study of that data set at that size shares."""
-    asked = {
-        experiment.content["data"]["classes"]
-        for experiment in STUDIES.values()
-        if experiment.content["data"]["dataset"] == wildcards.dataset
-    }
+def classes_of(wildcards):
+    """Arguments that say which class folders to take, which every study of them has to agree on."""
+    data = [experiment.content["data"] for experiment in STUDIES.values()]
+    asked = {(one["classes"], one.get("class_list", "")) for one in data if one["dataset"] == wildcards.dataset}
     if len(asked) > 1:
-        raise WorkflowError(f"{wildcards.dataset}: studies take different classes: {', '.join(sorted(asked))}; run one at a time")
-    return [f"--classes={config['data_root']}/{wildcards.dataset}/{name}" for name in asked if name != "folders"]
+        said = ", ".join(sorted(f"{count} {name or 'folders'}" for count, name in asked))
+        raise WorkflowError(f"{wildcards.dataset}: studies take different classes ({said}); run one at a time")
+    ((count, name),) = asked
+    listed = [f"--classes={config['data_root']}/{wildcards.dataset}/{name}"] if name else []
+    return [f"--n-classes={count}", *listed]

@@ -22,7 +22,7 @@ rule image_folder:
     log:
         "results/logs/images/{dataset}-{size}-{fit}.log",
     params:
-        classes=class_list_of,
+        classes=classes_of,
     shell:
         "python -m nist.image_folder {wildcards.dataset} --data-root {config[data_root]:q} --cache results/images"
         " --size {wildcards.size} --fit {wildcards.fit} {params.classes:q} > {log} 2>&1"
