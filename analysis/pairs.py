@@ -33,10 +33,11 @@ def curves(frame: pd.DataFrame, metric: str) -> dict[str, pd.DataFrame]:
     return {name: rows.pivot(index="seed", columns="epoch", values=metric) for name, rows in variants}
 
 
-def curves_with_baseline(frame: pd.DataFrame, baseline: str, metric: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield every other variant's name, its ``curves`` and the baseline's, both of shape (seeds, epochs).
+def curves_with_baseline(frame: pd.DataFrame, baseline: str, metric: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Every other variant's name, its ``curves`` and the baseline's, both of shape (seeds, epochs).
 
-    Row i of both is the same seed. Raises ``InputError`` as ``with_baseline`` does, for seeds and for epochs.
+    Row i of both is the same seed. Raises ``InputError`` as ``with_baseline`` does, for the seeds and epochs of any
+    variant, before the first comparison is made.
     """
     tables = curves(frame, metric)
     if baseline not in tables:
@@ -45,7 +46,7 @@ def curves_with_baseline(frame: pd.DataFrame, baseline: str, metric: str) -> Ite
     for name, table in tables.items():
         _check_partners(name, baseline, "seed", table.index, reference.index)
         _check_partners(name, baseline, "epoch", table.columns, reference.columns)
-        yield name, table.to_numpy(), reference.to_numpy()
+    return [(name, table.to_numpy(), reference.to_numpy()) for name, table in tables.items()]
 
 
 def compare_sd(
@@ -106,4 +107,3 @@ def _check_partners(name: str, baseline: str, on: str, ours: Iterable, reference
     alone = set(ours) ^ set(reference)
     if alone:
         raise InputError(f"{name} and {baseline} do not pair: {on} {min(alone)} is in one of them only")
-

@@ -55,9 +55,10 @@ def weighted_sd(weights: np.ndarray, values: np.ndarray, ddof: int = 1) -> np.nd
 def interval(observed: float, resampled: np.ndarray, jackknife: np.ndarray, confidence: float) -> dict:
     """Bias-corrected and accelerated bootstrap interval (BCa; Efron 1987), or the percentile interval.
 
-    ``resampled`` holds the statistic in every bootstrap sample, ``jackknife`` in every sample that lacks one run. BCa is
-    undefined where all samples lie on one side of ``observed`` or where leaving out a run changes nothing; ``interval``
-    says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. All NaN where ``observed`` is.
+    ``resampled`` holds the statistic in every bootstrap sample, ``jackknife`` in every sample that lacks one run. BCa
+    is undefined where all samples lie on one side of ``observed`` or where leaving out a run changes nothing;
+    ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. All NaN where
+    ``observed`` is.
     """
     if np.isnan(observed):
         return {"estimate": observed, "low": np.nan, "high": np.nan, "interval": "undefined"}
