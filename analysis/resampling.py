@@ -18,11 +18,6 @@ def bootstrap_weights(n: int, resamples: int, rng: np.random.Generator) -> np.nd
     return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(float)
 
 
-def jackknife_weights(n: int) -> np.ndarray:
-    """Weights of the ``n`` samples that leave one run out, shape (n, n)."""
-    return 1.0 - np.eye(n)
-
-
 def flips(n: int, resamples: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
     """Which of ``n`` pairs change sides, 0 or 1, shape (patterns, n), and whether these are all patterns there are.
 
@@ -38,18 +33,42 @@ def weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return weights @ values / weights.sum(axis=1, keepdims=True)
 
 
+def centred(values: np.ndarray) -> np.ndarray:
+    """``values``, shape (n, epochs), less their mean over runs; exactly 0 at an epoch at which all runs agree."""
+    shifted = values - values[0]
+    shifted -= shifted.mean(axis=0)
+    return shifted
+
+
+def sd(values: np.ndarray, ddof: int = 1) -> np.ndarray:
+    """SD over runs of ``values``, shape (n, epochs): shape (epochs,). NaN for no more than ``ddof`` runs."""
+    return _scaled_root((centred(values) ** 2).sum(axis=0), len(values) - ddof)
+
+
 def weighted_sd(weights: np.ndarray, values: np.ndarray, ddof: int = 1) -> np.ndarray:
     """SD over runs of ``values``, shape (n, epochs), in every sample: shape (samples, epochs).
 
-    NaN where a sample has no more than ``ddof`` runs; exactly 0 where it has no spread.
+    Exactly 0 where a sample has no spread; NaN for no more than ``ddof`` runs.
     """
-    centred = values - values.mean(axis=0)
-    square = weighted_mean(weights, centred**2)
-    variance = square - weighted_mean(weights, centred) ** 2
+    values = centred(values)
+    square = weighted_mean(weights, values**2)
+    variance = square - weighted_mean(weights, values) ** 2
     variance[variance < ROUNDING * square] = 0
-    size = weights.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(size > ddof, np.sqrt(variance * size / (size - ddof)), np.nan)
+    return _scaled_root(variance * len(values), len(values) - ddof)
+
+
+def jackknife_sd(values: np.ndarray, ddof: int = 1) -> np.ndarray:
+    """SD over runs of ``values``, shape (n, epochs), without each of the runs in turn: shape (n, epochs)."""
+    n = len(values)
+    squares = centred(values) ** 2
+    total = squares.sum(axis=0)
+    rest = total - squares * (n / (n - 1) if n > 1 else np.nan)
+    rest[rest < ROUNDING * total] = 0
+    return _scaled_root(rest, n - 1 - ddof)
+
+
+def _scaled_root(squares: np.ndarray, degrees: int) -> np.ndarray:
+    return np.sqrt(squares / degrees) if degrees > 0 else np.full_like(squares, np.nan)
 
 
 def interval(observed: float, resampled: np.ndarray, jackknife: np.ndarray, confidence: float) -> dict:
@@ -79,3 +98,22 @@ def _adjusted(tails: np.ndarray, observed: float, resampled: np.ndarray, jackkni
     bias = stats.norm.ppf(below)
     shifted = bias + stats.norm.ppf(tails)
     return stats.norm.cdf(bias + shifted / (1 - acceleration * shifted))
+
+
+def jackknife_interval(observed: float, jackknife: np.ndarray, confidence: float) -> dict:
+    """Student's interval with the jackknife standard error (Efron & Tibshirani 1993, chapter 11).
+
+    It is for smooth statistics, and the safer one where the bootstrap's tails are too short, as those of a ratio of SDs
+    of 20 runs are. ``jackknife`` holds the statistic without each of the ``n`` runs, shape (n,). NaN where one of these is not finite.
+    """
+    half = np.nan
+    if np.isfinite([observed, *jackknife]).all():
+        n = len(jackknife)
+        half = stats.t.isf((1 - confidence) / 2, n - 1) * jackknife_error(jackknife)
+    return {"estimate": observed, "low": observed - half, "high": observed + half, "interval": "jackknife, Student t"}
+
+
+def jackknife_error(jackknife: np.ndarray) -> float:
+    """Standard error of a statistic from its values without each of the ``n`` runs, shape (n,)."""
+    n = len(jackknife)
+    return float((n - 1) / np.sqrt(n) * jackknife.std(ddof=1))

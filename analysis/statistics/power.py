@@ -25,16 +25,11 @@ def pseudovalue_sd(ours: np.ndarray, reference: np.ndarray) -> tuple[float, floa
 
     The latter over √n is the jackknife standard error. NaN below three runs, and where a ratio is 0 or infinite.
     """
-    n = len(ours)
-    sds = [[resampling.weighted_sd(w, arm) for arm in (ours, reference)] for w in _samples(n)]
-    observed, leaving_one_out = (log_sd_ratio(*pair) for pair in sds)
-    if n < 3 or not np.isfinite(leaving_one_out).all():
-        return float(observed[0]), np.nan
-    return float(observed[0]), float((n - 1) * leaving_one_out.std(ddof=1))
-
-
-def _samples(n: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.ones((1, n)), resampling.jackknife_weights(n)
+    observed = log_sd_ratio(*(resampling.sd(arm) for arm in (ours, reference)))
+    leaving_one_out = log_sd_ratio(*(resampling.jackknife_sd(arm) for arm in (ours, reference)))
+    known = np.isfinite(leaving_one_out).all()
+    sd = np.sqrt(len(ours)) * resampling.jackknife_error(leaving_one_out) if known else np.nan
+    return float(observed), sd
 
 
 def detectable_mean(sd: float, n: int, power: float = 0.8, confidence: float = 0.95) -> float:

@@ -34,7 +34,7 @@ def permutation_test(
     """
     if len(ours) < 2:
         return _result(np.full(2, np.nan), complete, alternative)
-    ours, reference = ours - ours.mean(axis=0), reference - reference.mean(axis=0)
+    ours, reference = resampling.centred(ours), resampling.centred(reference)
     observed = _permuted(ours, reference, np.zeros((1, len(ours))))
     return _result(np.append(observed, _permuted(ours, reference, flips)), complete, alternative)
 

@@ -29,7 +29,7 @@ def band(curves: np.ndarray, weights: np.ndarray, confidence: float) -> dict:
     """
     n, epochs = curves.shape
     mean = curves.mean(axis=0)
-    error = resampling.weighted_sd(np.ones((1, n)), curves)[0] / np.sqrt(n)
+    error = resampling.sd(curves) / np.sqrt(n)
     if n < 2:
         critical, method = np.nan, "undefined"
     elif n < FEWEST_RUNS:
@@ -47,8 +47,8 @@ def largest_deviation(curves: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Shape (samples,). Epochs without any spread count for nothing; a sample of one run over and over is infinitely far.
     """
     n = len(curves)
-    centred = curves - curves.mean(axis=0)
-    means, errors = resampling.weighted_mean(weights, centred), resampling.weighted_sd(weights, centred) / np.sqrt(n)
+    means = resampling.weighted_mean(weights, resampling.centred(curves))
+    errors = resampling.weighted_sd(weights, curves) / np.sqrt(n)
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = abs(means) / errors
     return np.where((errors == 0) & (abs(means) < resampling.ROUNDING), 0, deviation).max(axis=1)
