@@ -104,7 +104,8 @@ def jackknife_interval(observed: float, jackknife: np.ndarray, confidence: float
     """Student's interval with the jackknife standard error (Efron & Tibshirani 1993, chapter 11).
 
     It is for smooth statistics, and the safer one where the bootstrap's tails are too short, as those of a ratio of SDs
-    of 20 runs are. ``jackknife`` holds the statistic without each of the ``n`` runs, shape (n,). NaN where one of these is not finite.
+    of 20 runs are. ``jackknife`` holds the statistic without each of the ``n`` runs, shape (n,). NaN where one of these
+    is not finite.
     """
     half = np.nan
     if np.isfinite([observed, *jackknife]).all():
