@@ -76,10 +76,10 @@ def interval(observed: float, resampled: np.ndarray, jackknife: np.ndarray, conf
 
     ``resampled`` holds the statistic in every bootstrap sample, ``jackknife`` in every sample that lacks one run. BCa
     is undefined where all samples lie on one side of ``observed`` or where leaving out a run changes nothing;
-    ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. All NaN where
-    ``observed`` is.
+    ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. NaN where
+    ``observed`` is, and for a single run.
     """
-    if np.isnan(observed):
+    if np.isnan(observed) or len(jackknife) < 2:
         return {"estimate": observed, "low": np.nan, "high": np.nan, "interval": "undefined"}
     tails = np.array([1 - confidence, 1 + confidence]) / 2
     adjusted = _adjusted(tails, observed, resampled, jackknife)

@@ -33,14 +33,16 @@ def equivalence(readings: pd.DataFrame, baseline: str, margin: float, confidence
     """Equivalence of every variant and the baseline in each reading, within ``margin``, a fraction.
 
     ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
-    ``COLUMNS``. ``equivalent`` says whether p is at most 1 - ``confidence``, before Holm's correction.
+    ``COLUMNS``. ``equivalent`` says whether p is at most 1 - ``confidence``, before Holm's correction, and is
+    empty where p is undefined.
     """
 
     def measure(ours: np.ndarray, reference: np.ndarray) -> dict:
         tested = equivalence_test(ours, reference, margin)
-        verdict = {"confidence": confidence, "equivalent": tested["p"] <= 1 - confidence}
+        equivalent = np.nan if np.isnan(tested["p"]) else tested["p"] <= 1 - confidence
         names = {"test": TEST, "alternative": "equivalent", "margin": margin}
-        return {**names, "difference": (ours - reference).mean(), **tested, **verdict}
+        difference = (ours - reference).mean()
+        return {**names, "difference": difference, **tested, "confidence": confidence, "equivalent": equivalent}
 
     return pairs.compare_readings(readings, baseline, measure, COLUMNS)
 

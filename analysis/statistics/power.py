@@ -6,9 +6,11 @@ differences: it holds whatever the correlation of epochs and the tails of accura
 """
 
 import math
+from bisect import bisect_left
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from analysis import command, pairs, resampling, runs
@@ -18,6 +20,7 @@ from analysis.statistics.sd_permutation import log_sd_ratio
 from nist.errors import run
 
 COLUMNS = ["quantity", "effect", "sd", "detectable", "n_needed", "power", "confidence"]
+SMALL = 0.1  # standardised effects below this need some 800 values or more, and Guenther's formula is right to one
 
 
 def pseudovalue_sd(ours: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -43,9 +46,12 @@ def values_needed(mean: float, sd: float, power: float = 0.8, confidence: float 
     """Values that a two-sided t test needs to find ``mean`` with probability ``power``: at least 2; infinite for 0."""
     if np.isnan(mean) or np.isnan(sd) or sd == 0:
         return np.nan
-    if mean == 0:
-        return math.inf
-    return math.ceil(TTestPower().solve_power(effect_size=abs(mean) / sd, alpha=1 - confidence, power=power))
+    effect = abs(mean) / sd
+    if effect < SMALL:  # Guenther 1981, The American Statistician 35: the normal approximation and half of z squared
+        z, z_power = stats.norm.isf((1 - confidence) / 2), stats.norm.ppf(power)
+        return math.inf if effect == 0 else math.ceil(((z + z_power) / effect) ** 2 + z**2 / 2)
+    counts = range(2, 10_000)
+    return counts[bisect_left(counts, -effect, key=lambda n: -detectable_mean(1, n, power, confidence))]
 
 
 def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: float = 0.95) -> pd.DataFrame:

@@ -22,9 +22,13 @@ def signed_rank(difference: np.ndarray, alternative: str = "less") -> dict:
 
     Zeros are dropped and equal sizes share their mean rank; p is exact in either case, from the distribution of the
     rank sum over all sign patterns. Returns ``w`` (the rank sum of the positive differences), ``p``, ``p_two_sided``,
-    and the numbers of ``pairs``, ``zeros`` and ``ties``. With no difference left, p is 1.
+    and the numbers of ``pairs``, ``zeros`` and ``ties``. With no difference left, p is 1; with one unknown, as SDs of a
+    single run are, NaN.
     """
     difference = np.asarray(difference, dtype=float)
+    names = {"alternative": alternative, "method": "exact", "pairs": len(difference)}
+    if np.isnan(difference).any():
+        return {**names, **dict.fromkeys(["zeros", "ties", "w", "p", "p_two_sided"], np.nan)}
     nonzero = difference[difference != 0]
     doubled = np.rint(2 * stats.rankdata(abs(nonzero))).astype(int)  # mean ranks are halves at the finest
     w = int(doubled[nonzero > 0].sum())
@@ -32,9 +36,7 @@ def signed_rank(difference: np.ndarray, alternative: str = "less") -> dict:
     below, above = distribution[: w + 1].sum(), distribution[w:].sum()
     two_sided = min(1.0, 2 * min(below, above))
     return {
-        "alternative": alternative,
-        "method": "exact",
-        "pairs": len(difference),
+        **names,
         "zeros": len(difference) - len(nonzero),
         "ties": len(nonzero) - len(np.unique(abs(nonzero))),
         "w": w / 2,

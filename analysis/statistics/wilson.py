@@ -26,7 +26,10 @@ def wilson(sd: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.Data
     """
 
     def measure(paired: pd.DataFrame) -> dict:
-        lower, epochs = int((paired["sd_variant"] < paired["sd_baseline"]).sum()), len(paired)
+        epochs = len(paired)
+        if paired[["sd_variant", "sd_baseline"]].isna().any(axis=None):  # SDs of a single run
+            return {"epochs": epochs, "confidence": confidence}
+        lower = int((paired["sd_variant"] < paired["sd_baseline"]).sum())
         low, high = wilson_interval(lower, epochs, confidence)
         share = {"epochs": epochs, "epochs_lower": lower, "share": lower / epochs}
         return {**share, "confidence": confidence, "low": low, "high": high}
