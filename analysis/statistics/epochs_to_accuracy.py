@@ -5,8 +5,6 @@ reach. Here the accuracy is a share of the baseline's mean last one. A run that 
 right-censored there, not dropped (Kaplan & Meier 1958).
 """
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -34,23 +32,23 @@ def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) 
     """Median of the Kaplan–Meier curve of runs still short of the target, and mean epochs up to the last one.
 
     Takes the result of ``first_epochs``. ``median`` is the first epoch by which half of the runs are there, NaN if they
-    never are; ``median_low`` and ``median_high`` are where the pointwise log-log band of the curve crosses one half
-    (Brookmeyer & Crowley 1982), NaN for an end that the runs leave open. ``restricted_mean`` is the area under the
-    curve; as all runs are watched to the same epoch it is the mean of ``epochs``, with Student's ``margin`` of error.
+    never are; ``median_low`` and ``median_high`` are its exact binomial interval, from order statistics, NaN for an end
+    that the runs leave open; as all are watched to the same epoch, censored ones come last. ``restricted_mean`` is the
+    area under the curve, here the mean of ``epochs``, with Student's ``margin`` of error.
     """
     curve = stats.ecdf(stats.CensoredData.right_censored(epochs, ~reached)).sf
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
-        band = curve.confidence_interval(confidence, method="log-log")
-    crossings = {"median": curve, "median_low": band.low, "median_high": band.high}
-    medians = {name: _first_at_half(step.quantiles, step.probabilities) for name, step in crossings.items()}
-    mean = {"restricted_mean": epochs.mean(), "margin": margin_of_error(epochs, confidence)}
-    return {"reached": int(reached.sum()), **medians, **mean}
-
-
-def _first_at_half(epochs: np.ndarray, probabilities: np.ndarray) -> float:
-    below = epochs[probabilities <= 0.5]
-    return float(below[0]) if len(below) else np.nan
+    half = curve.quantiles[curve.probabilities <= 0.5]
+    ordered = np.where(reached, epochs, np.inf)
+    ends = stats.quantile_test(ordered, p=0.5).confidence_interval(confidence)
+    low, high = (end if np.isfinite(end) else np.nan for end in ends)
+    return {
+        "reached": int(reached.sum()),
+        "median": float(half[0]) if len(half) else np.nan,
+        "median_low": low,
+        "median_high": high,
+        "restricted_mean": epochs.mean(),
+        "margin": margin_of_error(epochs, confidence),
+    }
 
 
 def epochs_to_accuracy(

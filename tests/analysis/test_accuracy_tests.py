@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.nonparametric import rank_compare_2indep
 
 from analysis.statistics.brown_forsythe import brown_forsythe, brown_forsythe_test
 from analysis.statistics.equivalence import equivalence, equivalence_test
@@ -63,10 +64,12 @@ class TestBrownForsythe:
 
 class TestSuperiority:
     def test_against_the_formulas_in_r(self):
-        # Brunner & Munzel 2000 written out with rank(); interval plogis(qlogis(p) ± qt(.975, df) * se / (p * (1 - p)))
+        # Brunner & Munzel 2000 written out with rank(); interval plogis(qlogis(p) ± qt(.975, df) * se / (p * (1 - p)));
+        # wilcox.test(x, y, exact = FALSE)$p.value is the larger
         result = superiority_test(X, Y)
         assert result["probability"] == pytest.approx(0.652777777778)
-        assert result["p"] == pytest.approx(0.391516202485)
+        assert rank_compare_2indep(X, Y).pvalue == pytest.approx(0.391516202485)
+        assert result["p"] == pytest.approx(0.420070421959)
         assert (result["low"], result["high"]) == (pytest.approx(0.259939901904), pytest.approx(0.909605247431))
 
     def test_the_probability_is_the_share_of_pairs_won(self):
@@ -81,11 +84,17 @@ class TestSuperiority:
 
     @pytest.mark.parametrize(("sign", "ends"), [(1, (0.025 ** (1 / 5), 1)), (-1, (0, 1 - 0.025 ** (1 / 5)))])
     def test_samples_wholly_apart_have_an_interval_with_width(self, sign, ends):
-        # 5 of 5 pairs won: Clopper–Pearson's end is the fifth root of 0.025, and a sign test's p is 2 / 2⁵.
-        result = superiority_test(sign * np.array([6.0, 7, 8, 9, 9]), sign * np.array([1.0, 1, 2, 3, 4]))
+        # 5 of 5 pairs won: Clopper–Pearson's end is the fifth root of 0.025. p: 2 of the 252 orders of ten values.
+        result = superiority_test(sign * np.array([6.0, 7, 8, 9, 9.5]), sign * np.array([1.0, 1.5, 2, 3, 4]))
         assert result["probability"] == (sign + 1) / 2
         np.testing.assert_allclose([result["low"], result["high"]], ends)
-        assert result["p"] == pytest.approx(2 / 2**5)
+        assert result["p"] == pytest.approx(2 / 252)
+
+    def test_samples_nearly_apart_have_no_p_beyond_belief(self):
+        ours, reference = np.linspace(0.6, 0.8, 20), np.linspace(0.4, 0.599, 20)
+        reference[-1] = 0.605  # one of 400 pairs is lost
+        assert rank_compare_2indep(ours, reference).pvalue < 1e-30
+        assert superiority_test(ours, reference)["p"] > 1e-8
 
     def test_equal_constants_say_nothing(self):
         result = superiority_test(np.full(4, 0.5), np.full(4, 0.5))
