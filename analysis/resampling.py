@@ -75,8 +75,8 @@ def interval(observed: float, resampled: np.ndarray, jackknife: np.ndarray, conf
     """Bias-corrected and accelerated bootstrap interval (BCa; Efron 1987), or the percentile interval.
 
     ``resampled`` holds the statistic in every bootstrap sample, ``jackknife`` in every sample that lacks one run. BCa
-    is undefined where all samples lie on one side of ``observed`` or where leaving out a run changes nothing;
-    ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. NaN where
+    is undefined where all samples, or all but a few, lie on one side of ``observed``, and where leaving out a run changes
+    nothing; ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. NaN where
     ``observed`` is, and for a single run.
     """
     if np.isnan(observed) or len(jackknife) < 2:
@@ -97,7 +97,8 @@ def _adjusted(tails: np.ndarray, observed: float, resampled: np.ndarray, jackkni
     acceleration = (spread**3).sum() / (6 * (spread**2).sum() ** 1.5)
     bias = stats.norm.ppf(below)
     shifted = bias + stats.norm.ppf(tails)
-    return stats.norm.cdf(bias + shifted / (1 - acceleration * shifted))
+    scale = 1 - acceleration * shifted
+    return stats.norm.cdf(bias + shifted / scale) if (scale > 0).all() else None
 
 
 def jackknife_interval(observed: float, jackknife: np.ndarray, confidence: float) -> dict:

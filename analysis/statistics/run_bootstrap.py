@@ -71,7 +71,6 @@ def run_bootstrap(
     ``resampling.interval``.
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)
-
     spreads = pairs.compare_curves(
         frame, baseline, lambda *arms: spread_intervals(*arms, weights, confidence, ddof), COLUMNS
     )

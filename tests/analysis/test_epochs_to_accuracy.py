@@ -68,8 +68,9 @@ def test_a_poor_variant_is_no_longer_fast(two_variants):
 
 def test_the_comparison_is_paired(two_variants):
     slow = [[0.1, 0.2, 0.8, 0.8], [0.1, 0.8, 0.8, 0.8], [0.1, 0.1, 0.1, 0.8]]
-    fast = [[0.8] * 4, [0.8] * 4, [0.1, 0.8, 0.8, 0.8]]
+    fast = [[0.8] * 4, [0.8] * 4, [0.1, 0.8, 0.8, 0.95]]
     result = epochs_to_accuracy(two_variants(fast, slow), "dense").set_index("variant")
+    assert result["target"].tolist() == pytest.approx([0.76, 0.76])  # the baseline's, whatever the variant's
     expected = stats.ttest_rel([1, 1, 2], [3, 2, 4])
     assert result.loc["sparse", "difference"] == pytest.approx(-5 / 3)
     assert result.loc["sparse", "p"] == pytest.approx(expected.pvalue)

@@ -47,6 +47,8 @@ def test_no_spread_is_exactly_none_whatever_the_rounding():
     values = np.array([[0.1, 0.3], [0.1, 0.3], [0.1, 0.7]])
     assert resampling.sd(values)[0] == 0
     assert (resampling.weighted_sd(np.array([[3.0, 0, 0], [1, 2, 0], [0, 0, 3]]), values) == 0).all()
+    one_run_over_and_over = 20 * np.eye(20)
+    assert (resampling.weighted_sd(one_run_over_and_over, np.random.default_rng(0).random((20, 50))) == 0).all()
     assert (resampling.jackknife_sd(values)[2] == 0).all()  # without the one run that differs
 
 
