@@ -75,9 +75,9 @@ def interval(observed: float, resampled: np.ndarray, jackknife: np.ndarray, conf
     """Bias-corrected and accelerated bootstrap interval (BCa; Efron 1987), or the percentile interval.
 
     ``resampled`` holds the statistic in every bootstrap sample, ``jackknife`` in every sample that lacks one run. BCa
-    is undefined where all samples, or all but a few, lie on one side of ``observed``, and where leaving out a run changes
-    nothing; ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. NaN where
-    ``observed`` is, and for a single run.
+    is undefined where all samples, or all but a few, lie on one side of ``observed``, and where leaving out a run
+    changes nothing; ``interval`` says which was taken. Its ends ``low`` and ``high`` are values of ``resampled``. NaN
+    where ``observed`` is, and for a single run.
     """
     if np.isnan(observed) or len(jackknife) < 2:
         return {"estimate": observed, "low": np.nan, "high": np.nan, "interval": "undefined"}
