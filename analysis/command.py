@@ -20,9 +20,9 @@ def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParse
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a statistic. Raises ``InputError`` if the file is missing or empty."""
+    """Read a statistic, every digit of it. Raises ``InputError`` if the file is missing or empty."""
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, float_precision="round_trip")
     except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: not a readable statistic ({error})") from None
 

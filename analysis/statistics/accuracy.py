@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis import command, runs
+from analysis.statistics.readings import readings
 from nist.errors import run as run_command
 
 
@@ -17,34 +18,20 @@ def margin_of_error(values: np.ndarray, confidence: float = 0.95, ddof: int = 1)
 
 
 def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd.DataFrame:
-    """Validation accuracy of every variant, read off each run in three ways.
+    """Validation accuracy of every variant in the three readings of ``analysis.statistics.readings``.
 
     ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant and reading: ``mean``, ``sd``,
-    ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged. Readings:
-
-    - ``peak``, the highest over all epochs: the paper's. It is chosen on the very images it is measured on, and where a
-      run is pruned it may be that of the network before the prune.
-    - ``peak_final``, the highest over the epochs trained with the final number of weights.
-    - ``last``, the last epoch's.
+    ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged.
     """
-    run = [*runs.GROUP, "seed"]
-    last = runs.last_epoch(frame).set_index(run)
-    at_final = frame.join(last["active_weights"].rename("final"), on=run).query("active_weights == final")
-    readings = {
-        "peak": frame.groupby(run, sort=False)["val_accuracy"].max(),
-        "peak_final": at_final.groupby(run, sort=False)["val_accuracy"].max(),
-        "last": last["val_accuracy"],
-    }
-    tables = []
-    for reading, values in readings.items():
-        summary = values.groupby(runs.GROUP, sort=False).agg(
-            mean="mean",
-            sd=lambda over_runs: over_runs.std(ddof=ddof),
-            margin=lambda over_runs: margin_of_error(over_runs.to_numpy(), confidence, ddof),
-            max="max",
-        )
-        tables.append(summary.reset_index().assign(reading=reading, confidence=confidence, ddof=ddof))
-    return pd.concat(tables).merge(runs.count(frame), on=runs.GROUP, validate="many_to_one")
+    by_variant = readings(frame).groupby(["reading", *runs.GROUP], sort=False)["accuracy"]
+    summary = by_variant.agg(
+        mean="mean",
+        sd=lambda over_runs: over_runs.std(ddof=ddof),
+        margin=lambda over_runs: margin_of_error(over_runs.to_numpy(), confidence, ddof),
+        max="max",
+    )
+    summary = summary.reset_index().assign(confidence=confidence, ddof=ddof)
+    return summary.merge(runs.count(frame), on=runs.GROUP, validate="many_to_one")
 
 
 def main(argv: list[str] | None = None) -> None:

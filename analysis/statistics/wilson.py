@@ -9,6 +9,8 @@ from scipy import stats
 from analysis import command, pairs
 from nist.errors import run
 
+COLUMNS = ["epochs", "epochs_lower", "share", "confidence", "low", "high"]
+
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval, without continuity correction, of a proportion (Wilson 1927)."""
@@ -24,12 +26,15 @@ def wilson(sd: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.Data
     """
 
     def measure(paired: pd.DataFrame) -> dict:
-        lower, epochs = int((paired["sd_variant"] < paired["sd_baseline"]).sum()), len(paired)
+        epochs = len(paired)
+        if paired[["sd_variant", "sd_baseline"]].isna().any(axis=None):  # SDs of a single run
+            return {"epochs": epochs, "confidence": confidence}
+        lower = int((paired["sd_variant"] < paired["sd_baseline"]).sum())
         low, high = wilson_interval(lower, epochs, confidence)
         share = {"epochs": epochs, "epochs_lower": lower, "share": lower / epochs}
         return {**share, "confidence": confidence, "low": low, "high": high}
 
-    return pairs.compare_sd(sd, baseline, measure)
+    return pairs.compare_sd(sd, baseline, measure, COLUMNS)
 
 
 def main(argv: list[str] | None = None) -> None:

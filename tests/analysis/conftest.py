@@ -1,5 +1,6 @@
-"""A page of runs, for the tests of its content and those of its behaviour."""
+"""Small studies of two variants, and a page of runs."""
 
+import pandas as pd
 import pytest
 
 from analysis import runs
@@ -26,6 +27,18 @@ def make_page(tmp_path):
             assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
             provenance=provenance.to_dict("split"),
             total_runs=int(provenance["Runs"].sum()),
+        )
+
+    return make
+
+
+@pytest.fixture
+def two_variants(frame):
+    """Runs of a variant ``sparse`` and of the baseline ``dense`` from accuracies of shape (seeds, epochs)."""
+
+    def make(ours, baseline, **kwargs):
+        return pd.concat(
+            [frame(baseline, variant="dense", **kwargs), frame(ours, variant="sparse", **kwargs)], ignore_index=True
         )
 
     return make

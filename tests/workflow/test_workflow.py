@@ -82,7 +82,7 @@ def test_everything_asked_for_is_there(finished):
         "figures/fig1.svg",
         *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "png")),
         *(f"tables/lenet5-digits/tablea2.{ending}" for ending in ("csv", "md", "tex")),
-        *(f"statistics/lenet5-digits/{name}.csv" for name in ("wilcoxon", "wilson", "auc_sd", "cost", "accuracy")),
+        *(f"statistics/lenet5-digits/{name}.csv" for name in ("wilcoxon", "wilson", "auc_sd", "cost", "holm", "power")),
         *(f"metrics/lenet5-digits/{variant}/seeds0-1.parquet" for variant in ("dense", "nist-1-10-p98")),
     ]
     assert [name for name in expected if not (results / name).is_file()] == []
@@ -101,6 +101,12 @@ def test_a_changed_figure_retrains_nothing(project):
 def test_a_changed_statistic_retrains_nothing(project):
     append_comment(project / "analysis/statistics/auc_sd.py")
     assert set(planned(project)) == {"auc_sd"}
+
+
+def test_what_several_statistics_are_built_on_is_among_their_inputs(project):
+    append_comment(project / "analysis/resampling.py")
+    jobs = {"sd_permutation", "run_bootstrap", "simultaneous_band", "power", "aa_calibration", "holm"}
+    assert set(planned(project)) == jobs
 
 
 def test_adding_seeds_trains_only_those(project):

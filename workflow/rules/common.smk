@@ -12,7 +12,8 @@ from nist.errors import InputError
 MANIFEST = "config/figures.yaml"
 STATISTICS = [
     "learning_curve", "epochwise_sd", "auc_sd", "wilcoxon", "wilson", "overfitting_gap", "accuracy",
-    "epochs_to_converge", "cost",
+    "epochs_to_converge", "cost", "readings", "sd_permutation", "run_bootstrap", "simultaneous_band", "brown_forsythe",
+    "superiority", "paired_difference", "equivalence", "epochs_to_accuracy", "power", "aa_calibration", "holm",
 ]
 SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))

@@ -1,0 +1,117 @@
+"""A/A calibration: how often does each test find a difference between two halves of the same variant's runs?
+
+A variant's runs are split at random into two halves, which differ by chance alone, and every test of the study is run
+on them, many times over. A sound test at level 0.05 errs in 5 % of the splits; one that takes correlated epochs for
+independent pairs errs more often, and its p is to be read accordingly. A rate is that of half the number of runs, and
+its interval covers the randomness of the splits alone: on other runs a test can be off by more.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis import command, decisions, pairs, runs
+from analysis.statistics.epochs_to_accuracy import METRIC, first_epochs
+from analysis.statistics.readings import readings
+from analysis.statistics.wilson import wilson_interval
+from nist.errors import run
+
+RATE = ["test", "metric", "n", "splits", "rejected", "false_positive_rate", "low", "high"]
+COLUMNS = ["study", "variant", *RATE, "resamples", *decisions.Settings._fields]
+FEWEST_RUNS = 4  # two a half, below which nothing has a spread
+
+
+def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the indices of two random halves of ``n`` runs, ``splits`` times; of an odd number one run is left out."""
+    for _ in range(splits):
+        order = rng.permutation(n)
+        yield order[: n // 2], order[n // 2 : n // 2 * 2]
+
+
+def autoregressive_arms(
+    rho: float, n: int, epochs: int, times: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield two arms of ``n`` independent runs each, ``times`` times, shape (n, epochs): another null hypothesis.
+
+    Each run is a stationary normal AR(1) process over epochs with autocorrelation ``rho`` and variance 1.
+    """
+    for _ in range(times):
+        noise = rng.standard_normal((epochs, 2 * n))
+        noise[1:] *= np.sqrt(1 - rho**2)
+        for epoch in range(1, epochs):
+            noise[epoch] += rho * noise[epoch - 1]
+        yield noise.T[:n], noise.T[n:]
+
+
+def rejections(arms: Iterable[tuple[np.ndarray, np.ndarray]], tests: dict[str, decisions.Rejects]) -> dict[str, int]:
+    """How many of the pairs of ``arms`` each of ``tests`` rejects."""
+    counts = dict.fromkeys(tests, 0)
+    for ours, other in arms:
+        for name, rejects in tests.items():
+            counts[name] += bool(rejects(ours, other))
+    return counts
+
+
+def aa_calibration(
+    frame: pd.DataFrame,
+    variant: str,
+    *,
+    splits: int,
+    resamples: int,
+    target_share: float,
+    settings: decisions.Settings,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """False-positive rate of every test at level 1 - confidence, from ``splits`` random halves of ``variant``'s runs.
+
+    ``frame`` holds the rows of ``nist.record.SCHEMA``; tests that resample do so ``resamples`` times. Returns one row a
+    test and metric: ``rejected`` of ``splits``, their ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in
+    either half. With fewer than four runs there are no rows.
+    """
+    own = frame[frame["variant"] == variant]
+    total = own["seed"].nunique()
+    if total < FEWEST_RUNS:
+        return pd.DataFrame(columns=COLUMNS)
+    n = total // 2
+    of_curves, of_readings = decisions.of_curves(n, resamples, settings, rng), decisions.of_readings(settings)
+    curves = {metric: pairs.curves(own, metric)[variant] for metric in pairs.METRICS}
+    accuracies = {reading: rows.set_index("seed")["accuracy"] for reading, rows in readings(own).groupby("reading")}
+    epochs, _ = first_epochs(curves["val_accuracy"], target_share * accuracies["last"].mean())
+    tested = [
+        *((metric, table.to_numpy(), of_curves) for metric, table in curves.items()),
+        *((reading, values.sort_index().to_numpy(), of_readings) for reading, values in accuracies.items()),
+        (METRIC, epochs.astype(float), decisions.of_epochs(settings)),
+    ]
+    drawn = list(halves(total, splits, rng))
+    rows = []
+    for metric, values, tests in tested:
+        counts = rejections(((values[first], values[second]) for first, second in drawn), tests)
+        rows += [_rate(test, metric, n, splits, count, settings.confidence) for test, count in counts.items()]
+    labels = {"study": own["study"].iloc[0], "variant": variant, "resamples": resamples, **settings._asdict()}
+    return pd.DataFrame(rows).assign(**labels)[COLUMNS]
+
+
+def _rate(test: str, metric: str, n: int, splits: int, rejected: int, confidence: float) -> dict:
+    values = (test, metric, n, splits, rejected, rejected / splits, *wilson_interval(rejected, splits, confidence))
+    return dict(zip(RATE, values, strict=True))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """False-positive rate of every test between random halves of the baseline's runs."""
+    arguments = command.parser("analysis.statistics.aa_calibration", main.__doc__, "metrics files").parse_args(argv)
+    study = arguments.study.content["statistics"]
+    result = aa_calibration(
+        runs.read(arguments.inputs),
+        study["baseline"],
+        splits=study["calibration_splits"],
+        resamples=study["calibration_resamples"],
+        target_share=study["target_share"],
+        settings=decisions.Settings(study["alternative"], study["confidence"], study["equivalence_margin"]),
+        rng=np.random.default_rng(study["generator_seed"]),
+    )
+    command.write_csv(result, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""Every p of a study in one table, corrected for the number of variants, beside how often its test errs on these runs.
+
+A family is one test of one metric over all variants compared with the baseline: the question "does any variant differ?"
+asked once. Within it p is corrected by Holm's procedure (Holm 1979, *Scand. J. Statist.* 6). Tests and metrics are not
+corrected for one another: they are readings of the same runs, each stated before the runs are seen.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from analysis import command
+from nist.errors import run
+
+COLUMNS = ["study", "test", "metric", "variant", "baseline", "n", "alternative", "p"]
+RATES = {"false_positive_rate": "false_positive_rate", "low": "rate_low", "high": "rate_high", "splits": "splits"}
+
+
+def corrected(p: np.ndarray) -> np.ndarray:
+    """Holm's corrected p of one family, shape (variants,). An undefined p (NaN) stays so, and counts in the family."""
+    p = np.asarray(p, dtype=float)
+    return np.where(np.isnan(p), np.nan, multipletests(np.nan_to_num(p, nan=1.0), method="holm")[1])
+
+
+def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame) -> pd.DataFrame:
+    """All comparisons of ``tables``, each a statistic with ``COLUMNS``, with ``p_holm`` and the ``family``'s size.
+
+    ``rates`` is the result of ``aa_calibration``. Beside every p stand its test's ``false_positive_rate`` at the level
+    1 - confidence and the ends of its Monte Carlo interval; NaN for a test or metric that was not calibrated.
+    """
+    table = pd.concat([one[COLUMNS] for one in tables], ignore_index=True)
+    table = table[table["variant"] != table["baseline"]]
+    families = table.groupby(["study", "test", "metric"], sort=False)["p"]
+    table = table.assign(family=families.transform("size"), p_holm=families.transform(corrected))
+    known = rates.rename(columns=RATES)[["study", "test", "metric", *RATES.values()]]
+    return table.merge(known, on=["study", "test", "metric"], how="left", validate="many_to_one")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Every p of a study, corrected by Holm's procedure, beside its test's false-positive rate."""
+    parser = command.parser("analysis.statistics.holm", main.__doc__, "statistics with a column p")
+    parser.add_argument("--calibration", required=True, type=Path, help="aa_calibration.csv")
+    arguments = parser.parse_args(argv)
+    tables = [command.read_csv(path) for path in arguments.inputs]
+    command.write_csv(holm(tables, command.read_csv(arguments.calibration)), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

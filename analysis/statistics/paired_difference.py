@@ -1,0 +1,56 @@
+"""Mean difference of accuracy between runs of the same seed, with Student's interval and p (Student 1908)."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis import command, pairs
+from nist.errors import run
+
+TEST = "paired Student t"
+COLUMNS = ["test", "alternative", "difference", "sd", "low", "high", "confidence", "t", "df", "p"]
+NO_SPREAD = 1e-12  # differences of fractions that vary by less differ by rounding alone
+
+
+def has_spread(difference: np.ndarray) -> bool:
+    """Whether differences of shape (n,) vary, so that a t has a denominator."""
+    return len(difference) > 1 and np.ptp(difference) > NO_SPREAD
+
+
+def paired_test(ours: np.ndarray, reference: np.ndarray, confidence: float = 0.95) -> dict:
+    """Two-sided t test and interval of the mean of ``ours - reference``, shape (n,); returns ``COLUMNS``.
+
+    ``sd`` is that of the differences. Without any spread of theirs, t, p and the interval are undefined (NaN).
+    """
+    difference = ours - reference
+    names = {"test": TEST, "alternative": "two-sided", "difference": difference.mean()}
+    if not has_spread(difference):
+        blank = dict.fromkeys(["low", "high", "t", "p"], np.nan)
+        return {**names, "sd": 0.0 if len(difference) > 1 else np.nan, "confidence": confidence, "df": np.nan, **blank}
+    result = stats.ttest_rel(ours, reference)
+    ends = result.confidence_interval(confidence)
+    interval = {"sd": difference.std(ddof=1), "low": ends.low, "high": ends.high, "confidence": confidence}
+    return {**names, **interval, "t": result.statistic, "df": result.df, "p": result.pvalue}
+
+
+def paired_difference(readings: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Mean paired difference to the baseline, for every variant and reading.
+
+    ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
+    ``COLUMNS``; differences are fractions, positive where the variant is the more accurate.
+    """
+    return pairs.compare_readings(
+        readings, baseline, lambda ours, reference: paired_test(ours, reference, confidence), COLUMNS
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Mean difference of every variant's accuracy to the baseline's, paired by seed."""
+    arguments = command.parser("analysis.statistics.paired_difference", main.__doc__, "readings.csv").parse_args(argv)
+    settings = arguments.study.content["statistics"]
+    readings = command.read_csv(arguments.inputs[0])
+    command.write_csv(paired_difference(readings, settings["baseline"], settings["confidence"]), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,44 @@
+"""One number a run: its validation accuracy, read off in the three ways of assumption U4."""
+
+import pandas as pd
+
+from analysis import command, runs
+from nist.errors import run as run_command
+
+RUN = [*runs.GROUP, "seed"]
+
+
+def readings(frame: pd.DataFrame) -> pd.DataFrame:
+    """Validation accuracy of every run in three readings.
+
+    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a run and reading: ``accuracy``, a fraction, and
+    whether the run ``diverged``. Readings:
+
+    - ``peak``, the highest over all epochs: the paper's. It is chosen on the very images it is measured on, and where a
+      run is pruned it may be that of the network before the prune.
+    - ``peak_final``, the highest over the epochs trained with the final number of weights.
+    - ``last``, the last epoch's.
+    """
+    last = runs.last_epoch(frame).set_index(RUN)
+    at_final = frame.join(last["active_weights"].rename("final"), on=RUN).query("active_weights == final")
+    values = {
+        "peak": frame.groupby(RUN, sort=False)["val_accuracy"].max(),
+        "peak_final": at_final.groupby(RUN, sort=False)["val_accuracy"].max(),
+        "last": last["val_accuracy"],
+    }
+    diverged = frame.groupby(RUN, sort=False)["diverged"].any()
+    tables = [
+        pd.DataFrame({"accuracy": accuracy, "diverged": diverged}).reset_index().assign(reading=reading)
+        for reading, accuracy in values.items()
+    ]
+    return pd.concat(tables, ignore_index=True)[[*RUN, "reading", "accuracy", "diverged"]]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Peak and last validation accuracy of every run."""
+    arguments = command.parser("analysis.statistics.readings", main.__doc__, "metrics files").parse_args(argv)
+    command.write_csv(readings(runs.read(arguments.inputs)), arguments.output)
+
+
+if __name__ == "__main__":
+    run_command(main)

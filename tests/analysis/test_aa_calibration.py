@@ -1,0 +1,121 @@
+"""A/A calibration: what the naive tests do to correlated epochs, and that the others keep their level."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import decisions, resampling
+from analysis.statistics import sd_permutation, wilcoxon
+from analysis.statistics.aa_calibration import aa_calibration, autoregressive_arms, halves, rejections
+
+SETTINGS = decisions.Settings(alternative="two-sided", confidence=0.95, margin=0.005)
+INTERVALS = {f"{kind} interval of the log SD ratio" for kind in ("bootstrap", "jackknife")}
+
+
+def test_autoregressive_arms_are_what_they_say():
+    arms = np.array([np.concatenate(pair) for pair in autoregressive_arms(0.8, 50, 6, 200, np.random.default_rng(0))])
+    runs = arms.reshape(-1, 6)  # 20,000 runs of 6 epochs
+    assert arms.shape == (200, 100, 6)
+    np.testing.assert_allclose(runs.var(axis=0), 1, atol=0.05)
+    correlation = np.corrcoef(runs.T)
+    np.testing.assert_allclose(correlation[0], 0.8 ** np.arange(6), atol=0.03)
+    assert abs(np.corrcoef(arms[:, 0, 0], arms[:, 1, 0])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize(("rho", "naive"), [(0.0, 0.045), (0.7, 0.25), (0.9, 0.52)])
+def test_wilcoxon_over_epochs_takes_chance_for_a_finding_and_permuted_runs_do_not(rho, naive):
+    # 20 runs of 30 epochs in either arm, drawn from one and the same process, 1000 times.
+    rng = np.random.default_rng(1)
+    arms = autoregressive_arms(rho, 20, 30, 1000, rng)
+    tests = decisions.of_curves(20, 199, SETTINGS, rng)
+    chosen = {name: tests[name] for name in (wilcoxon.TEST, sd_permutation.TEST)}
+    counts = rejections(arms, chosen)
+    error = np.sqrt(naive * (1 - naive) / 1000)
+    assert counts[wilcoxon.TEST] / 1000 == pytest.approx(naive, abs=3 * error)
+    assert 0.035 <= counts[sd_permutation.TEST] / 1000 <= 0.065
+
+
+@pytest.mark.parametrize(("n", "left_out"), [(8, 0), (9, 1)])
+def test_halves_are_disjoint_and_random(n, left_out):
+    drawn = list(halves(n, 500, np.random.default_rng(2)))
+    for ours, other in drawn:
+        assert len(ours) == len(other) == n // 2
+        assert len({*ours, *other}) == n - left_out
+    in_first = np.bincount(np.concatenate([ours for ours, _ in drawn]), minlength=n) / 500
+    np.testing.assert_allclose(in_first, (n // 2) / n, atol=0.09)
+
+
+def test_rejections_counts_each_test():
+    tests = {"larger": lambda ours, other: ours > other, "never": lambda ours, other: False}
+    assert rejections([(1, 0), (0, 1), (2, 1)], tests) == {"larger": 2, "never": 0}
+
+
+@pytest.fixture
+def calibrated(frame):
+    """Twenty runs of correlated epochs around a rising curve, and what calibration says of them."""
+
+    def calibrate(runs=20, splits=200, **changes):
+        rng = np.random.default_rng(3)
+        curves, _ = next(autoregressive_arms(0.9, runs, 30, 1, rng))
+        noisy = np.linspace(0.5, 0.7, 30) + 0.01 * curves
+        both = pd.concat([frame(noisy, variant="dense"), frame(noisy + 0.1, variant="sparse")])
+        settings = SETTINGS._replace(**changes)
+        rng = np.random.default_rng(4)
+        return aa_calibration(
+            both, "dense", splits=splits, resamples=199, target_share=0.95, settings=settings, rng=rng
+        )
+
+    return calibrate
+
+
+def test_every_test_has_a_rate(calibrated):
+    result = calibrated()
+    of_curves = {wilcoxon.TEST, "Wilson interval over epochs", sd_permutation.TEST, *INTERVALS}
+    of_readings = {
+        "Brown–Forsythe",
+        "Brunner–Munzel and Mann–Whitney",
+        "two one-sided paired t tests",
+        "paired Student t",
+    }
+    assert result.groupby("metric")["test"].agg(set).to_dict() == {
+        **dict.fromkeys(["val_accuracy", "train_accuracy"], of_curves),
+        **dict.fromkeys(["peak", "peak_final", "last"], of_readings),
+        "epochs_to_accuracy": {"paired Student t"},
+    }
+    assert set(result["n"]) == {10}
+    assert set(result["variant"]) == {"dense"}
+    np.testing.assert_allclose(result["false_positive_rate"], result["rejected"] / 200)
+    assert (result["low"] <= result["false_positive_rate"]).all()
+    assert (result["false_positive_rate"] <= result["high"]).all()
+
+
+def test_the_naive_tests_stand_out(calibrated):
+    rates = calibrated().query("metric in ['val_accuracy', 'last']").set_index("test")["false_positive_rate"]
+    assert rates[wilcoxon.TEST] > 0.3
+    assert rates["Wilson interval over epochs"] > 0.3
+    for sound in (sd_permutation.TEST, "Brown–Forsythe", "Brunner–Munzel and Mann–Whitney", "paired Student t"):
+        assert rates[sound] <= 0.08
+
+
+def test_equivalence_is_tried_at_the_margin(calibrated):
+    # Halves that agree would be found equivalent nearly always; shifted by the margin, in 5 % of splits.
+    rates = calibrated(margin=0.02).query("metric == 'last'").set_index("test")["false_positive_rate"]
+    assert rates["two one-sided paired t tests"] == pytest.approx(0.05, abs=0.04)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_too_few_runs_to_halve(calibrated, runs):
+    result = calibrated(runs=runs)
+    assert result.empty
+    assert result.columns.tolist() == calibrated(runs=4, splits=20).columns.tolist()
+
+
+def test_the_same_generator_gives_the_same_digits(calibrated):
+    assert calibrated(splits=20).equals(calibrated(splits=20))
+
+
+def test_an_interval_that_is_open_rejects_nothing():
+    flat = np.full((4, 3), 0.5)
+    tests = decisions.of_curves(4, 99, SETTINGS, np.random.default_rng(5))
+    assert rejections([(flat, flat)], {name: tests[name] for name in INTERVALS}) == dict.fromkeys(INTERVALS, 0)
+    assert resampling.sd(flat).max() == 0

@@ -1,0 +1,55 @@
+"""Holm's correction within a family, and what stands beside it."""
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics.holm import corrected, holm
+
+
+def table(test, p, variants="abcd", metric="last"):
+    rows = [(variant, value) for variant, value in zip(variants, p, strict=False)]
+    return pd.DataFrame(rows, columns=["variant", "p"]).assign(
+        study="s", test=test, metric=metric, baseline="dense", n=20, alternative="two-sided", other=1
+    )
+
+
+def rates(test="t", metric="last", rate=0.05):
+    row = {"study": "s", "test": test, "metric": metric, "false_positive_rate": rate, "low": 0.04, "high": 0.07}
+    return pd.DataFrame([{**row, "splits": 1000, "n": 10}])
+
+
+def test_against_r():
+    # p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    np.testing.assert_allclose(corrected([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_an_undefined_p_stays_so_and_counts_in_the_family():
+    np.testing.assert_allclose(corrected([0.01, np.nan]), [0.02, np.nan])
+
+
+def test_one_comparison_needs_no_correction():
+    assert corrected([0.03]) == [0.03]
+
+
+def test_a_family_is_one_test_of_one_metric():
+    tables = [table("t", [0.01, 0.02]), table("t", [0.03], metric="peak"), table("u", [0.04, 0.01])]
+    result = holm(tables, rates())
+    assert result["family"].tolist() == [2, 2, 1, 2, 2]
+    np.testing.assert_allclose(result["p_holm"], [0.02, 0.02, 0.03, 0.04, 0.02])
+
+
+def test_the_baseline_is_no_comparison():
+    result = holm([table("t", [np.nan, 0.02], variants=["dense", "sparse"])], rates())
+    assert (result["variant"].tolist(), result["family"].tolist()) == (["sparse"], [1])
+
+
+def test_each_p_has_its_tests_false_positive_rate():
+    result = holm([table("t", [0.01]), table("u", [0.01])], rates(rate=0.31)).set_index("test")
+    assert result.loc["t", ["false_positive_rate", "rate_low", "rate_high", "splits"]].tolist() == [
+        0.31,
+        0.04,
+        0.07,
+        1000,
+    ]
+    assert np.isnan(result.loc["u", "false_positive_rate"])
+    assert result.loc["t", "n"] == 20  # of the comparison, not of the halves

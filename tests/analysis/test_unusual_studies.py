@@ -1,0 +1,164 @@
+"""Studies that are poor in something: every statistic answers, or says in one line why it cannot."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import decisions
+from analysis.statistics.aa_calibration import aa_calibration
+from analysis.statistics.accuracy import accuracy
+from analysis.statistics.auc_sd import auc_sd
+from analysis.statistics.brown_forsythe import brown_forsythe
+from analysis.statistics.epochs_to_accuracy import epochs_to_accuracy
+from analysis.statistics.epochs_to_converge import epochs_to_converge
+from analysis.statistics.epochwise_sd import epochwise_sd
+from analysis.statistics.equivalence import equivalence
+from analysis.statistics.holm import holm
+from analysis.statistics.learning_curve import learning_curve
+from analysis.statistics.overfitting_gap import overfitting_gap
+from analysis.statistics.paired_difference import paired_difference
+from analysis.statistics.power import power
+from analysis.statistics.readings import readings
+from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.sd_permutation import sd_permutation
+from analysis.statistics.simultaneous_band import simultaneous_band
+from analysis.statistics.superiority import superiority
+from analysis.statistics.wilcoxon import wilcoxon
+from analysis.statistics.wilson import wilson
+from nist.errors import InputError
+
+TESTS = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
+
+
+def compute(runs):
+    """Every statistic of the runs, by name."""
+    sampled = {"resamples": 99, "rng": np.random.default_rng(0)}
+    sd, one_a_run = epochwise_sd(runs), readings(runs)
+    settings = decisions.Settings(alternative="less", confidence=0.95, margin=0.005)
+    result = {
+        "learning_curve": learning_curve(runs),
+        "epochwise_sd": sd,
+        "auc_sd": auc_sd(sd),
+        "overfitting_gap": overfitting_gap(runs),
+        "accuracy": accuracy(runs),
+        "epochs_to_converge": epochs_to_converge(runs),
+        "readings": one_a_run,
+        "wilcoxon": wilcoxon(sd, "dense"),
+        "wilson": wilson(sd, "dense"),
+        "sd_permutation": sd_permutation(runs, "dense", **sampled),
+        "run_bootstrap": run_bootstrap(runs, "dense", confidence=0.95, **sampled),
+        "simultaneous_band": simultaneous_band(runs, "dense", confidence=0.95, **sampled),
+        "brown_forsythe": brown_forsythe(one_a_run, "dense"),
+        "superiority": superiority(one_a_run, "dense"),
+        "paired_difference": paired_difference(one_a_run, "dense"),
+        "equivalence": equivalence(one_a_run, "dense", margin=0.005),
+        "epochs_to_accuracy": epochs_to_accuracy(runs, "dense"),
+        "power": power(runs, "dense"),
+        "aa_calibration": aa_calibration(runs, "dense", splits=20, target_share=0.95, settings=settings, **sampled),
+    }
+    return result | {"holm": holm([result[name] for name in [*TESTS, "epochs_to_accuracy"]], result["aa_calibration"])}
+
+
+def curves(n, epochs, seed=0):
+    return np.random.default_rng(seed).uniform(0.5, 0.9, (n, epochs))
+
+
+pytestmark = pytest.mark.filterwarnings("error")  # a statistic that knows its limits leaves numpy nothing to warn of
+
+
+@pytest.mark.parametrize(
+    ("ours", "baseline"),
+    [
+        pytest.param(curves(1, 5), curves(1, 5, 1), id="one run"),
+        pytest.param(curves(2, 5), curves(2, 5, 1), id="two runs"),
+        pytest.param(curves(3, 5), curves(3, 5, 1), id="three runs"),
+        pytest.param(curves(12, 1), curves(12, 1, 1), id="one epoch"),
+        pytest.param(np.full((12, 5), 0.1), np.full((12, 5), 0.1), id="constants alike"),
+        pytest.param(np.full((12, 5), 0.3), np.full((12, 5), 0.1), id="constants apart"),
+        pytest.param(np.full((12, 5), 0.3), curves(12, 5), id="a constant variant"),
+        pytest.param(curves(12, 5), np.full((12, 5), 0.3), id="a constant baseline"),
+        pytest.param(curves(12, 5), curves(12, 5), id="the same runs twice"),
+        pytest.param(np.round(curves(12, 5), 1), np.round(curves(12, 5, 1), 1), id="ties"),
+        pytest.param(np.zeros((12, 5)), curves(12, 5), id="zeros"),
+        pytest.param(
+            np.insert(curves(12, 4), 0, 0.1, axis=1), np.insert(curves(12, 4, 1), 0, 0.1, axis=1), id="chance"
+        ),
+    ],
+)
+def test_every_statistic_answers(two_variants, ours, baseline):
+    result = compute(two_variants(ours, baseline))
+    for name, table in result.items():
+        if name != "aa_calibration":  # it has the baseline alone, and needs four runs
+            assert "sparse" in set(table["variant"]), name
+    for name in [*TESTS, "epochs_to_accuracy", "holm"]:
+        p = result[name]["p"].dropna()
+        assert p.between(0, 1).all(), name
+    intervals = result["run_bootstrap"]
+    assert (intervals["low"] <= intervals["high"])[intervals["low"].notna()].all()
+
+
+def test_a_single_run_has_no_p_and_no_interval(two_variants):
+    result = compute(two_variants(curves(1, 5), curves(1, 5, 1)))
+    for name in [*TESTS, "epochs_to_accuracy"]:
+        assert result[name]["p"].isna().all(), name
+    for name in ["run_bootstrap", "simultaneous_band", "wilson"]:
+        assert result[name]["low"].isna().all(), name
+
+
+def test_nothing_is_significant_between_the_same_runs(two_variants):
+    result = compute(two_variants(curves(12, 5), curves(12, 5)))
+    assert result["holm"]["p"].dropna().min() > 0.3
+    assert result["superiority"]["probability"].tolist() == pytest.approx([0.5] * 3)
+
+
+def test_constants_apart_differ_but_no_t_says_so(two_variants):
+    result = compute(two_variants(np.full((12, 5), 0.3), np.full((12, 5), 0.1)))
+    assert result["paired_difference"]["p"].isna().all()
+    assert (result["superiority"]["p"] < 0.001).all()
+    assert (result["sd_permutation"]["p"] == 1).all()
+
+
+def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame):
+    alone = compute(frame(curves(12, 5), variant="dense"))
+    beside = compute(pd.concat([frame(curves(12, 5), variant=name) for name in ("dense", "sparse")]))
+    for name in [*TESTS, "wilson", "run_bootstrap", "power", "holm"]:
+        assert alone[name].empty, name
+        assert alone[name].columns.tolist() == beside[name].columns.tolist(), name
+    assert alone["epochs_to_accuracy"]["variant"].tolist() == ["dense"]
+    assert set(alone["simultaneous_band"]["curve"]) == {"mean"}
+    assert not alone["aa_calibration"].empty
+
+
+def test_diverged_runs_stay_in(two_variants):
+    kept = compute(two_variants(curves(12, 5), curves(12, 5, 1)))
+    diverged = compute(two_variants(curves(12, 5), curves(12, 5, 1), diverged={3, 4}))  # their losses are NaN
+    for name in ["sd_permutation", "run_bootstrap", "superiority", "equivalence", "power"]:
+        table = diverged[name]
+        assert set(table["n_diverged"]) == set(table["n_diverged_baseline"]) == {2}, name
+        same = table.drop(columns=["n_diverged", "n_diverged_baseline"])
+        assert same.equals(kept[name].drop(columns=["n_diverged", "n_diverged_baseline"])), name
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        lambda runs: sd_permutation(runs, "dense", resamples=99, rng=np.random.default_rng(0)),
+        lambda runs: run_bootstrap(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
+        lambda runs: simultaneous_band(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
+        lambda runs: epochs_to_accuracy(runs, "dense"),
+        lambda runs: power(runs, "dense"),
+        lambda runs: superiority(readings(runs), "dense"),
+    ],
+)
+def test_what_does_not_pair_is_named(frame, statistic):
+    whole = [frame(curves(12, 5), variant=name) for name in ("dense", "sparse-1")]
+    with pytest.raises(InputError, match="sparse-3 and dense do not pair: seed 11 is in one of them only"):
+        statistic(pd.concat([*whole, frame(curves(11, 5), variant="sparse-3")]))
+    with pytest.raises(InputError, match="no runs of the baseline 'dense'"):
+        statistic(frame(curves(12, 5), variant="sparse"))
+
+
+def test_variants_of_different_length_do_not_pair(frame):
+    runs = pd.concat([frame(curves(12, 5), variant="dense"), frame(curves(12, 4), variant="sparse")])
+    with pytest.raises(InputError, match="sparse and dense do not pair: epoch 5 is in one of them only"):
+        epochs_to_accuracy(runs, "dense")
