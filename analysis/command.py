@@ -22,7 +22,7 @@ def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParse
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a statistic, every digit of it. Raises ``InputError`` if the file is missing or empty."""
     try:
-        return pd.read_csv(path, float_precision="round_trip")
+        return pd.read_csv(path)
     except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: not a readable statistic ({error})") from None
 

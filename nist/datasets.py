@@ -74,3 +74,8 @@ DATASETS = {dataset.name: dataset for dataset in (DIGITS, FASHION_MNIST, CIFAR10
 def n_classes(data: dict) -> int:
     """Number of classes of a study's ``data``: its own statement where these are class folders, else the data set's."""
     return data["classes"] if "classes" in data else len(DATASETS[data["dataset"]].classes)
+
+
+def cache_name(name: str, size: int, fit: str, classes: int, class_list: str | None = None) -> str:
+    """Name of the folder that holds a data set of class folders, decoded: one for each choice of size and classes."""
+    return "-".join(filter(None, (name, str(size), fit, str(classes), class_list)))

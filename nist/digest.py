@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import tokenize
+from importlib.machinery import PathFinder
+from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -20,40 +22,47 @@ def of_configuration(configuration: dict) -> str:
 def of_training_code(model: str) -> str:
     """SHA-256, in hex, of every module of this package that training ``model`` imports.
 
-    Comments, docstrings and layout do not count, so that an edit which cannot change a number does not invalidate
-    hours of training. The sources are only read, never imported: no torch is needed.
+    ``model`` is one of ``nist.models`` or, with dots, a module of another package; of that one, every module that it
+    imports counts too. Comments, docstrings and layout do not count, so that an edit which cannot change a number does
+    not invalidate hours of training. The sources are only read, never imported: no torch is needed.
     """
     total = hashlib.sha256()
-    for name, path in sorted(_imported(["nist.train", f"nist.models.{model}"]).items()):
+    module = model if "." in model else f"{PACKAGE.name}.models.{model}"
+    for name, path in sorted(_imported(["nist.train", module]).items()):
         total.update(f"{name}\0{_substance(path.read_text(encoding='utf-8'))}\0".encode())
     return total.hexdigest()
 
 
 def _imported(roots: list[str]) -> dict[str, Path]:
-    """Modules of this package reached by import statements from ``roots``, as name → file."""
+    """Modules of the packages of ``roots`` reached by import statements from there, as name → file."""
+    packages = {root.partition(".")[0] for root in roots}
     found: dict[str, Path] = {}
     pending = list(roots)
     while pending:
         name = pending.pop()
-        path = _source(name)
+        path = source(name) if name.partition(".")[0] in packages else None
         if name in found or path is None:
             continue
         found[name] = path
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 pending += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.ImportFrom):
+                base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
+                pending += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return found
 
 
-def _source(name: str) -> Path | None:
-    package, *parts = name.split(".")
-    if package != PACKAGE.name or not parts:
-        return None
-    stem = PACKAGE.joinpath(*parts)
-    candidates = (stem.with_suffix(".py"), stem / "__init__.py")
-    return next((path for path in candidates if path.is_file()), None)
+def source(name: str) -> Path | None:
+    """The file of a module, found without importing it or its packages; ``None`` for what is no module with source."""
+    places = [str(PACKAGE.parent)] if name.partition(".")[0] == PACKAGE.name else None
+    for part in name.split("."):
+        spec = PathFinder.find_spec(part, places)
+        if spec is None:
+            return None
+        places = spec.submodule_search_locations or []
+    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
 
 
 def _substance(source: str) -> str:

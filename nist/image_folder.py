@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from nist import image_cache
 from nist.data import CACHE, Images, add_places
+from nist.datasets import cache_name
 from nist.errors import InputError, run
 from nist.image_cache import FITS, Plan, Split
 from nist.shards import IMAGE_COLUMNS, SPLITS
@@ -52,7 +53,7 @@ def load(
     if fit not in FITS or size < 1:
         raise InputError(f"size {size}, fit {fit!r}: expected at least 1 pixel, and one of {', '.join(FITS)}")
     wanted = None if classes is None else class_list(classes, n_classes)
-    root, folder = data_root / name, cache_folder(cache, name, size, fit)
+    root, folder = data_root / name, cache_folder(cache, name, size, fit, n_classes, classes)
     found = find(root, wanted, n_classes)
     if found is None:
         expected = {"name": name, "size": size, "fit": fit} | ({} if wanted is None else {"classes": wanted})
@@ -60,15 +61,17 @@ def load(
     return image_cache.load(folder, Plan(name, size, fit, *found), verify)
 
 
-def cache_folder(cache: Path, name: str, size: int, fit: str) -> Path:
-    """Where the cache of a data set at one size lies."""
-    return cache / f"{name}-{size}-{fit}"
+def cache_folder(
+    cache: Path, name: str, size: int, fit: str, n_classes: int, classes: Iterable[str] | Path | str | None = None
+) -> Path:
+    """Where the cache of what ``load`` is asked for lies."""
+    class_list = Path(classes).name if isinstance(classes, (str, Path)) else None
+    return cache / cache_name(name, size, fit, n_classes, class_list)
 
 
-def cached_classes(cache: Path, name: str, size: int, fit: str) -> list[str]:
+def cached_classes(folder: Path) -> list[str]:
     """Class names, by label, of a cache that ``load`` has made or read."""
-    manifest = json.loads((cache_folder(cache, name, size, fit) / image_cache.MANIFEST).read_text(encoding="utf-8"))
-    return manifest["plan"]["classes"]
+    return json.loads((folder / image_cache.MANIFEST).read_text(encoding="utf-8"))["plan"]["classes"]
 
 
 def _without_images(root: Path, folder: Path, expected: dict, n_classes: int, verify: bool) -> Images:

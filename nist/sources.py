@@ -16,6 +16,6 @@ def load(settings: dict, data_root: Path, cache: Path, download: bool = False) -
     if "classes" not in settings:
         return data.load(name, data_root, cache, download), list(DATASETS[name].classes)
     classes = data_root / name / settings["class_list"] if "class_list" in settings else None
-    size, fit = settings["image_size"], settings["resize"]
-    images = image_folder.load(name, data_root, cache, size, classes, n_classes=settings["classes"], fit=fit)
-    return images, image_folder.cached_classes(cache, name, size, fit)
+    size, fit, count = settings["image_size"], settings["resize"], settings["classes"]
+    images = image_folder.load(name, data_root, cache, size, classes, n_classes=count, fit=fit)
+    return images, image_folder.cached_classes(image_folder.cache_folder(cache, name, size, fit, count, classes))

@@ -1,12 +1,13 @@
 """Backbones by name, and the classifier head they share."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from pkgutil import iter_modules
+from types import ModuleType
 
 import torch
 from torch import nn
 
+from nist import digest
 from nist.errors import InputError
 from nist.layout import bands
 from nist.linear import NISTLinear
@@ -59,15 +60,11 @@ def build(
     state by name, then replaces what was drawn. Raises ``InputError`` for an unknown model, options it does not take,
     or a head, blocks or weights that do not fit it.
     """
-    name = model["name"]
-    if find_spec(f"{__name__}.{name}") is None:
-        known = ", ".join(module.name for module in iter_modules(__path__))
-        raise InputError(f"model.name: unknown model {name!r}; there are {known}")
-    module, part = import_module(f"{__name__}.{name}"), "backbone" if "head" in model else "network"
+    name, part = model["name"], "backbone" if "head" in model else "network"
+    module = _module(name)
     if not hasattr(module, part):
-        raise InputError(
-            f"model: {name} has no {part}, so a study of it gives {'blocks' if 'head' in model else 'head'}"
-        )
+        other = "blocks" if "head" in model else "head"
+        raise InputError(f"model: {name} has no {part}; a study of it gives {other}")
     try:
         made = getattr(module, part)(image_shape, **model["options"])
     except (TypeError, ValueError, KeyError) as error:
@@ -80,6 +77,16 @@ def build(
     if features != model["head"]["n_in"]:
         raise InputError(f"model.head.n_in: is {model['head']['n_in']}, but {name} hands over {features} features")
     return Classifier(network, head(model))
+
+
+def _module(name: str) -> ModuleType:
+    """The module of a model: one of this package or, with dots in its name, one of anyone's."""
+    full = name if "." in name else f"{__name__}.{name}"
+    if digest.source(full) is None:
+        known = ", ".join(module.name for module in iter_modules(__path__))
+        where = "is its package installed, or in the folder you are in?" if "." in name else f"there are {known}"
+        raise InputError(f"model.name: unknown model {name!r}; {where}")
+    return import_module(full)
 
 
 def head(model: dict) -> nn.Sequential:

@@ -54,3 +54,33 @@ def test_the_code_of_a_run_is_what_its_training_imports():
 def test_models_differ_and_the_digest_repeats():
     assert digest.of_training_code("lenet5") == digest.of_training_code("lenet5")
     assert digest.of_training_code("lenet5") != digest.of_training_code("mobilenetv1")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of somebody's own, with a model that takes its layers from a module beside it."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise ImportError('this package cannot be imported without a GPU')")
+    (folder / "wide.py").write_text("from . import layers\nfrom mine.parts import WIDTH\n")
+    (folder / "layers.py").write_text("import torch\n")
+    (folder / "parts.py").write_text("WIDTH = 3\n")
+    (folder / "other.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+def test_a_model_of_ones_own_counts_with_all_that_it_imports_of_its_package(package):
+    names = digest._imported(["nist.train", "mine.wide"])
+    assert {name for name in names if name.startswith("mine")} == {"mine", "mine.wide", "mine.layers", "mine.parts"}
+    before = digest.of_training_code("mine.wide")
+    (package / "parts.py").write_text("WIDTH = 4\n")
+    assert digest.of_training_code("mine.wide") != before
+    (package / "other.py").write_text("1\n")
+    (package / "parts.py").write_text("WIDTH = 3  # as before\n")
+    assert digest.of_training_code("mine.wide") == before
+
+
+def test_the_source_of_what_is_no_module_is_none(package):
+    assert digest.source("mine.parts") == package / "parts.py"
+    assert [digest.source(name) for name in ("mine.parts.WIDTH", "mine.none", "nowhere", "sys")] == [None] * 4

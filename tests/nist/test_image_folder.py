@@ -300,7 +300,7 @@ def test_one_split_only_and_two_layouts_are_errors(root, shard_root):
 def test_nothing_at_all_is_an_error_that_says_what_was_looked_for(tmp_path):
     found = message(tmp_path)
     assert f"{tmp_path / 'toy'}: no image folders (train or train.*, and val or val.*) or train-*.parquet" in found
-    assert "cache/toy-6-stretch is absent" in found
+    assert "cache/toy-6-stretch-3 is absent" in found
 
 
 @pytest.mark.parametrize("options", [{"size": 0}, {"fit": "pad"}])
@@ -328,7 +328,7 @@ def test_the_two_fits_resize_and_crop(root, shape):
     else:
         cropped = np.asarray(image.resize((long, SIZE), Image.Resampling.BILINEAR))[:, before : before + SIZE]
     np.testing.assert_array_equal(load(root, fit="crop").test_images[0], cropped)
-    assert sorted(path.name for path in (root / "cache").iterdir()) == ["toy-6-crop", "toy-6-stretch"]
+    assert sorted(path.name for path in (root / "cache").iterdir()) == ["toy-6-crop-3", "toy-6-stretch-3"]
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "1"])
@@ -402,14 +402,14 @@ def test_a_killed_decode_goes_on_after_its_last_whole_chunk(request, layout, mon
     monkeypatch.setattr(image_cache, "pixels", killed)
     with pytest.raises(KeyboardInterrupt):
         load(root)
-    folder = root / "cache/toy-6-stretch"
+    folder = root / "cache/toy-6-stretch-3"
     assert not (folder / "manifest.json").exists()
     assert len(json.loads((folder / "progress.json").read_text())["chunks_sha256"]["train"]) == 2
     monkeypatch.setattr(image_cache, "pixels", noted)
     decoded.clear()
     load(root)
     assert sorted(decoded) == sorted(reference[10:])
-    assert content(folder) == content(root / "reference/toy-6-stretch")
+    assert content(folder) == content(root / "reference/toy-6-stretch-3")
 
 
 def test_a_decode_killed_by_the_system_goes_on(root, decoded):
@@ -427,7 +427,7 @@ def test_a_decode_killed_by_the_system_goes_on(root, decoded):
     load(root)
     assert [name.rpartition("/")[2] for name in decoded] == ["n10_5.JPG"]
     load(root, cache="reference")
-    assert content(root / "cache/toy-6-stretch") == content(root / "reference/toy-6-stretch")
+    assert content(root / "cache/toy-6-stretch-3") == content(root / "reference/toy-6-stretch-3")
 
 
 def test_a_chunk_that_did_not_reach_the_disk_is_decoded_again(root, monkeypatch, decoded):
@@ -439,7 +439,7 @@ def test_a_chunk_that_did_not_reach_the_disk_is_decoded_again(root, monkeypatch,
     with pytest.raises(ZeroDivisionError):
         load(root)
     monkeypatch.setattr(image_cache, "pixels", noted)
-    damage(root / "cache/toy-6-stretch/train.npy", offset=-1)
+    damage(root / "cache/toy-6-stretch-3/train.npy", offset=-1)
     decoded.clear()
     np.testing.assert_array_equal(load(root).train_images, expected.train_images)
     assert len(decoded) == 2 + 3 * TEST  # the last chunk of the training images is of two
@@ -480,20 +480,22 @@ def test_the_cache_serves_without_the_images_and_in_a_folder_that_cannot_be_writ
     load(root)
     shutil.rmtree(root / "toy")
     decoded.clear()
-    before = content(root / "cache/toy-6-stretch")
+    before = content(root / "cache/toy-6-stretch-3")
     np.testing.assert_array_equal(load(root, verify=True).train_images, stacked(arrays, slice(TRAIN)))
     np.testing.assert_array_equal(load(root, classes=CLASSES).train_labels, np.repeat([0, 1, 2], TRAIN))
     assert not decoded
-    assert content(root / "cache/toy-6-stretch") == before
+    assert content(root / "cache/toy-6-stretch-3") == before
 
 
 def test_a_cache_of_something_else_does_not_serve_without_the_images(root):
     load(root)
     shutil.rmtree(root / "toy")
-    assert "cache/toy-6-stretch: a cache of toy at 6 (stretch) with 3 classes, not the 4" in message(root, n_classes=4)
+    assert "cache/toy-6-stretch-3: a cache of toy at 6 (stretch) with 3 classes, not the 4" in message(
+        root, n_classes=4
+    )
     assert "not the 3 asked for; no images" in message(root, classes=["n01", "n02", "n03"])
-    (root / "cache/toy-6-stretch").rename(root / "cache/toy-7-crop")
-    assert "cache/toy-7-crop: a cache of toy at 6 (stretch)" in message(root, size=7, fit="crop")
+    (root / "cache/toy-6-stretch-3").rename(root / "cache/toy-7-crop-3")
+    assert "cache/toy-7-crop-3: a cache of toy at 6 (stretch)" in message(root, size=7, fit="crop")
 
 
 def damage(path, offset):
@@ -529,7 +531,7 @@ DAMAGES = {
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_cache_is_made_anew_or_is_an_error_without_the_images(root, arrays, kind):
     load(root)
-    folder = root / "cache/toy-6-stretch"
+    folder = root / "cache/toy-6-stretch-3"
     DAMAGES[kind](folder)
     np.testing.assert_array_equal(load(root).train_images, stacked(arrays, slice(TRAIN)))
     np.testing.assert_array_equal(load(root).train_labels, np.repeat([0, 1, 2], TRAIN))
@@ -540,7 +542,7 @@ def test_a_damaged_cache_is_made_anew_or_is_an_error_without_the_images(root, ar
 
 def test_any_damage_to_a_header_counts_as_damage(root):
     load(root)
-    folder = root / "cache/toy-6-stretch"
+    folder = root / "cache/toy-6-stretch-3"
     whole = (folder / "train.npy").read_bytes()
     for offset in range(128):
         for byte in b"\0'(\n9":
@@ -551,7 +553,7 @@ def test_any_damage_to_a_header_counts_as_damage(root):
 
 def test_altered_pixels_are_found_on_request_and_only_their_chunk_is_decoded_again(root, arrays, decoded):
     load(root)
-    path = root / "cache/toy-6-stretch/train.npy"
+    path = root / "cache/toy-6-stretch-3/train.npy"
     whole = path.read_bytes()
     damage(path, 128 + 6 * SIZE * SIZE * 3)
     decoded.clear()
@@ -566,7 +568,7 @@ def test_altered_pixels_are_found_on_request_and_only_their_chunk_is_decoded_aga
 
 def test_the_manifest_says_where_the_pixels_came_from(root):
     load(root)
-    manifest = json.loads((root / "cache/toy-6-stretch/manifest.json").read_text())
+    manifest = json.loads((root / "cache/toy-6-stretch-3/manifest.json").read_text())
     plan = manifest["plan"]
     assert {key: plan[key] for key in ("name", "size", "fit", "classes")} == {
         "name": "toy",
@@ -578,7 +580,7 @@ def test_the_manifest_says_where_the_pixels_came_from(root):
     assert plan["splits"]["train"]["files"][0] == ["train.X2/n01/n01_0.JPEG", first.stat().st_size]
     assert plan["splits"]["train"]["images"] == 3 * TRAIN
     assert [len(manifest["chunks_sha256"][split]) for split in ("train", "test")] == [3, 2]
-    assert sorted(path.name for path in (root / "cache/toy-6-stretch").iterdir()) == [
+    assert sorted(path.name for path in (root / "cache/toy-6-stretch-3").iterdir()) == [
         ".lock",
         "manifest.json",
         "test.npy",
@@ -609,7 +611,7 @@ def test_waiting_for_another_process_is_said(root, monkeypatch, capsys):
 
     monkeypatch.setattr(fcntl, "flock", busy)
     assert len(load(root).test_labels) == 3 * TEST
-    assert "toy-6-stretch: another process is decoding into this cache; waiting for it" in capsys.readouterr().err
+    assert "toy-6-stretch-3: another process is decoding into this cache; waiting for it" in capsys.readouterr().err
 
 
 def test_too_little_space_is_an_error_before_decoding(root, monkeypatch, decoded):
@@ -619,7 +621,7 @@ def test_too_little_space_is_an_error_before_decoding(root, monkeypatch, decoded
     monkeypatch.setattr(os, "posix_fallocate", full)
     assert "train.npy: needs 0.0 GB (No space left on device); make room or choose another cache" in message(root)
     assert not decoded
-    assert not [path for path in (root / "cache/toy-6-stretch").iterdir() if "partial" in path.name]
+    assert not [path for path in (root / "cache/toy-6-stretch-3").iterdir() if "partial" in path.name]
 
 
 def test_the_command_prepares_and_says_what_there_is(root, capsys):
@@ -629,7 +631,7 @@ def test_the_command_prepares_and_says_what_there_is(root, capsys):
         "toy train: 12 images of 6×6×3 in 3 classes",
         "toy test: 6 images of 6×6×3 in 3 classes",
     ]
-    assert (root / "cache/toy-6-crop/manifest.json").exists()
+    assert (root / "cache/toy-6-crop-3/manifest.json").exists()
 
 
 def test_the_command_reports_bad_input_in_one_line(tmp_path):

@@ -219,7 +219,7 @@ def test_deit_small_decays_what_timm_decays():
         ),
         ({"options": {"patch_size": 15}}, "takes square images of whole patches of 15 pixels, not 32×32"),
         ({"options": {"depth": 3}}, "deit_small refuses .*depth"),
-        ({"name": "lenet5"}, "lenet5 has no network, so a study of it gives head"),
+        ({"name": "lenet5"}, "lenet5 has no network; a study of it gives head"),
     ],
 )
 def test_blocks_that_do_not_fit_are_named(change, message):

@@ -154,13 +154,14 @@ def test_class_folders_are_decoded_once_and_trunks_shared(project):
     assert (jobs["train"], jobs["trunk"]) == (5 * (4 + 2 + 6), 5 * (2 + 1))
 
 
-def test_studies_of_one_data_set_with_other_classes_are_refused(project):
+def test_other_classes_are_another_cache(project):
     study = project / "config/studies/vgg16-imagenet100.yaml"
     edit_yaml(study, lambda content: content["data"].update(class_list="a-hundred.txt"))
-    jobs = planned(project, "--config", "studies=[vgg16-imagenet100]")
-    assert jobs["image_folder"] == 1
-    done = snakemake(project, "-n", "--config", "studies=[vgg16-imagenet100,deit-small-imagenet100]")
-    assert "imagenet100: studies take different classes (100 a-hundred.txt, 100 folders)" in done.stdout + done.stderr
+    studies = "studies=[vgg16-imagenet100,deit-small-imagenet100]"
+    done = snakemake(project, "-n", "-p", "--quiet", "host", "--config", studies)
+    assert done.stdout.count("python -m nist.image_folder imagenet100") == 2
+    assert done.stdout.count("--n-classes 100 --classes=data/imagenet100/a-hundred.txt") == 1
+    assert "results/images/imagenet100-224-stretch-100-a-hundred.txt/manifest.json" in done.stdout
 
 
 def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):
@@ -207,3 +208,26 @@ def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):
     log = (project / "results/logs/statistics/lenet5-digits/accuracy.log").read_text()
     assert "dense/seeds0-1.parquet: not a whole Parquet file" in log
     assert len(log.splitlines()) == 1
+
+
+def test_the_tutorial_of_a_study_of_ones_own_works(finished, tmp_path):
+    page = (ROOT / "docs/own-study.md").read_text(encoding="utf-8")
+    model, experiment = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python", "yaml"))
+    project = Path(shutil.copytree(finished, tmp_path / "project"))
+    for text in (model, experiment):
+        path = project / text.splitlines()[0].removeprefix("# ")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    smaller = ["seeds={small-digits: 0-2}", "studies=[small-digits]", "block_size=auto"]
+    done = snakemake(project, "--config", *smaller)
+    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
+    assert done.returncode == 0, done.stderr + logs
+    report = (project / "results/report.html").read_text(encoding="utf-8")
+    assert "A small network on handwritten digits" in report
+    assert "9 training runs in 1 study" in report
+    assert planned(project, "--config", *smaller) == {}
+    append_comment(project / "mymodels/small.py")
+    assert planned(project, "--config", *smaller) == {}
+    source = project / "mymodels/small.py"
+    source.write_text(source.read_text().replace("nn.ReLU()", "nn.Tanh()", 1))
+    assert planned(project, "--config", *smaller)["train"] == 3

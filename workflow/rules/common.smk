@@ -7,6 +7,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
 from nist import digest, study
+from nist.datasets import cache_name
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
@@ -129,18 +130,12 @@ def trunk_option(wildcards):
 
 def images_of(wildcards):
     data = STUDIES[wildcards.study].content["data"]
-    if "classes" in data:
-        return f"results/images/{data['dataset']}-{data['image_size']}-{data['resize']}/manifest.json"
-    return f"results/images/{data['dataset']}.npz"
+    if "classes" not in data:
+        return f"results/images/{data['dataset']}.npz"
+    keys = ("dataset", "image_size", "resize", "classes", "class_list")
+    return f"results/images/{cache_name(*(data[key] for key in keys if key in data))}/manifest.json"
 
 
-def classes_of(wildcards):
-    """Arguments that say which class folders to take, which every study of them has to agree on."""
-    data = [experiment.content["data"] for experiment in STUDIES.values()]
-    asked = {(one["classes"], one.get("class_list", "")) for one in data if one["dataset"] == wildcards.dataset}
-    if len(asked) > 1:
-        said = ", ".join(sorted(f"{count} {name or 'folders'}" for count, name in asked))
-        raise WorkflowError(f"{wildcards.dataset}: studies take different classes ({said}); run one at a time")
-    ((count, name),) = asked
-    listed = [f"--classes={config['data_root']}/{wildcards.dataset}/{name}"] if name else []
-    return [f"--n-classes={count}", *listed]
+def class_list_of(wildcards):
+    place = f"{config['data_root']}/{wildcards.dataset}"
+    return [f"--classes={place}/{wildcards.class_list[1:]}"] if wildcards.class_list else []

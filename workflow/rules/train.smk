@@ -15,21 +15,23 @@ rule images:
 
 rule image_folder:
     output:
-        "results/images/{dataset}-{size}-{fit}/manifest.json",
+        "results/images/{dataset}-{size}-{fit}-{classes}{class_list}/manifest.json",
     wildcard_constraints:
         size=r"\d+",
         fit="stretch|crop",
+        classes=r"\d+",
+        class_list="(-[A-Za-z0-9][A-Za-z0-9._-]*)?",
     log:
-        "results/logs/images/{dataset}-{size}-{fit}.log",
+        "results/logs/images/{dataset}-{size}-{fit}-{classes}{class_list}.log",
     params:
-        classes=classes_of,
+        classes=class_list_of,
     shell:
         "python -m nist.image_folder {wildcards.dataset} --data-root {config[data_root]:q} --cache results/images"
-        " --size {wildcards.size} --fit {wildcards.fit} {params.classes:q} > {log} 2>&1"
+        " --size {wildcards.size} --fit {wildcards.fit} --n-classes {wildcards.classes} {params.classes:q} > {log} 2>&1"
 
 
 # Variants that differ in their prune alone are one until then (audit E9). Trunks are kept: a variant that is added later
-# goes on from them, and Snakemake would train the others again if it had to make their trunk anew.
+# goes on from them, and the others would be trained again if their trunk had to be made anew.
 rule trunk:
     input:
         images=ancient(images_of),
@@ -51,7 +53,7 @@ rule trunk:
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
-        trunk=ancient(trunk_of),
+        trunk=trunk_of,
     output:
         metrics="results/metrics/{study}/{variant}/seeds{first}-{last}.parquet",
     params:
