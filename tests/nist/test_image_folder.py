@@ -490,11 +490,12 @@ def test_the_cache_serves_without_the_images_and_in_a_folder_that_cannot_be_writ
 def test_a_cache_of_something_else_does_not_serve_without_the_images(root):
     load(root)
     shutil.rmtree(root / "toy")
-    assert "cache/toy-6-stretch-3: a cache of toy at 6 (stretch) with 3 classes, not the 4" in message(
-        root, n_classes=4
-    )
+    assert "cache/toy-6-stretch-4 is absent" in message(root, n_classes=4)
     assert "not the 3 asked for; no images" in message(root, classes=["n01", "n02", "n03"])
-    (root / "cache/toy-6-stretch-3").rename(root / "cache/toy-7-crop-3")
+    (root / "cache/toy-6-stretch-3").rename(root / "cache/toy-6-stretch-4")
+    found = message(root, n_classes=4)
+    assert "cache/toy-6-stretch-4: a cache of toy at 6 (stretch) with 3 classes, not the 4" in found
+    (root / "cache/toy-6-stretch-4").rename(root / "cache/toy-7-crop-3")
     assert "cache/toy-7-crop-3: a cache of toy at 6 (stretch)" in message(root, size=7, fit="crop")
 
 
