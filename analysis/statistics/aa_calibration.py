@@ -7,6 +7,8 @@ its interval covers the randomness of the splits alone: on other runs a test can
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -23,10 +25,20 @@ FEWEST_RUNS = 4  # two a half, below which nothing has a spread
 
 
 def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the indices of two random halves of ``n`` runs, ``splits`` times; of an odd number one run is left out."""
-    for _ in range(splits):
-        order = rng.permutation(n)
-        yield order[: n // 2], order[n // 2 : n // 2 * 2]
+    """Yield the indices of two random halves of ``n`` runs, ``splits`` times; of an odd number one run is left out.
+
+    Where there are no more than ``splits`` ways to do so, each is there once.
+    """
+    half, left_out = n // 2, range(n if n % 2 else 1)
+    if len(left_out) * comb(2 * half, half) > splits:
+        for _ in range(splits):
+            order = rng.permutation(n)
+            yield order[:half], order[half : 2 * half]
+        return
+    for one in left_out:
+        kept = [run for run in range(n) if n % 2 == 0 or run != one]
+        for first in combinations(kept, half):
+            yield np.array(first), np.array([run for run in kept if run not in first])
 
 
 def autoregressive_arms(
@@ -63,8 +75,9 @@ def aa_calibration(
     settings: decisions.Settings,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """False-positive rate of every test at level 1 - confidence, from ``splits`` random halves of ``variant``'s runs.
+    """False-positive rate of every test at level 1 - confidence, from random halves of ``variant``'s runs.
 
+    There are ``splits`` of them, or all if these are fewer.
     ``frame`` holds the rows of ``nist.record.SCHEMA``; tests that resample do so ``resamples`` times. Returns one row a
     test and metric: ``rejected`` of ``splits``, their ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in
     either half. With fewer than four runs there are no rows.
@@ -87,7 +100,7 @@ def aa_calibration(
     rows = []
     for metric, values, tests in tested:
         counts = rejections(((values[first], values[second]) for first, second in drawn), tests)
-        rows += [_rate(test, metric, n, splits, count, settings.confidence) for test, count in counts.items()]
+        rows += [_rate(test, metric, n, len(drawn), count, settings.confidence) for test, count in counts.items()]
     labels = {"study": own["study"].iloc[0], "variant": variant, "resamples": resamples, **settings._asdict()}
     return pd.DataFrame(rows).assign(**labels)[COLUMNS]
 

@@ -35,7 +35,7 @@ def test_wilcoxon_over_epochs_takes_chance_for_a_finding_and_permuted_runs_do_no
     assert 0.035 <= counts[sd_permutation.TEST] / 1000 <= 0.065
 
 
-@pytest.mark.parametrize(("n", "left_out"), [(8, 0), (9, 1)])
+@pytest.mark.parametrize(("n", "left_out"), [(12, 0), (13, 1)])
 def test_halves_are_disjoint_and_random(n, left_out):
     drawn = list(halves(n, 500, np.random.default_rng(2)))
     for ours, other in drawn:
@@ -43,6 +43,14 @@ def test_halves_are_disjoint_and_random(n, left_out):
         assert len({*ours, *other}) == n - left_out
     in_first = np.bincount(np.concatenate([ours for ours, _ in drawn]), minlength=n) / 500
     np.testing.assert_allclose(in_first, (n // 2) / n, atol=0.09)
+
+
+@pytest.mark.parametrize(("n", "ways"), [(4, 6), (5, 30), (8, 70)])
+def test_where_there_are_few_halves_each_is_there_once(n, ways):
+    drawn = [(tuple(ours), tuple(other)) for ours, other in halves(n, 1000, np.random.default_rng(0))]
+    assert len(drawn) == len(set(drawn)) == ways
+    assert all((other, ours) in drawn for ours, other in drawn)
+    assert all(len({*ours, *other}) == 2 * (n // 2) for ours, other in drawn)
 
 
 def test_rejections_counts_each_test():

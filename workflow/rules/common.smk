@@ -6,16 +6,13 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
+from analysis.statistics.together import INPUTS
 from nist import digest, study
 from nist.datasets import cache_name
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
-STATISTICS = [
-    "learning_curve", "epochwise_sd", "auc_sd", "wilcoxon", "wilson", "overfitting_gap", "accuracy",
-    "epochs_to_converge", "cost", "readings", "sd_permutation", "run_bootstrap", "simultaneous_band", "brown_forsythe",
-    "superiority", "paired_difference", "equivalence", "epochs_to_accuracy", "power", "aa_calibration", "holm",
-]
+STATISTICS = [*INPUTS, "aa_calibration", "holm"]
 SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
 

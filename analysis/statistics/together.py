@@ -1,0 +1,64 @@
+"""Every statistic of a study but the calibration and what needs it, in one process.
+
+Each is a command of its own, ``python -m analysis.statistics.wilson`` and so on; started one by one they would spend
+most of their time on reading the same metrics and importing the same libraries.
+"""
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+from nist.errors import run
+
+METRICS = "metrics"
+# What each reads: the metrics, or statistics that stand above it.
+INPUTS = {
+    "learning_curve": [METRICS],
+    "epochwise_sd": [METRICS],
+    "overfitting_gap": [METRICS],
+    "accuracy": [METRICS],
+    "epochs_to_converge": [METRICS],
+    "auc_sd": ["epochwise_sd"],
+    "wilcoxon": ["epochwise_sd"],
+    "wilson": ["epochwise_sd"],
+    "cost": [METRICS],
+    "readings": [METRICS],
+    "sd_permutation": [METRICS],
+    "run_bootstrap": [METRICS],
+    "simultaneous_band": [METRICS],
+    "brown_forsythe": ["readings"],
+    "superiority": ["readings"],
+    "paired_difference": ["readings"],
+    "equivalence": ["readings"],
+    "epochs_to_accuracy": [METRICS],
+    "power": [METRICS],
+}
+ELSEWHERE = {"cost": "analysis.cost"}
+OPTIONS = {"cost": ["--epochs-to-converge", "epochs_to_converge"]}
+
+
+def compute(study: str, metrics: list[Path], folder: Path) -> None:
+    """Write every statistic of ``study``, a name or YAML file, as a CSV file in ``folder``.
+
+    Raises ``InputError`` as the statistics do.
+    """
+    files = {name: folder / f"{name}.csv" for name in INPUTS}
+    for name, inputs in INPUTS.items():
+        read = [path for one in inputs for path in (metrics if one == METRICS else [files[one]])]
+        options = [files.get(word, word) for word in OPTIONS.get(name, [])]
+        module = import_module(ELSEWHERE.get(name, f"analysis.statistics.{name}"))
+        module.main(list(map(str, ["--study", study, *read, *options, "-o", files[name]])))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compute every statistic of a study, in one process."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.statistics.together", description=main.__doc__)
+    parser.add_argument("--study", required=True, help="name or YAML file of the study")
+    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder")
+    arguments = parser.parse_args(argv)
+    compute(arguments.study, arguments.inputs, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
