@@ -47,7 +47,7 @@ wildcard_constraints:
     last=r"\d+",
     dataset="[a-z0-9_]+",
     figure="fig[a-z0-9]+",
-    table="table[a-z0-9]+",
+    table="table[a-z0-9]+|comparisons",
     machine="[a-z0-9-]+",
     cost="layers|heads|trainer",
 

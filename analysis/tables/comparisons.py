@@ -1,0 +1,121 @@
+"""What can be said of every variant beside the baseline, by the paper's test of steadiness and by tests that hold."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
+from analysis.tables import layout
+from nist.errors import run
+from nist.study import Study
+
+READING = "peak_final"  # a peak before the prune says nothing of the pruned network
+SPREAD, EPOCHS = "val_accuracy", "epochs_to_accuracy"
+
+
+class Question(NamedTuple):
+    """A row of the table: what is asked, and by which test of which metric; ``effect`` writes its size."""
+
+    text: str
+    test: str
+    metric: str
+    effect: Callable[[dict[str, pd.DataFrame], str], str]
+    quantity: str = ""
+
+
+def build(
+    holm: pd.DataFrame,
+    run_bootstrap: pd.DataFrame,
+    paired: pd.DataFrame,
+    superior: pd.DataFrame,
+    epochs: pd.DataFrame,
+    power: pd.DataFrame,
+    study: Study,
+) -> pd.DataFrame:
+    """One row a comparison and question, in the study's order; every cell is text.
+
+    An effect is given with its interval at the study's confidence. Beside p stand Holm's p over the variants, how often
+    the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
+    """
+    margin = study.content["statistics"]["equivalence_margin"]
+    tables = {"bootstrap": run_bootstrap, "paired": paired, "superior": superior, "epochs": epochs}
+    questions = [
+        Question("Is it steadier? (the paper's test)", wilcoxon.TEST, SPREAD, _sd_ratio),
+        Question("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, "log_sd_ratio"),
+        Question("Is it more accurate?", paired_difference.TEST, READING, _difference, "mean_difference"),
+        Question("Is a run of it better than one of the baseline?", superiority.TEST, READING, _probability),
+        Question(f"Is it equal, within {100 * margin:g} points?", equivalence.TEST, READING, _difference),
+        Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs),
+    ]
+    compared = [name for name in study.variants if name != study.baseline]
+    rows = [_row(name, question, holm, power, tables, study) for name in compared for question in questions]
+    return pd.DataFrame(rows)
+
+
+def _row(name: str, question: Question, holm: pd.DataFrame, power: pd.DataFrame, tables: dict, study: Study) -> dict:
+    tested = _only(holm, variant=name, test=question.test, metric=question.metric)
+    needed = _only(power, variant=name, metric=question.metric, quantity=question.quantity)
+    return {
+        "Variant": study.variants[name]["label"],
+        "Question": question.text,
+        "Effect": question.effect(tables, name),
+        "Test": question.test,
+        "p": _p(tested["p"]),
+        "p, Holm": _p(tested["p_holm"]),
+        "A/A errors (%)": "–"
+        if np.isnan(tested["false_positive_rate"])
+        else layout.percent(tested["false_positive_rate"]),
+        "Runs": f"{tested['n']:.0f}",
+        "Runs needed": f"{needed['n_needed']:,.0f}" if needed["n_needed"] > 0 else "–",
+    }
+
+
+def _only(frame: pd.DataFrame, **values: str) -> pd.Series:
+    """The one row with these values; NaN throughout if there is none."""
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame.iloc[0] if len(frame) else pd.Series(np.nan, index=frame.columns)
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:
+    found = tables["bootstrap"]
+    found = found[found["interval"].str.startswith("jackknife", na=False)]
+    row = _only(found, variant=name, metric=SPREAD, quantity="log_sd_ratio")
+    ratio, low, high = (np.exp(row[column]) for column in ("estimate", "low", "high"))
+    return f"SD × {ratio:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _difference(tables: dict[str, pd.DataFrame], name: str) -> str:
+    row = _only(tables["paired"], variant=name, metric=READING)
+    points = [f"{100 * row[column]:+.2f}".replace("-", "−") for column in ("difference", "low", "high")]
+    return "{} points ({} to {})".format(*points)
+
+
+def _probability(tables: dict[str, pd.DataFrame], name: str) -> str:
+    row = _only(tables["superior"], variant=name, metric=READING)
+    return f"in {layout.percent(row['probability'], 0)} % of pairs ({_range(row)})"
+
+
+def _range(row: pd.Series) -> str:
+    return f"{layout.percent(row['low'], 0)} to {layout.percent(row['high'], 0)}"
+
+
+def _epochs(tables: dict[str, pd.DataFrame], name: str) -> str:
+    row = _only(tables["epochs"], variant=name)
+    epochs = [f"{row[column]:+.1f}".replace("-", "−") for column in ("difference", "low", "high")]
+    return "{} epochs ({} to {})".format(*epochs)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the table of comparisons from the statistics that hold for whole runs."""
+    layout.render("analysis.tables.comparisons", build, argv)
+
+
+if __name__ == "__main__":
+    run(main)

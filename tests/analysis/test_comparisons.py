@@ -1,0 +1,63 @@
+"""From metrics files to the table of comparisons, on a study whose answers are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.statistics import aa_calibration, holm, together
+from analysis.tables import comparisons
+
+NAMES = ["run_bootstrap", "paired_difference", "superiority", "epochs_to_accuracy", "power"]
+TESTED = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
+
+
+@pytest.fixture
+def table(metrics_file, load_study, study_content, tmp_path):
+    """Twelve runs a variant: one steadier by half and 2 points better than the dense one, one just like it."""
+    study_content["statistics"] |= {"resamples": 199, "calibration_splits": 100, "calibration_resamples": 19}
+    noise = {"dense": (0.02, 0.0), "nist-1-10-p98": (0.01, 0.02), "nist-1-10-p99.5": (0.02, 0.0)}
+    study_content["variants"] = {name: study_content["variants"][name] for name in noise}
+    experiment = load_study(study_content)
+    rng, rise = np.random.default_rng(5), np.array([0.5, 0.7, 0.75, 0.8])
+    metrics = []
+    for name, (sd, shift) in noise.items():
+        accuracies = rise + shift + sd * rng.standard_normal((12, 4))
+        metrics.append(metrics_file(name, accuracies, study=experiment.name, variant=name))
+    together.compute(str(experiment.path), metrics, tmp_path)
+    path, study = (
+        {name: str(tmp_path / f"{name}.csv") for name in [*together.INPUTS, "aa", "holm"]},
+        str(experiment.path),
+    )
+    aa_calibration.main(["--study", study, *map(str, metrics), "-o", path["aa"]])
+    tests = [path[name] for name in [*TESTED, "epochs_to_accuracy"]]
+    holm.main(["--study", study, *tests, "--calibration", path["aa"], "-o", path["holm"]])
+    inputs = [path[name] for name in ["holm", *NAMES]]
+    comparisons.main(["--study", study, *inputs, "-o", str(tmp_path / "table.csv")])
+    return pd.read_csv(tmp_path / "table.csv", dtype=str).set_index(["Variant", "Question"])
+
+
+def test_every_variant_is_asked_every_question(table):
+    assert len(table) == 2 * 6
+    assert "Dense" not in table.index.get_level_values("Variant")
+    assert set(table["Runs"]) == {"12"}
+
+
+def test_what_differs_is_found_and_what_does_not_is_not(table):
+    better, same = (table.loc[name] for name in ("NIST (1, 10), 98 %", "NIST (1, 10), 99.5 %"))
+    ratio = float(better.loc["Is it steadier?", "Effect"].split()[2])
+    assert 0.3 < ratio < 0.8
+    assert float(better.loc["Is it steadier?", "p"]) < 0.05
+    assert float(same.loc["Is it steadier?", "p"]) > 0.05
+    assert better.loc["Is it more accurate?", "Effect"].startswith("+")
+    assert float(same.loc["Is it more accurate?", "p"]) > 0.05
+    assert int(same.loc["Is it more accurate?", "Runs needed"].replace(",", "")) > 12
+    assert float(better.loc["Is it equal, within 0.5 points?", "p"]) > 0.5
+    for frame in (better, same):
+        holm_p, p = (frame[name].replace("< 0.0001", "0").astype(float) for name in ("p, Holm", "p"))
+        assert (holm_p >= p - 1e-9).all()
+
+
+def test_a_test_that_was_not_calibrated_and_a_p_that_is_undefined_are_dashes():
+    assert comparisons._p(np.nan) == "–"
+    assert comparisons._p(3e-5) == "< 0.0001"
+    assert comparisons._p(0.0123) == "0.012"
