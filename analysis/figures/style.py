@@ -1,5 +1,6 @@
 """How every figure looks, and how a figure module becomes a command."""
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -7,16 +8,19 @@ from typing import NamedTuple
 import matplotlib
 
 matplotlib.use("Agg")
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analysis import command
+from analysis import sources
+from analysis.sources import Source
 from nist.files import replacing
 from nist.study import Study
 
-SIZE = (6.0, 3.8)  # inches
+SIZE = (6.0, 3.8)  # inches, of one panel
+FORMATS = (".svg", ".pdf", ".png")
 # The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
 SHADES = {
     "red": "#d1242f",
@@ -26,6 +30,7 @@ SHADES = {
     "orange": "#e8820c",
     "green": "#1a7f37",
 }
+INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1))]
 LAYOUT = {
     "axes.grid": True,
@@ -62,11 +67,32 @@ def series(study: Study, figure: str) -> list[Series]:
     return result
 
 
-def epochs_axis(axes: Axes) -> None:
-    """Label the x axis with whole epochs."""
+def drawn(frame: pd.DataFrame, lines: list[Series]) -> list[tuple[Series, pd.DataFrame]]:
+    """Each line with its rows of ``frame``, by epoch; lines without any are left out."""
+    rows = {name: group.sort_values("epoch") for name, group in frame.groupby("variant", sort=False)}
+    return [(line, rows[line.variant]) for line in lines if line.variant in rows]
+
+
+def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, last: int, axes: Axes) -> None:
+    """Draw the means of ``learning_curve`` for one metric, one line a variant without bands, up to epoch ``last``."""
+    curves = curves[(curves["metric"] == metric) & (curves["epoch"] <= last)]
+    for line, rows in drawn(curves, series(study, figure)):
+        axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
+    axes.set_title(study.title)
+    epochs_axis(axes, last=min(last, curves["epoch"].max()))
+    percent_axis(
+        axes, {"val_accuracy": "Validation accuracy (mean)", "train_accuracy": "Training accuracy (mean)"}[metric]
+    )
+    axes.legend(loc="lower right")
+
+
+def epochs_axis(axes: Axes, last: int | None = None) -> None:
+    """Label the x axis with whole epochs, from 0 to ``last`` if it is given."""
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(x=0.02)
+    if last is not None:
+        axes.set_xlim(0, last)
 
 
 def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
@@ -75,21 +101,61 @@ def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
 
 
+def placeholder(source: Source, axes: Axes) -> None:
+    """Say on empty axes that a study has not been run, and how to run it."""
+    axes.set(xticks=[], yticks=[], title=source.study.title)
+    axes.spines[:].set(visible=True, color=LINE, linestyle=(0, (4, 4)))
+    text = f"Not run: {source.study.name}\n\n" + _wrapped(sources.how_to_run(source.study.name), 62)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
+
+
+def compose(given: list[Source], plot: Callable, shared: bool = False) -> Figure:
+    """A figure of all sources by ``plot(*statistics, study, axes)``: a panel each, or with ``shared`` all in one.
+
+    A source that has not been run is a panel that says so, or a line below shared axes that have others to show.
+    """
+    count = 1 if shared else len(given)
+    figure, grid = plt.subplots(1, count, figsize=(SIZE[0] * count, SIZE[1]), layout="constrained", squeeze=False)
+    panels = list(grid[0]) if not shared else [grid[0][0]] * len(given)
+    there = [source for source in given if source.is_run]
+    for source, axes in zip(given, panels, strict=True):
+        if source.is_run:
+            plot(*source.statistics.values(), source.study, axes)
+        elif not shared or not there:
+            placeholder(source, axes)
+    absent = sources.missing(given if shared and there else there)
+    if absent:
+        figure.supxlabel("\n".join(_wrapped(text, 100 * count) for text in absent), fontsize=7, color=SOFT)
+    return figure
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, whole or not at all, the same bytes every time."""
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
     with plt.rc_context(LAYOUT), replacing(path) as temporary:
-        figure.savefig(temporary, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(temporary, bbox_inches="tight", metadata=undated)
 
 
-def render(module: str, plot: Callable, argv: list[str] | None) -> None:
-    """Command of a figure module: read the statistics given, in order, and draw them with ``plot(…, study, axes)``."""
-    parser = command.parser(module, f"Draw {module.rpartition('.')[2]}.", "statistics that the figure reads, in order")
-    parser.add_argument("--format", nargs="*", default=["png"], help="further formats beside the output's own")
-    arguments = parser.parse_args(argv)
-    frames = [command.read_csv(path) for path in arguments.inputs]
+def save_all(figure: Figure, path: Path) -> None:
+    """Write a figure beside ``path`` in every format of ``FORMATS``, and close it."""
+    for suffix in FORMATS:
+        save(figure, path.with_suffix(suffix))
+    plt.close(figure)
+
+
+def render(module: str, plot: Callable, argv: list[str] | None, shared: bool = False) -> None:
+    """Command of a figure module: draw the statistics given, study by study, with ``compose``."""
+    given, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
     with plt.rc_context(LAYOUT):
-        figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
-        plot(*frames, arguments.study, axes)
-        for path in (arguments.output, *(arguments.output.with_suffix(f".{other}") for other in arguments.format)):
-            save(figure, path)
-        plt.close(figure)
+        save_all(compose(given, plot, shared), output)
+
+
+def render_drawing(module: str, draw: Callable[[], Figure], argv: list[str] | None) -> None:
+    """Command of a figure that needs no data."""
+    _, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}; it needs no data.", argv)
+    with plt.rc_context(LAYOUT):
+        save_all(draw(), output)

@@ -1,0 +1,79 @@
+"""What figures and tables are made from: studies, and the statistics of those that have been run."""
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command
+from nist import study
+from nist.errors import InputError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A study and its statistics by name, in the order given; none if it has not been run."""
+
+    study: study.Study
+    statistics: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def is_run(self) -> bool:
+        return bool(self.statistics)
+
+    def variants(self) -> list[str]:
+        """Variants of the study that have runs, in the study's order."""
+        there = {
+            name
+            for frame in self.statistics.values()
+            for column in {"variant", "baseline"} & set(frame.columns)
+            for name in frame[column]
+        }
+        return [name for name in self.study.variants if name in there]
+
+
+def missing(sources: list[Source]) -> list[str]:
+    """One sentence for every study that has not been run, and every one that lacks variants: what and how to run it."""
+    sentences = []
+    for source in sources:
+        absent = [name for name in source.study.variants if name not in source.variants()]
+        if absent:
+            what = f"variants {', '.join(absent)} of {source.study.name}" if source.is_run else source.study.name
+            sentences.append(f"Not run: {what}. {how_to_run(source.study.name)}")
+    return sentences
+
+
+def how_to_run(name: str) -> str:
+    """The command that makes a study's runs."""
+    return f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{name}]'"
+
+
+def parser(module: str, description: str) -> argparse.ArgumentParser:
+    """A parser for ``python -m module [--study NAME …] [results/statistics/NAME/statistic.csv …] -o output``."""
+    result = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    result.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
+    result.add_argument("inputs", nargs="*", type=Path, help="statistics, in folders named for their studies")
+    result.add_argument("-o", "--output", required=True, type=Path, help="first file; the other formats go beside it")
+    return result
+
+
+def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
+    """A source for every study, with the statistics that lie in the folder of its name.
+
+    Raises ``InputError`` for a file that belongs to none of the studies or cannot be read.
+    """
+    names = [one.name for one in studies]
+    for path in paths:
+        if path.parent.name not in names:
+            raise InputError(f"{path}: its folder should be named for one of the studies: {', '.join(names)}")
+    return [
+        Source(one, {path.stem: command.read_csv(path) for path in paths if path.parent.name == one.name})
+        for one in studies
+    ]
+
+
+def parse(module: str, description: str, argv: list[str] | None) -> tuple[list[Source], Path]:
+    """Sources and output of a figure's or table's command."""
+    arguments = parser(module, description).parse_args(argv)
+    return read(arguments.study, arguments.inputs), arguments.output
