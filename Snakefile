@@ -13,6 +13,8 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         "results/report.html",
+        paper_items("figure", ".svg"),
+        paper_items("table", ".csv"),
         expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
 
 

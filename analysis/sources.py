@@ -33,15 +33,15 @@ class Source:
         return [name for name in self.study.variants if name in there]
 
 
-def missing(sources: list[Source]) -> list[str]:
-    """One sentence for every study that has not been run, and every one that lacks variants: what and how to run it."""
-    sentences = []
+def missing(sources: list[Source]) -> list[tuple[str, str]]:
+    """What has not been run, whole studies and variants of others, in words, and the command that runs it."""
+    found = []
     for source in sources:
         absent = [name for name in source.study.variants if name not in source.variants()]
         if absent:
             what = f"variants {', '.join(absent)} of {source.study.name}" if source.is_run else source.study.name
-            sentences.append(f"Not run: {what}. {how_to_run(source.study.name)}")
-    return sentences
+            found.append((f"Not run: {what}.", how_to_run(source.study.name)))
+    return found
 
 
 def how_to_run(name: str) -> str:

@@ -1,5 +1,6 @@
 """Fig. 3A: mean validation accuracy of VGG16 by epoch, dense and NIST heads at the learning rates there are."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -15,11 +16,13 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
     Labels name the learning rate, and dashes go on where the study before ended, so that dense heads stay apart.
     """
-    rate = study.content["training"]["optimizers"][0]["learning_rate"]
+    rate = np.format_float_scientific(
+        study.content["training"]["optimizers"][0]["learning_rate"], exp_digits=1, trim="-"
+    )
     curves = curves[(curves["metric"] == "val_accuracy") & (curves["epoch"] <= EPOCHS)]
     for line, rows in style.drawn(curves, style.series(study, "fig3a")):
         look = {**line.line, "linestyle": style.DASHES[len(axes.lines) % len(style.DASHES)]}
-        axes.plot(rows["epoch"], rows["mean"], label=f"{line.label}, learning rate {rate:g}", **look)
+        axes.plot(rows["epoch"], rows["mean"], label=f"{line.label}, learning rate {rate}", **look)
     axes.set_title(axes.get_title() or study.title)
     style.epochs_axis(axes, last=max(line.get_xdata()[-1] for line in axes.lines))
     style.percent_axis(axes, "Validation accuracy (mean)")

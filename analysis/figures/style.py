@@ -125,7 +125,8 @@ def compose(given: list[Source], plot: Callable, shared: bool = False) -> Figure
             placeholder(source, axes)
     absent = sources.missing(given if shared and there else there)
     if absent:
-        figure.supxlabel("\n".join(_wrapped(text, 100 * count) for text in absent), fontsize=7, color=SOFT)
+        lines = [_wrapped(line, 100 * count) for parts in absent for line in parts]
+        figure.supxlabel("\n".join(lines), fontsize=7, color=SOFT)
     return figure
 
 

@@ -16,6 +16,11 @@ from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell, plus
 from nist.study import Study
 
 MEAN, LARGEST = "Mean ± MOE, peak (%)", "Max, peak (%)"
+COLUMNS = [
+    *("Model", "Data set", "Source", "Neuroseed factors", "Init. sparsity (%)", MEAN, "SD, peak (points)", LARGEST),
+    *("Mean ± MOE, peak at final sparsity (%)", "Mean ± MOE, last epoch (%)", "Final sparsity (%)", "Active weights"),
+    *("Comp. ratio", "Runs"),
+]
 
 
 def build(given: list[Source], prefix: Callable[[str, str], str], digits: int) -> pd.DataFrame:
@@ -31,8 +36,8 @@ def build(given: list[Source], prefix: Callable[[str, str], str], digits: int) -
         for name, start in ids.items():
             if start or not any(ids.values()):
                 rows += _rows(source, name, start, claims, digits)
-    rows += [{"Model": sentence} for sentence in sources.missing(given)]
-    return layout.trim(pd.DataFrame(rows), ["Data set", "Source"])
+    rows += [{"Model": " ".join(absent)} for absent in sources.missing(given)]
+    return layout.frame(rows, COLUMNS, droppable=("Data set", "Source"))
 
 
 def _rows(source: Source, name: str, start: str, claims: Mapping[str, Claim], digits: int) -> list[dict]:
@@ -40,18 +45,19 @@ def _rows(source: Source, name: str, start: str, claims: Mapping[str, Claim], di
     dataset = layout.DATASETS[source.study.content["data"]["dataset"]]
     named = {"Model": variant["label"], "Data set": dataset}
     tail = {"Neuroseed factors": layout.factors(variant)}
-    both = [(PAPER, _printed(start, claims)), (RECOMPUTED, _recomputed(source.study, name))] if start else []
+    both = [(PAPER, _printed(start, variant, claims)), (RECOMPUTED, _recomputed(source.study, name))] if start else []
     rows = [*both, (OURS, _measured(source, name, digits))]
     return [{**named, "Source": origin, **tail, **cells} for origin, cells in rows]
 
 
-def _printed(start: str, claims: Mapping[str, Claim]) -> dict:
+def _printed(start: str, variant: dict, claims: Mapping[str, Claim]) -> dict:
     weights = next((f"{start}.{name}" for name in ("active_weights", "params") if f"{start}.{name}" in claims), "")
+    zero = "" if variant["factors"] else "0"  # the list of claims has the sparsity of dense heads, 0, but once or twice
     return {
-        "Init. sparsity (%)": cell(claims, f"{start}.init_sparsity"),
+        "Init. sparsity (%)": cell(claims, f"{start}.init_sparsity") or zero,
         MEAN: plus_minus(claims, f"{start}.mean_acc", f"{start}.moe"),
         LARGEST: cell(claims, f"{start}.max_acc"),
-        "Final sparsity (%)": cell(claims, f"{start}.final_sparsity"),
+        "Final sparsity (%)": cell(claims, f"{start}.final_sparsity") or zero,
         "Active weights": cell(claims, weights),
         "Comp. ratio": cell(claims, f"{start}.compression"),
     }

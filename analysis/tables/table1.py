@@ -73,7 +73,7 @@ def build(given: list[Source]) -> pd.DataFrame:
         for source in given:
             if source.study.name == row.study and row.variant in source.study.variants:
                 rows += _rows(row, source, claims)
-    rows += [{"Model": sentence} for sentence in sources.missing(given)]
+    rows += [{"Model": " ".join(absent)} for absent in sources.missing(given)]
     return layout.frame(rows, COLUMNS)
 
 
