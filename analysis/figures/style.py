@@ -31,7 +31,7 @@ SHADES = {
     "green": "#1a7f37",
 }
 INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
-DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1))]
+DASHES = ["-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (11, 2.5)), (0, (3, 1, 1, 1, 1, 1))]
 LAYOUT = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -41,6 +41,7 @@ LAYOUT = {
     "grid.color": "#e3e6ea",
     "grid.linewidth": 0.7,
     "legend.frameon": False,
+    "legend.handlelength": 3,
     "lines.linewidth": 1.8,
     "savefig.dpi": 200,
     "svg.hashsalt": "nist",  # the same figure has the same bytes
@@ -89,7 +90,7 @@ def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, la
 def epochs_axis(axes: Axes, last: int | None = None) -> None:
     """Label the x axis with whole epochs, from 0 to ``last`` if it is given."""
     axes.set_xlabel("Epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.margins(x=0.02)
     if last is not None:
         axes.set_xlim(0, last)

@@ -58,8 +58,9 @@ def frame(rows: list[dict], columns: list[str], droppable: tuple[str, ...] = ())
 
     Columns in ``droppable`` are left out if they say the same throughout.
     """
-    table = pd.DataFrame(rows, columns=columns)
-    return table.drop(columns=[name for name in droppable if table[name].nunique() < 2]).fillna("")
+    table = pd.DataFrame([{name: row.get(name, "") for name in columns} for row in rows], columns=columns)
+    said = {name: set(table[name]) - {""} for name in droppable}
+    return table.drop(columns=[name for name, texts in said.items() if len(texts) < 2])
 
 
 def write(table: pd.DataFrame, title: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Table A2: factors, sparsity, accuracy and compression of LeNet-5's heads."""
+"""Table A2: factors, sparsity, accuracy and compression of every variant, LeNet-5's in the paper."""
 
 import pandas as pd
 

@@ -79,7 +79,9 @@ def test_everything_asked_for_is_there(finished):
     expected = [
         "report.html",
         "figures/fig1.svg",
-        *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "png")),
+        *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "pdf", "png")),
+        *(f"figures/{name}.{ending}" for name in ("fig2", "fig3a", "figa6") for ending in ("svg", "pdf", "png")),
+        *(f"tables/{name}.{ending}" for name in ("table1", "tablea1") for ending in ("csv", "md", "tex")),
         *(f"tables/lenet5-digits/tablea2.{ending}" for ending in ("csv", "md", "tex")),
         *(f"statistics/lenet5-digits/{name}.csv" for name in ("wilcoxon", "wilson", "auc_sd", "cost", "accuracy")),
         *(f"metrics/lenet5-digits/{variant}/seeds0-1.parquet" for variant in ("dense", "nist-1-10-p98")),
@@ -94,7 +96,22 @@ def test_a_second_run_has_nothing_to_do(project):
 
 def test_a_changed_figure_retrains_nothing(project):
     append_comment(project / "analysis/figures/figa2.py")
-    assert planned(project) == {"figure": 1, "report": 1}
+    assert planned(project) == {"figure": 1, "paper_figure": 1, "report": 1}
+
+
+def test_items_of_the_paper_train_nothing_and_take_what_is_configured(project):
+    table = (project / "results/tables/tablea3.csv").read_text(encoding="utf-8")
+    assert "Not run: alexnet-cifar10. snakemake" in table
+    assert planned(project, "results/tables/tablea3.csv") == {}
+    jobs = planned(project, "--config", "studies=[alexnet-cifar10]", "--", "results/tables/tablea3.csv")
+    assert jobs == {"accuracy": 1, "cost": 1, "epochs_to_converge": 1, "images": 1, "paper_table": 1} | {
+        name: jobs[name] for name in ("train", "trunk")
+    }
+
+
+def test_a_manifest_that_names_a_study_that_is_not_there(project):
+    edit_yaml(project / "config/figures.yaml", lambda items: items["fig4"].update(studies=["nowhere"]))
+    assert "config/studies/nowhere.yaml: no such file" in snakemake(project, "-n").stdout
 
 
 def test_a_changed_statistic_retrains_nothing(project):
