@@ -33,20 +33,21 @@ class Source:
         return [name for name in self.study.variants if name in there]
 
 
-def missing(sources: list[Source]) -> list[tuple[str, str]]:
-    """What has not been run, whole studies and variants of others, in words, and the command that runs it."""
-    found = []
-    for source in sources:
-        absent = [name for name in source.study.variants if name not in source.variants()]
-        if absent:
-            what = f"variants {', '.join(absent)} of {source.study.name}" if source.is_run else source.study.name
-            found.append((f"Not run: {what}.", how_to_run(source.study.name)))
-    return found
+def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
+    """What has not been run, whole studies and variants of others, in words, and the command that runs it; or nothing.
 
-
-def how_to_run(name: str) -> str:
-    """The command that makes a study's runs."""
-    return f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{name}]'"
+    The command names all studies that are shown ``together``, by default those given: one left out would be missing.
+    """
+    absent = []
+    for source in given:
+        variants = [name for name in source.study.variants if name not in source.variants()]
+        if variants:
+            absent.append(
+                f"variants {', '.join(variants)} of {source.study.name}" if source.is_run else source.study.name
+            )
+    names = ", ".join(source.study.name for source in together or given)
+    command_line = f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{names}]'"
+    return [f"Not run: {'; '.join(absent)}.", command_line] if absent else []
 
 
 def parser(module: str, description: str) -> argparse.ArgumentParser:

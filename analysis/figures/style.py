@@ -102,32 +102,35 @@ def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
 
 
-def placeholder(source: Source, axes: Axes) -> None:
-    """Say on empty axes that a study has not been run, and how to run it."""
-    axes.set(xticks=[], yticks=[], title=source.study.title)
+def placeholder(absent: list[str], title: str, axes: Axes) -> None:
+    """Say on empty axes what ``sources.missing`` says."""
+    axes.set(xticks=[], yticks=[], title=title)
     axes.spines[:].set(visible=True, color=LINE, linestyle=(0, (4, 4)))
-    text = f"Not run: {source.study.name}\n\n" + _wrapped(sources.how_to_run(source.study.name), 62)
+    text = "\n\n".join(_wrapped(line, 62) for line in absent)
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
 
 
 def compose(given: list[Source], plot: Callable, shared: bool = False) -> Figure:
-    """A figure of all sources by ``plot(*statistics, study, axes)``: a panel each, or with ``shared`` all in one.
+    """A figure of all sources by ``plot(*statistics, study, axes)``: a panel each, or with ``shared`` one for all.
 
-    A source that has not been run is a panel that says so, or a line below shared axes that have others to show.
+    A panel that has nothing to show says so. What others lack, variants or a study of a shared panel, stands below.
     """
-    count = 1 if shared else len(given)
-    figure, grid = plt.subplots(1, count, figsize=(SIZE[0] * count, SIZE[1]), layout="constrained", squeeze=False)
-    panels = list(grid[0]) if not shared else [grid[0][0]] * len(given)
-    there = [source for source in given if source.is_run]
-    for source, axes in zip(given, panels, strict=True):
-        if source.is_run:
+    groups = [given] if shared else [[source] for source in given]
+    size = (SIZE[0] * len(groups), SIZE[1])
+    figure, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
+    partly = []
+    for group, axes in zip(groups, panels[0], strict=True):
+        there = [source for source in group if source.is_run]
+        for source in there:
             plot(*source.statistics.values(), source.study, axes)
-        elif not shared or not there:
-            placeholder(source, axes)
-    absent = sources.missing(given if shared and there else there)
-    if absent:
-        lines = [_wrapped(line, 100 * count) for parts in absent for line in parts]
-        figure.supxlabel("\n".join(lines), fontsize=7, color=SOFT)
+        if there:
+            partly += group
+        else:
+            placeholder(sources.missing(group, given), group[0].study.title, axes)
+    below = sources.missing(partly, given)
+    if below:
+        text = "\n".join(_wrapped(line, 100 * len(groups)) for line in below)
+        figure.supxlabel(text, fontsize=7, color=SOFT)
     return figure
 
 

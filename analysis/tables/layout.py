@@ -9,11 +9,12 @@ import pandas as pd
 from analysis import sources
 from nist.files import replacing
 from nist.measurements import read
+from nist.study import Study
 
 LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$"}
 LATEX_SPECIAL = str.maketrans({symbol: f"\\{symbol}" for symbol in "%&_#$"})
 
-DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100", "digits": "Digits"}
+DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100"}
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -41,6 +42,12 @@ def trillions(flops: float) -> str:
     return f"{flops / 1e12:,.1f}" if flops >= 1e14 else f"{flops / 1e12:.4g}"
 
 
+def dataset(study: Study) -> str:
+    """The paper's name of a study's data set."""
+    name = study.content["data"]["dataset"]
+    return DATASETS.get(name, name)
+
+
 def factors(variant: dict) -> str:
     """Neuroseed factors of a variant's head, or the density of its blocks; a dash where its layers are dense."""
     if variant.get("density") is not None:
@@ -54,11 +61,12 @@ def runs(n: int, n_diverged: int) -> str:
 
 
 def frame(rows: list[dict], columns: list[str], droppable: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Rows of text in the order of ``columns``, empty where a row has no cell.
+    """Rows of text in the order of ``columns``, empty where a row has no cell; rows that say nothing are left out.
 
     Columns in ``droppable`` are left out if they say the same throughout.
     """
-    table = pd.DataFrame([{name: row.get(name, "") for name in columns} for row in rows], columns=columns)
+    table = [{name: row.get(name, "") for name in columns} for row in rows if any(row.values())]
+    table = pd.DataFrame(table, columns=columns)
     said = {name: set(table[name]) - {""} for name in droppable}
     return table.drop(columns=[name for name, texts in said.items() if len(texts) < 2])
 

@@ -36,14 +36,13 @@ def build(given: list[Source], prefix: Callable[[str, str], str], digits: int) -
         for name, start in ids.items():
             if start or not any(ids.values()):
                 rows += _rows(source, name, start, claims, digits)
-    rows += [{"Model": " ".join(absent)} for absent in sources.missing(given)]
+    rows.append({"Model": " ".join(sources.missing(given))})
     return layout.frame(rows, COLUMNS, droppable=("Data set", "Source"))
 
 
 def _rows(source: Source, name: str, start: str, claims: Mapping[str, Claim], digits: int) -> list[dict]:
     variant = source.study.variants[name]
-    dataset = layout.DATASETS[source.study.content["data"]["dataset"]]
-    named = {"Model": variant["label"], "Data set": dataset}
+    named = {"Model": variant["label"], "Data set": layout.dataset(source.study)}
     tail = {"Neuroseed factors": layout.factors(variant)}
     both = [(PAPER, _printed(start, variant, claims)), (RECOMPUTED, _recomputed(source.study, name))] if start else []
     rows = [*both, (OURS, _measured(source, name, digits))]

@@ -73,12 +73,12 @@ def build(given: list[Source]) -> pd.DataFrame:
         for source in given:
             if source.study.name == row.study and row.variant in source.study.variants:
                 rows += _rows(row, source, claims)
-    rows += [{"Model": " ".join(absent)} for absent in sources.missing(given)]
+    rows.append({"Model": " ".join(sources.missing(given))})
     return layout.frame(rows, COLUMNS)
 
 
 def _rows(row: Row, source: Source, claims: Mapping[str, Claim]) -> list[dict]:
-    named = {"Model": row.model, "Dataset": layout.DATASETS[source.study.content["data"]["dataset"]]}
+    named = {"Model": row.model, "Dataset": layout.dataset(source.study)}
     cells = [(OURS, _measured(row, source))]
     if row.start:
         cells = [(PAPER, _printed(row, claims)), (RECOMPUTED, _recomputed(row, source.study, claims)), *cells]

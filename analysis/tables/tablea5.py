@@ -66,7 +66,7 @@ def build(given: list[Source]) -> pd.DataFrame:
             cells = (_printed(row, claims), _recomputed(row, source, claims), _measured(row, source))
             origins = zip((PAPER, RECOMPUTED, OURS), cells, strict=True)
             rows += [{"Configuration": row.configuration, "Source": origin, **one} for origin, one in origins]
-    rows += [{"Configuration": " ".join(absent)} for absent in sources.missing(given)]
+    rows.append({"Configuration": " ".join(sources.missing(given))})
     return layout.frame(rows, ["Configuration", "Source", WEIGHTS, EPOCHS, FLOPS, SHARE, "Notes", "Runs"])
 
 

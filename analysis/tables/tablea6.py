@@ -34,7 +34,7 @@ def build(given: list[Source]) -> pd.DataFrame:
                 measured = _measured(source, name)
                 rows += [{"Model": variant["label"], "Source": PAPER, **row} for row in printed]
                 rows += [{"Model": variant["label"], "Source": OURS, **row} for row in measured]
-    rows += [{"Model": " ".join(absent)} for absent in sources.missing(given)]
+    rows.append({"Model": " ".join(sources.missing(given))})
     columns = ["Model", "Source", "Metric", "Value", "Baseline", "Notes"]
     return layout.frame(rows, columns, droppable=("Source",)).rename(columns={"Baseline": " / ".join(baselines)})
 

@@ -256,11 +256,9 @@ def test_a_table_without_runs_has_the_printed_figures_and_says_how_to_make_ours(
     )
     for row in rows(table, "ours"):
         assert printed.NOT_RUN in row.values()
-    text = " ".join(table.iloc[:, 0])
-    for one in MANIFEST[name]["studies"]:
-        assert (
-            f"Not run: {one}. snakemake --workflow-profile workflow/profiles/default --config 'studies=[{one}]'" in text
-        )
+    names = MANIFEST[name]["studies"]
+    command = f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'"
+    assert table.iloc[-1, 0] == f"Not run: {'; '.join(names)}. {command}"
     assert rows(table, "paper")
 
 
@@ -268,9 +266,8 @@ def test_a_table_shows_what_is_there_and_names_what_is_not(frame):
     there = source(frame, "lenet5-cifar10", {"dense": sample(0.58, 0.02, 0.60, 20)})
     table = tablea2.build([there, Source(study.load("lenet5-fmnist"))])
     assert [row[PEAK] for row in rows(table, "ours")] == ["58.0 ± 0.94"] + [printed.NOT_RUN] * 7
-    notes = table["Model"].tolist()[-2:]
-    assert notes[0].startswith("Not run: variants nist-1-10-p98, nist-1-10-p99.5, nist-1-5-p99.5 of lenet5-cifar10.")
-    assert notes[1].startswith("Not run: lenet5-fmnist.")
+    absent = "variants nist-1-10-p98, nist-1-10-p99.5, nist-1-5-p99.5 of lenet5-cifar10; lenet5-fmnist."
+    assert table["Model"].tolist()[-1].startswith(f"Not run: {absent} snakemake")
 
 
 def test_every_study_of_the_paper_is_in_an_item():

@@ -206,7 +206,7 @@ def test_a_mistake_in_the_configuration_is_one_line(project, arguments, message)
 def test_a_figure_that_is_not_in_the_manifest_is_named(project):
     edit_yaml(project / STUDY, lambda content: content["feeds"].update(figz={}))
     done = snakemake(project, "-n")
-    assert "feeds: 'figz' is not in config/figures.yaml; there are fig1, fig4" in done.stdout
+    assert "feeds: 'figz' is not in config/figures.yaml; there are table1, fig1" in done.stdout
 
 
 def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):
