@@ -22,6 +22,13 @@ class Source:
     def is_run(self) -> bool:
         return bool(self.statistics)
 
+    def statistic(self, name: str) -> pd.DataFrame:
+        """One of the statistics. Raises ``InputError`` if it was not given."""
+        if name not in self.statistics:
+            given = ", ".join(f"{one}.csv" for one in self.statistics)
+            raise InputError(f"{self.study.name}: {name}.csv is needed; given are {given}")
+        return self.statistics[name]
+
     def variants(self) -> list[str]:
         """Variants of the study that have runs, in the study's order."""
         there = {

@@ -31,7 +31,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. 3A from the ``learning_curve.csv`` of both learning rates."""
-    style.render("analysis.figures.fig3a", plot, argv, shared=True)
+    style.render("analysis.figures.fig3a", plot, "learning_curve", argv, shared=True)
 
 
 if __name__ == "__main__":

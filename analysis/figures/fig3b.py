@@ -20,7 +20,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. 3B from ``learning_curve.csv``."""
-    style.render("analysis.figures.fig3b", plot, argv)
+    style.render("analysis.figures.fig3b", plot, "learning_curve", argv)
 
 
 if __name__ == "__main__":

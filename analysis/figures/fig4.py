@@ -23,7 +23,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. 4 from ``learning_curve.csv``."""
-    style.render("analysis.figures.fig4", plot, argv)
+    style.render("analysis.figures.fig4", plot, "learning_curve", argv)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A2 from ``learning_curve.csv``."""
-    style.render("analysis.figures.figa2", plot, argv)
+    style.render("analysis.figures.figa2", plot, "learning_curve", argv)
 
 
 if __name__ == "__main__":

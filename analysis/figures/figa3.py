@@ -21,7 +21,7 @@ def plot(gaps: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A3 from ``overfitting_gap.csv``."""
-    style.render("analysis.figures.figa3", plot, argv)
+    style.render("analysis.figures.figa3", plot, "overfitting_gap", argv)
 
 
 if __name__ == "__main__":

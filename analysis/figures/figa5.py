@@ -22,7 +22,7 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A5 from ``epochwise_sd.csv``."""
-    style.render("analysis.figures.figa5", plot, argv)
+    style.render("analysis.figures.figa5", plot, "epochwise_sd", argv)
 
 
 if __name__ == "__main__":

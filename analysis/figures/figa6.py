@@ -31,7 +31,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A6 from ``learning_curve.csv``."""
-    style.render("analysis.figures.figa6", plot, argv)
+    style.render("analysis.figures.figa6", plot, "learning_curve", argv)
 
 
 if __name__ == "__main__":

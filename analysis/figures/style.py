@@ -110,8 +110,8 @@ def placeholder(absent: list[str], title: str, axes: Axes) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
 
 
-def compose(given: list[Source], plot: Callable, shared: bool = False) -> Figure:
-    """A figure of all sources by ``plot(*statistics, study, axes)``: a panel each, or with ``shared`` one for all.
+def compose(given: list[Source], plot: Callable, statistic: str, shared: bool = False) -> Figure:
+    """A figure of all sources by ``plot(statistic, study, axes)``: a panel each, or with ``shared`` one for all.
 
     A panel that has nothing to show says so. What others lack, variants or a study of a shared panel, stands below.
     """
@@ -122,7 +122,7 @@ def compose(given: list[Source], plot: Callable, shared: bool = False) -> Figure
     for group, axes in zip(groups, panels[0], strict=True):
         there = [source for source in group if source.is_run]
         for source in there:
-            plot(*source.statistics.values(), source.study, axes)
+            plot(source.statistic(statistic), source.study, axes)
         if there:
             partly += group
         else:
@@ -152,11 +152,11 @@ def save_all(figure: Figure, path: Path) -> None:
     plt.close(figure)
 
 
-def render(module: str, plot: Callable, argv: list[str] | None, shared: bool = False) -> None:
-    """Command of a figure module: draw the statistics given, study by study, with ``compose``."""
+def render(module: str, plot: Callable, statistic: str, argv: list[str] | None, shared: bool = False) -> None:
+    """Command of a figure module: draw one statistic of every study with ``compose``."""
     given, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
     with plt.rc_context(LAYOUT):
-        save_all(compose(given, plot, shared), output)
+        save_all(compose(given, plot, statistic, shared), output)
 
 
 def render_drawing(module: str, draw: Callable[[], Figure], argv: list[str] | None) -> None:

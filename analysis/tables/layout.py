@@ -18,8 +18,8 @@ DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "Im
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction in percent, without the sign."""
-    return f"{100 * fraction:.{digits}f}"
+    """A fraction in percent, without the sign; nothing for NaN, the spread of a single run."""
+    return "" if pd.isna(fraction) else f"{100 * fraction:.{digits}f}"
 
 
 def percent_margin(mean: float, margin: float, digits: int = 1) -> str:

@@ -79,8 +79,8 @@ def _weights(ratios: Mapping[str, float], final: int) -> dict:
 def _measured(source: Source, name: str, digits: int) -> dict:
     if name not in source.variants():
         return {MEAN: NOT_RUN, "Runs": "0"}
-    readings = source.statistics["accuracy"].set_index(["variant", "reading"])
-    count = source.statistics["cost"].set_index("variant").loc[name]
+    readings = source.statistic("accuracy").set_index(["variant", "reading"])
+    count = source.statistic("cost").set_index("variant").loc[name]
     peak, peak_final, last = (readings.loc[(name, reading)] for reading in ("peak", "peak_final", "last"))
     return {
         **_weights(count, count["final"]),

@@ -115,9 +115,9 @@ def _measured(row: Row, source: Source) -> dict:
     if row.variant not in source.variants():
         return {TOP1: NOT_RUN, "Runs": "0"}
     configuration = source.study.configuration(row.variant)
-    counted = source.statistics["cost"].set_index("variant").loc[row.variant]
-    converged = source.statistics["epochs_to_converge"].set_index("variant").loc[row.variant]
-    readings = source.statistics["accuracy"].set_index(["variant", "reading"]).loc[row.variant]
+    counted = source.statistic("cost").set_index("variant").loc[row.variant]
+    converged = source.statistic("epochs_to_converge").set_index("variant").loc[row.variant]
+    readings = source.statistic("accuracy").set_index(["variant", "reading"]).loc[row.variant]
     peak, last = readings.loc["peak"], readings.loc["last"]
     other = counted["total"] - counted["final"] - cost.head_biases(configuration)
     whole = other if "blocks" in configuration["model"] else 0
@@ -128,9 +128,14 @@ def _measured(row: Row, source: Source) -> dict:
         TOP1: layout.percent_margin(peak["mean"], peak["margin"], 2),
         "Max (%)": layout.percent(peak["max"], 2),
         "Last epoch (%)": layout.percent_margin(last["mean"], last["margin"], 2),
-        EPOCHS: f"{converged['epochs']} (run by run {converged['run_mean']:.1f}, SD {converged['run_sd']:.1f})",
+        EPOCHS: f"{converged['epochs']}{_run_by_run(converged)}",
         "Runs": layout.runs(peak["n"], peak["n_diverged"]),
     }
+
+
+def _run_by_run(converged: pd.Series) -> str:
+    mean, sd = converged["run_mean"], converged["run_sd"]
+    return "" if pd.isna(sd) else f" (run by run {mean:.1f}, SD {sd:.1f})"
 
 
 def _sizes(configuration: dict, counts: Mapping[str, int], other: int) -> dict:

@@ -93,10 +93,10 @@ def _recomputed(row: Row, source: Source, claims: Mapping[str, Claim]) -> dict:
 def _measured(row: Row, source: Source) -> dict:
     if not {row.variant, ROWS[0].variant} <= set(source.variants()):
         return {EPOCHS: NOT_RUN, "Runs": "0"}
-    counted = source.statistics["cost"].set_index("variant")
-    curves = source.statistics["learning_curve"]
+    counted = source.statistic("cost").set_index("variant")
+    curves = source.statistic("learning_curve")
     curve = curves[(curves["metric"] == "val_accuracy") & (curves["variant"] == row.variant)].set_index("epoch")["mean"]
-    peak = source.statistics["accuracy"].set_index(["reading", "variant"]).loc[("peak", row.variant)]
+    peak = source.statistic("accuracy").set_index(["reading", "variant"]).loc[("peak", row.variant)]
     ours, dense = (cost.flops_counted(counted.loc[name], "to_converge") for name in (row.variant, ROWS[0].variant))
     return {
         WEIGHTS: _weights(counted.loc[row.variant]),

@@ -65,7 +65,7 @@ def _measured(source: Source, name: str) -> list[dict]:
         return [{"Metric": metric, "Value": NOT_RUN} for metric in (MEAN_SD, SHARE, AUC_SD)]
     spread, test, share = (
         frame[frame["metric"] == "val_accuracy"].set_index("variant")
-        for frame in (source.statistics[statistic] for statistic in ("auc_sd", "wilcoxon", "wilson"))
+        for frame in (source.statistic(statistic) for statistic in ("auc_sd", "wilcoxon", "wilson"))
     )
     return _comparison(spread.loc[name], spread.loc[source.study.baseline], test.loc[name], share.loc[name])
 

@@ -16,6 +16,11 @@ from nist.errors import InputError
 
 MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))
 DRAWINGS = ["fig1", "fig2", "figa1"]
+STATISTICS = {
+    importlib.import_module(f"analysis.figures.{name}"): item["statistics"][0]
+    for name, item in MANIFEST.items()
+    if item["kind"] == "figure" and item["statistics"]
+}
 OF_RUNS = [name for name, item in MANIFEST.items() if item["kind"] == "figure" and item.get("studies")]
 
 
@@ -39,8 +44,8 @@ def curves(name, epochs):
 
 def drawn(module, names, epochs):
     """Axes of a figure of whole studies."""
-    given = [Source(study.load(name), {"statistic": curves(name, epochs)}) for name in names]
-    return style.compose(given, module.plot, shared=module is fig3a).axes
+    given = [Source(study.load(name), {STATISTICS[module]: curves(name, epochs)}) for name in names]
+    return style.compose(given, module.plot, STATISTICS[module], shared=module is fig3a).axes
 
 
 def lines(axes):
@@ -104,7 +109,9 @@ def test_figa6_draws_variants_that_are_one_network_once():
     frame = curves("deit-small-imagenet100", 400)
     one = frame["variant"].isin(["nist-p60", "nist-p70"])
     frame.loc[one, "mean"] = 0.5 + 0.0001 * frame.loc[one, "epoch"]
-    figure = style.compose([Source(study.load("deit-small-imagenet100"), {"learning_curve": frame})], figa6.plot)
+    figure = style.compose(
+        [Source(study.load("deit-small-imagenet100"), {"learning_curve": frame})], figa6.plot, "learning_curve"
+    )
     labels = list(lines(figure.axes[0]))
     assert len(labels) == 5
     assert "NIST, 50 % → 60 %\nNIST, 50 % → 70 %" in labels
@@ -122,7 +129,9 @@ def test_lines_stay_apart_in_grey(name):
 @pytest.mark.parametrize("name", OF_RUNS)
 def test_a_figure_without_runs_says_how_to_make_them(name):
     module, names = importlib.import_module(f"analysis.figures.{name}"), MANIFEST[name]["studies"]
-    figure = style.compose([Source(study.load(one)) for one in names], module.plot, shared=module is fig3a)
+    figure = style.compose(
+        [Source(study.load(one)) for one in names], module.plot, STATISTICS[module], shared=module is fig3a
+    )
     text = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
     if module is fig3a:
         assert text.count(f"Not run: {'; '.join(names)}.") == 1
@@ -133,18 +142,15 @@ def test_a_figure_without_runs_says_how_to_make_them(name):
 
 def test_a_figure_draws_what_is_there_and_names_what_is_not():
     there, absent = study.load("vgg16-imagenet100"), study.load("vgg16-imagenet100-low")
-    figure = style.compose([Source(there, {"x": curves(there.name, 60)}), Source(absent)], fig3a.plot, shared=True)
+    given = [Source(there, {"learning_curve": curves(there.name, 60)}), Source(absent)]
+    figure = style.compose(given, fig3a.plot, "learning_curve", shared=True)
     assert len(lines(figure.axes[0])) == 3
     assert figure.get_supxlabel().startswith("Not run: vgg16-imagenet100-low.\nsnakemake")
     command = " ".join(figure.get_supxlabel().splitlines())
     assert "studies=[vgg16-imagenet100, vgg16-imagenet100-low]" in command
-    panels = style.compose(
-        [
-            Source(study.load("lenet5-cifar10"), {"x": curves("lenet5-cifar10", 60)}),
-            Source(study.load("lenet5-fmnist")),
-        ],
-        figa3.plot,
-    ).axes
+    cifar10, fmnist = study.load("lenet5-cifar10"), study.load("lenet5-fmnist")
+    given = [Source(cifar10, {"overfitting_gap": curves(cifar10.name, 60)}), Source(fmnist)]
+    panels = style.compose(given, figa3.plot, "overfitting_gap").axes
     assert [len(lines(axes)) for axes in panels] == [4, 0]
     assert "Not run: lenet5-fmnist" in panels[1].texts[0].get_text()
 
@@ -152,7 +158,7 @@ def test_a_figure_draws_what_is_there_and_names_what_is_not():
 def test_a_variant_without_runs_is_named():
     frame = curves("alexnet-cifar10", 60)
     given = [Source(study.load("alexnet-cifar10"), {"learning_curve": frame[frame["variant"] != "dense"]})]
-    figure = style.compose(given, figa4b.plot)
+    figure = style.compose(given, figa4b.plot, "learning_curve")
     assert len(lines(figure.axes[0])) == 4
     assert "Not run: variants dense of alexnet-cifar10." in figure.get_supxlabel()
 
@@ -210,3 +216,9 @@ def test_a_statistic_of_another_study_is_refused(tmp_path):
         InputError, match="lenet5-cifar10/accuracy.csv: its folder should be named for one of the studies"
     ):
         sources.read([study.load("alexnet-cifar10")], [path])
+
+
+def test_a_statistic_that_was_not_given_is_named():
+    given = [Source(study.load("alexnet-cifar10"), {"accuracy": pd.DataFrame({"variant": ["dense"]})})]
+    with pytest.raises(InputError, match="alexnet-cifar10: learning_curve.csv is needed; given are accuracy.csv"):
+        style.compose(given, figa4b.plot, "learning_curve")

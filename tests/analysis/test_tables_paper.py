@@ -302,3 +302,8 @@ def test_seeds_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
         tablea3.main(["--study", name, *inputs, "-o", str(tmp_path / f"{copy}.csv")])
     for suffix in (".csv", ".md", ".tex"):
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_a_single_run_has_no_margin(frame):
+    (ours,) = rows(tablea3.build([source(frame, "alexnet-cifar10", {"dense": np.array([0.78])})]), "ours")[:1]
+    assert (ours[PEAK], ours[SPREAD], ours["Runs"]) == ("78.00", "", "1")
