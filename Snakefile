@@ -13,9 +13,9 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         "results/report.html",
+        expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
         paper_items("figure", ".svg"),
         paper_items("table", ".csv"),
-        expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
 
 
 include: "workflow/rules/train.smk"

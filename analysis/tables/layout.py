@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import sources
+from analysis import command, sources
 from nist.files import replacing
 from nist.measurements import read
 from nist.study import Study
@@ -96,8 +96,16 @@ def render_measured(module: str, build: Callable, heading: str, argv: list[str] 
     write(build(frame, where), "{}: {device}, {threads} threads".format(heading, **where), arguments.output)
 
 
-def render(module: str, build: Callable, argv: list[str] | None, title: str | None = None) -> None:
-    """Command of a table module: write ``build(sources)`` of the studies and statistics given, as ``write`` does.
+def render(module: str, build: Callable, argv: list[str] | None) -> None:
+    """Command of a table module: read the statistics given, in order, and write ``build(…, study)``."""
+    parser = command.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
+    arguments = parser.parse_args(argv)
+    frames = [command.read_csv(path) for path in arguments.inputs]
+    write(build(*frames, arguments.study), arguments.study.title, arguments.output)
+
+
+def render_sources(module: str, build: Callable, argv: list[str] | None, title: str | None = None) -> None:
+    """Command of a table of several studies, run or not: write ``build(sources)`` of the studies and statistics given.
 
     The title is that of the studies unless there is another.
     """

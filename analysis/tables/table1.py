@@ -156,7 +156,7 @@ def _head_and_total(head: str, total: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table 1 from ``accuracy.csv``, ``cost.csv`` and ``epochs_to_converge.csv`` of every study."""
-    layout.render("analysis.tables.table1", build, argv)
+    layout.render_sources("analysis.tables.table1", build, argv)
 
 
 if __name__ == "__main__":

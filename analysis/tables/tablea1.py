@@ -75,7 +75,7 @@ def _number(value: float) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A1 from the studies alone."""
-    layout.render("analysis.tables.tablea1", build, argv, title="Training settings")
+    layout.render_sources("analysis.tables.tablea1", build, argv, title="Training settings")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def build(given: list[Source]) -> pd.DataFrame:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A2 from ``accuracy.csv`` and ``cost.csv``."""
-    layout.render("analysis.tables.tablea2", build, argv)
+    layout.render_sources("analysis.tables.tablea2", build, argv)
 
 
 if __name__ == "__main__":

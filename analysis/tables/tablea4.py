@@ -21,7 +21,7 @@ def build(given: list[Source]) -> pd.DataFrame:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A4 from ``accuracy.csv`` and ``cost.csv``."""
-    layout.render("analysis.tables.tablea4", build, argv)
+    layout.render_sources("analysis.tables.tablea4", build, argv)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def _flops(ours: int, dense: int) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A5 from ``accuracy.csv``, ``cost.csv`` and ``learning_curve.csv``."""
-    layout.render("analysis.tables.tablea5", build, argv)
+    layout.render_sources("analysis.tables.tablea5", build, argv)
 
 
 if __name__ == "__main__":

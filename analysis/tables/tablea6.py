@@ -105,7 +105,7 @@ def _signed(value: float, digits: int) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A6 from ``auc_sd.csv``, ``wilcoxon.csv`` and ``wilson.csv``."""
-    layout.render("analysis.tables.tablea6", build, argv)
+    layout.render_sources("analysis.tables.tablea6", build, argv)
 
 
 if __name__ == "__main__":

@@ -104,9 +104,8 @@ def test_items_of_the_paper_train_nothing_and_take_what_is_configured(project):
     assert "Not run: alexnet-cifar10. snakemake" in table
     assert planned(project, "results/tables/tablea3.csv") == {}
     jobs = planned(project, "--config", "studies=[alexnet-cifar10]", "--", "results/tables/tablea3.csv")
-    assert jobs == {"accuracy": 1, "cost": 1, "epochs_to_converge": 1, "images": 1, "paper_table": 1} | {
-        name: jobs[name] for name in ("train", "trunk")
-    }
+    assert jobs["paper_table"] == 1
+    assert jobs["train"] > 1
 
 
 def test_a_manifest_that_names_a_study_that_is_not_there(project):
