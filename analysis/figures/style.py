@@ -81,9 +81,7 @@ def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, la
         axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
     axes.set_title(study.title)
     epochs_axis(axes, last=min(last, curves["epoch"].max()))
-    percent_axis(
-        axes, {"val_accuracy": "Validation accuracy (mean)", "train_accuracy": "Training accuracy (mean)"}[metric]
-    )
+    percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
     axes.legend(loc="lower right")
 
 
