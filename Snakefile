@@ -15,6 +15,8 @@ rule all:
         "results/report.html",
         "results/claims.csv",
         expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
+        paper_items("figure", ".svg"),
+        paper_items("table", ".csv"),
 
 
 include: "workflow/rules/train.smk"

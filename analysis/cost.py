@@ -1,6 +1,6 @@
 """Weights, compression and training cost of a head, from shapes and Eq. 3 alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -29,12 +29,39 @@ def head_weights(configuration: dict) -> dict:
     }
 
 
+def ratios(counts: dict) -> dict:
+    """``initial_sparsity`` and ``final_sparsity``, fractions, and ``compression``, from the result of ``head_weights``.
+
+    Compression is dense / final, and so 1 for a dense head (assumption N6).
+    """
+    return {
+        "initial_sparsity": 1 - counts["initial"] / counts["dense"],
+        "final_sparsity": 1 - counts["final"] / counts["dense"],
+        "compression": counts["dense"] / counts["final"],
+    }
+
+
 def training_flops(active_weights: Iterable[int], samples: int) -> int:
     """Eq. 3 with the real schedule: 4 × active weights × samples, summed over epochs.
 
     ``active_weights`` holds the count of each epoch trained, ``samples`` the training images an epoch.
     """
     return FLOPS_PER_WEIGHT * samples * sum(int(weights) for weights in active_weights)
+
+
+def flops_counted(row: Mapping[str, int], epochs: str, other: int = 0) -> int:
+    """Eq. 3 of a row of ``cost``: over the epochs ``to_converge`` or over ``all`` (U48).
+
+    ``other`` weights beside those that NIST sparsifies are counted too, in every epoch: all the rest of a transformer.
+    """
+    suffix = "" if epochs == "all" else "_to_converge"
+    return row[f"flops{suffix}"] + training_flops([other] * row[f"epochs{suffix}"], row["training_images"])
+
+
+def head_biases(configuration: dict) -> int:
+    """Biases of a head's layers, which no total of the paper counts (N2); 0 for blocks, whose biases are (E3)."""
+    head = configuration["model"].get("head")
+    return sum(head["sizes"]) if head and head["bias"] else 0
 
 
 def schedule(counts: dict, prune_epoch: int | None, epochs: int) -> list[int]:
@@ -67,9 +94,7 @@ def _row(name: tuple[str, str], description: dict, epochs_to_converge: int) -> d
     return {
         **dict(zip(runs.GROUP, name, strict=True)),
         **counts,
-        "initial_sparsity": 1 - counts["initial"] / counts["dense"],
-        "final_sparsity": 1 - counts["final"] / counts["dense"],
-        "compression": counts["dense"] / counts["final"],
+        **ratios(counts),
         "total": parameters["other"] + counts["final"],
         "epochs": epochs,
         "training_images": samples,

@@ -1,8 +1,5 @@
 """Fig. 1: the connections of Eq. 1 between a layer of 10 neurons and one of 5, for k = 1, 2 and 3."""
 
-import argparse
-from pathlib import Path
-
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
@@ -21,29 +18,24 @@ def plot(n_in: int, n_out: int, k: int, axes: Axes) -> None:
         ends, t = (heights["in"][i], heights["out"][j]), position % k
         axes.plot([0, 1], ends, color=BY_OFFSET[t], linewidth=1.3, zorder=1, label=f"t = {t}" if i == 0 else None)
     for x, side in ((0, "in"), (1, "out")):
-        axes.scatter([x] * len(heights[side]), heights[side], s=90, color="white", edgecolor="#1b1f24", zorder=2)
+        axes.scatter([x] * len(heights[side]), heights[side], s=90, color="white", edgecolor=style.INK, zorder=2)
     axes.set(xlim=(-0.15, 1.15))
     axes.axis("off")
 
 
 def draw() -> plt.Figure:
     """The three panels A, B and C."""
-    with plt.rc_context(style.LAYOUT):
-        figure, panels = plt.subplots(1, len(FACTORS), figsize=(7.2, 3.6), layout="constrained")
-        for letter, k, axes in zip("ABC", FACTORS, panels, strict=True):
-            plot(N_IN, N_OUT, k, axes)
-            axes.set_title(f"{letter}   k = {k}", loc="left", fontweight="bold")
-        figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(FACTORS))
+    figure, panels = plt.subplots(1, len(FACTORS), figsize=(7.2, 3.6), layout="constrained")
+    for letter, k, axes in zip("ABC", FACTORS, panels, strict=True):
+        plot(N_IN, N_OUT, k, axes)
+        axes.set_title(f"{letter}   k = {k}", loc="left", fontweight="bold")
+    figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(FACTORS))
     return figure
 
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. 1; it needs no data."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.fig1", description=main.__doc__)
-    parser.add_argument("-o", "--output", required=True, type=Path, nargs="+")
-    figure = draw()
-    for path in parser.parse_args(argv).output:
-        style.save(figure, path)
+    style.render_drawing("analysis.figures.fig1", draw, argv)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from nist.study import Study
 def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
     """Draw the ``val_accuracy`` rows of ``learning_curve``: the mean as a line, ± one SD as a band around it."""
     curves = curves[curves["metric"] == "val_accuracy"]
-    for line in style.series(study, "fig4"):
-        rows = curves[curves["variant"] == line.variant]
+    for line, rows in style.drawn(curves, style.series(study, "fig4")):
         low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
         axes.fill_between(rows["epoch"], low, high, color=line.line["color"], alpha=0.15, linewidth=0)
         axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
@@ -24,7 +23,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. 4 from ``learning_curve.csv``."""
-    style.render("analysis.figures.fig4", plot, argv)
+    style.render("analysis.figures.fig4", plot, "learning_curve", argv)
 
 
 if __name__ == "__main__":

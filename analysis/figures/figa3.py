@@ -10,10 +10,9 @@ from nist.study import Study
 
 def plot(gaps: pd.DataFrame, study: Study, axes: Axes) -> None:
     """Draw the mean gaps of ``overfitting_gap`` in percentage points."""
-    for line in style.series(study, "figa3"):
-        rows = gaps[gaps["variant"] == line.variant]
+    for line, rows in style.drawn(gaps, style.series(study, "figa3")):
         axes.plot(rows["epoch"], 100 * rows["gap"], label=line.label, **line.line)
-    axes.axhline(0, color="#8c959f", linewidth=0.8)
+    axes.axhline(0, color=style.LINE, linewidth=0.8)
     axes.set_title(study.title)
     style.epochs_axis(axes)
     axes.set_ylabel("Train − validation accuracy (points)")
@@ -22,7 +21,7 @@ def plot(gaps: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A3 from ``overfitting_gap.csv``."""
-    style.render("analysis.figures.figa3", plot, argv)
+    style.render("analysis.figures.figa3", plot, "overfitting_gap", argv)
 
 
 if __name__ == "__main__":

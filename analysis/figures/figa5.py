@@ -11,8 +11,7 @@ from nist.study import Study
 def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
     """Draw the ``val_accuracy`` rows of ``epochwise_sd``, fractions, a marker for every epoch."""
     sd = sd[sd["metric"] == "val_accuracy"]
-    for line in style.series(study, "figa5"):
-        rows = sd[sd["variant"] == line.variant]
+    for line, rows in style.drawn(sd, style.series(study, "figa5")):
         axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
     axes.set_title(study.title)
     style.epochs_axis(axes)
@@ -23,7 +22,7 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Draw Fig. A5 from ``epochwise_sd.csv``."""
-    style.render("analysis.figures.figa5", plot, argv)
+    style.render("analysis.figures.figa5", plot, "epochwise_sd", argv)
 
 
 if __name__ == "__main__":

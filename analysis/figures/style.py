@@ -1,5 +1,6 @@
 """How every figure looks, and how a figure module becomes a command."""
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -7,16 +8,19 @@ from typing import NamedTuple
 import matplotlib
 
 matplotlib.use("Agg")
+import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analysis import command
+from analysis import sources
+from analysis.sources import Source
 from nist.files import replacing
 from nist.study import Study
 
-SIZE = (6.0, 3.8)  # inches
+SIZE = (6.0, 3.8)  # inches, of one panel
+FORMATS = (".svg", ".pdf", ".png")
 # The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
 SHADES = {
     "red": "#d1242f",
@@ -26,7 +30,8 @@ SHADES = {
     "orange": "#e8820c",
     "green": "#1a7f37",
 }
-DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1))]
+INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
+DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (11, 2.5)), (0, (3, 1, 1, 1, 1, 1))]
 LAYOUT = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -36,6 +41,7 @@ LAYOUT = {
     "grid.color": "#e3e6ea",
     "grid.linewidth": 0.7,
     "legend.frameon": False,
+    "legend.handlelength": 3,
     "lines.linewidth": 1.8,
     "savefig.dpi": 200,
     "svg.hashsalt": "nist",  # the same figure has the same bytes
@@ -62,11 +68,30 @@ def series(study: Study, figure: str) -> list[Series]:
     return result
 
 
-def epochs_axis(axes: Axes) -> None:
-    """Label the x axis with whole epochs."""
+def drawn(frame: pd.DataFrame, lines: list[Series]) -> list[tuple[Series, pd.DataFrame]]:
+    """Each line with its rows of ``frame``, by epoch; lines without any are left out."""
+    rows = {name: group.sort_values("epoch") for name, group in frame.groupby("variant", sort=False)}
+    return [(line, rows[line.variant]) for line in lines if line.variant in rows]
+
+
+def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, last: int, axes: Axes) -> None:
+    """Draw the means of ``learning_curve`` for one metric, one line a variant without bands, up to epoch ``last``."""
+    curves = curves[(curves["metric"] == metric) & (curves["epoch"] <= last)]
+    for line, rows in drawn(curves, series(study, figure)):
+        axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
+    axes.set_title(study.title)
+    epochs_axis(axes, last=min(last, curves["epoch"].max()))
+    percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
+    axes.legend(loc="lower right")
+
+
+def epochs_axis(axes: Axes, last: int | None = None) -> None:
+    """Label the x axis with whole epochs, from 0 to ``last`` if it is given."""
     axes.set_xlabel("Epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.margins(x=0.02)
+    if last is not None:
+        axes.set_xlim(0, last)
 
 
 def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
@@ -75,21 +100,65 @@ def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
 
 
+def placeholder(absent: list[str], title: str, axes: Axes) -> None:
+    """Say on empty axes what ``sources.missing`` says."""
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.spines[:].set(visible=True, color=LINE, linestyle=(0, (4, 4)))
+    text = "\n\n".join(_wrapped(line, 62) for line in absent)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
+
+
+def compose(given: list[Source], plot: Callable, statistic: str, shared: bool = False) -> Figure:
+    """A figure of all sources by ``plot(statistic, study, axes)``: a panel each, or with ``shared`` one for all.
+
+    A panel that has nothing to show says so. What others lack, variants or a study of a shared panel, stands below.
+    """
+    groups = [given] if shared else [[source] for source in given]
+    size = (SIZE[0] * len(groups), SIZE[1])
+    figure, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
+    partly = []
+    for group, axes in zip(groups, panels[0], strict=True):
+        there = [source for source in group if source.is_run]
+        for source in there:
+            plot(source.statistic(statistic), source.study, axes)
+        if there:
+            partly += group
+        else:
+            placeholder(sources.missing(group, given), group[0].study.title, axes)
+    below = sources.missing(partly, given)
+    if below:
+        text = "\n".join(_wrapped(line, 100 * len(groups)) for line in below)
+        figure.supxlabel(text, fontsize=7, color=SOFT)
+    return figure
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's ending, whole or not at all, the same bytes every time."""
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
     with plt.rc_context(LAYOUT), replacing(path) as temporary:
-        figure.savefig(temporary, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(temporary, bbox_inches="tight", metadata=undated)
 
 
-def render(module: str, plot: Callable, argv: list[str] | None) -> None:
-    """Command of a figure module: read the statistics given, in order, and draw them with ``plot(…, study, axes)``."""
-    parser = command.parser(module, f"Draw {module.rpartition('.')[2]}.", "statistics that the figure reads, in order")
-    parser.add_argument("--format", nargs="*", default=["png"], help="further formats beside the output's own")
-    arguments = parser.parse_args(argv)
-    frames = [command.read_csv(path) for path in arguments.inputs]
+def save_all(figure: Figure, path: Path) -> None:
+    """Write a figure beside ``path`` in every format of ``FORMATS``, and close it."""
+    for suffix in FORMATS:
+        save(figure, path.with_suffix(suffix))
+    plt.close(figure)
+
+
+def render(module: str, plot: Callable, statistic: str, argv: list[str] | None, shared: bool = False) -> None:
+    """Command of a figure module: draw one statistic of every study with ``compose``."""
+    given, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
     with plt.rc_context(LAYOUT):
-        figure, axes = plt.subplots(figsize=SIZE, layout="constrained")
-        plot(*frames, arguments.study, axes)
-        for path in (arguments.output, *(arguments.output.with_suffix(f".{other}") for other in arguments.format)):
-            save(figure, path)
-        plt.close(figure)
+        save_all(compose(given, plot, statistic, shared), output)
+
+
+def render_drawing(module: str, draw: Callable[[], Figure], argv: list[str] | None) -> None:
+    """Command of a figure that needs no data."""
+    _, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}; it needs no data.", argv)
+    with plt.rc_context(LAYOUT):
+        save_all(draw(), output)

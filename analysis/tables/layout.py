@@ -6,27 +6,46 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command
+from analysis import command, sources
 from nist.files import replacing
 from nist.measurements import read
+from nist.study import Study
 
-LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--"}
+LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$"}
 LATEX_SPECIAL = str.maketrans({symbol: f"\\{symbol}" for symbol in "%&_#$"})
+
+DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100"}
 
 
 def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction in percent, without the sign."""
-    return f"{100 * fraction:.{digits}f}"
+    """A fraction in percent, without the sign; nothing for NaN, the spread of a single run."""
+    return "" if pd.isna(fraction) else f"{100 * fraction:.{digits}f}"
 
 
 def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
-    """Mean ± margin, both fractions, in percent and percentage points; the margin with one digit more."""
-    return percent(mean, digits) if pd.isna(margin) else f"{percent(mean, digits)} ± {percent(margin, digits + 1)}"
+    """Mean ± margin, both fractions, in percent and percentage points; the margin to hundredths of a point."""
+    return percent(mean, digits) if pd.isna(margin) else f"{percent(mean, digits)} ± {percent(margin, 2)}"
 
 
 def three_digits(value: float) -> str:
     """A measured value to three significant digits, thousands apart."""
     return f"{float(f'{value:.3g}'):,g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio to four significant digits, thousands apart."""
+    return f"{float(f'{ratio:.4g}'):,g}×"
+
+
+def trillions(flops: float) -> str:
+    """FLOPs in units of 10¹², to four significant digits and at least one decimal from a hundred on."""
+    return f"{flops / 1e12:,.1f}" if flops >= 1e14 else f"{flops / 1e12:.4g}"
+
+
+def dataset(study: Study) -> str:
+    """The paper's name of a study's data set."""
+    name = study.content["data"]["dataset"]
+    return DATASETS.get(name, name)
 
 
 def factors(variant: dict) -> str:
@@ -39,6 +58,17 @@ def factors(variant: dict) -> str:
 def runs(n: int, n_diverged: int) -> str:
     """Number of runs, and how many of them diverged if any did."""
     return f"{n} ({n_diverged} diverged)" if n_diverged else str(n)
+
+
+def frame(rows: list[dict], columns: list[str], droppable: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Rows of text in the order of ``columns``, empty where a row has no cell; rows that say nothing are left out.
+
+    Columns in ``droppable`` are left out if they say the same throughout.
+    """
+    table = [{name: row.get(name, "") for name in columns} for row in rows if any(row.values())]
+    table = pd.DataFrame(table, columns=columns)
+    said = {name: set(table[name]) - {""} for name in droppable}
+    return table.drop(columns=[name for name, texts in said.items() if len(texts) < 2])
 
 
 def write(table: pd.DataFrame, title: str, path: Path) -> None:
@@ -72,3 +102,12 @@ def render(module: str, build: Callable, argv: list[str] | None) -> None:
     arguments = parser.parse_args(argv)
     frames = [command.read_csv(path) for path in arguments.inputs]
     write(build(*frames, arguments.study), arguments.study.title, arguments.output)
+
+
+def render_sources(module: str, build: Callable, argv: list[str] | None, title: str | None = None) -> None:
+    """Command of a table of several studies, run or not: write ``build(sources)`` of the studies and statistics given.
+
+    The title is that of the studies unless there is another.
+    """
+    given, output = sources.parse(module, f"Build {module.rpartition('.')[2]}.", argv)
+    write(build(given), title or "; ".join(source.study.title for source in given), output)

@@ -1,47 +1,95 @@
 """Table A6: variability over epochs of every variant beside the baseline's."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from analysis import sources
+from analysis.claims.claim import Claim, read
+from analysis.sources import Source
 from analysis.tables import layout
+from analysis.tables.printed import NOT_RUN, OURS, PAPER, cell
 from nist.errors import run
-from nist.study import Study
+
+PRINTED = ("mobilenetv1-cifar10", "sparse-3")  # the one comparison in the paper
+FIGURES = [
+    *("sparse3.mean_sd", "dense.mean_sd", "sd_diff", "sd_reduction", "frac", "wilson_lo", "wilson_hi"),
+    *("sparse3.auc_sd", "dense.auc_sd", "auc_reduction"),
+]
+MEAN_SD, SHARE, AUC_SD = "Mean epochwise SD", "% epochs with lower SD (Wilson 95% CI)", "AUC_SD"
 
 
-def build(auc_sd: pd.DataFrame, wilcoxon: pd.DataFrame, wilson: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Three rows a comparison, on validation accuracy, in the study's order; every cell is text."""
+def build(given: list[Source]) -> pd.DataFrame:
+    """Three rows a comparison, on validation accuracy, in the study's order; every cell is text.
+
+    From ``auc_sd``, ``wilcoxon`` and ``wilson``. A comparison that the paper prints has the printed figures first.
+    """
+    claims, rows, baselines = read(), [], []
+    for source in given:
+        study = source.study
+        baselines.append(study.variants[study.baseline]["label"])
+        for name, variant in study.variants.items():
+            printed = _printed(claims) if (study.name, name) == PRINTED else []
+            if name != study.baseline:
+                measured = _measured(source, name)
+                rows += [{"Model": variant["label"], "Source": PAPER, **row} for row in printed]
+                rows += [{"Model": variant["label"], "Source": OURS, **row} for row in measured]
+    rows.append({"Model": " ".join(sources.missing(given))})
+    columns = ["Model", "Source", "Metric", "Value", "Baseline", "Notes"]
+    return layout.frame(rows, columns, droppable=("Source",)).rename(columns={"Baseline": " / ".join(baselines)})
+
+
+def _printed(claims: Mapping[str, Claim]) -> list[dict]:
+    text = {name: cell(claims, f"a6.mobilenet.{name}") for name in FIGURES}
+    difference, reduction = text["sd_diff"].replace("-", "−"), f"−{text['sd_reduction']}"
+    p = claims["a6.mobilenet.wilcoxon_p"].printed
+    return [
+        {
+            "Metric": MEAN_SD,
+            "Value": text["sparse3.mean_sd"],
+            "Baseline": text["dense.mean_sd"],
+            "Notes": f"Diff = {difference} ({reduction} %); Wilcoxon p = {p}",
+        },
+        {"Metric": SHARE, "Value": f"{text['frac']}% ({text['wilson_lo']}–{text['wilson_hi']})", "Baseline": "–"},
+        {
+            "Metric": AUC_SD,
+            "Value": text["sparse3.auc_sd"],
+            "Baseline": text["dense.auc_sd"],
+            "Notes": f"Total variability across epochs: {text['auc_reduction']} %",
+        },
+    ]
+
+
+def _measured(source: Source, name: str) -> list[dict]:
+    if not {name, source.study.baseline} <= set(source.variants()):
+        return [{"Metric": metric, "Value": NOT_RUN} for metric in (MEAN_SD, SHARE, AUC_SD)]
     spread, test, share = (
-        frame[frame["metric"] == "val_accuracy"].set_index("variant") for frame in (auc_sd, wilcoxon, wilson)
+        frame[frame["metric"] == "val_accuracy"].set_index("variant")
+        for frame in (source.statistic(statistic) for statistic in ("auc_sd", "wilcoxon", "wilson"))
     )
-    baseline, rows = spread.loc[study.baseline], []
-    for name, variant in study.variants.items():
-        if name != study.baseline:
-            rows += _comparison(spread.loc[name], baseline, test.loc[name], share.loc[name], variant["label"])
-    return pd.DataFrame(rows).rename(columns={"Baseline": study.variants[study.baseline]["label"]})
+    return _comparison(spread.loc[name], spread.loc[source.study.baseline], test.loc[name], share.loc[name])
 
 
-def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd.Series, label: str) -> list[dict]:
+def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd.Series) -> list[dict]:
     difference = ours["mean_sd"] - baseline["mean_sd"]
     side = "two-sided" if test["alternative"] == "two-sided" else "one-sided"
     interval = f"{share['low']:.3f}–{share['high']:.3f}"
     return [
         {
-            "Model": label,
-            "Metric": "Mean epochwise SD",
+            "Metric": MEAN_SD,
             "Value": f"{ours['mean_sd']:.5f}",
             "Baseline": f"{baseline['mean_sd']:.5f}",
             "Notes": f"Diff = {_signed(difference, 5)} ({_signed(100 * difference / baseline['mean_sd'], 1)} %); "
             f"Wilcoxon W = {test['w']:.0f}, p = {test['p']:.3g} ({test['method']}, {side}, {test['pairs']} epochs)",
         },
         {
-            "Model": label,
             "Metric": f"% epochs with lower SD (Wilson {layout.percent(share['confidence'], 0)}% CI)",
             "Value": f"{layout.percent(share['share'], 0)}% ({interval})",
             "Baseline": "–",
             "Notes": f"{share['epochs_lower']} of {share['epochs']} epochs",
         },
         {
-            "Model": label,
-            "Metric": "AUC_SD",
+            "Metric": AUC_SD,
             "Value": f"{ours['auc_sd']:.4f}",
             "Baseline": f"{baseline['auc_sd']:.4f}",
             "Notes": f"sum over {ours['epochs']} epochs; trapezoid {ours['auc_sd_trapezoid']:.4f} "
@@ -57,7 +105,7 @@ def _signed(value: float, digits: int) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Build Table A6 from ``auc_sd.csv``, ``wilcoxon.csv`` and ``wilson.csv``."""
-    layout.render("analysis.tables.tablea6", build, argv)
+    layout.render_sources("analysis.tables.tablea6", build, argv)
 
 
 if __name__ == "__main__":

@@ -43,3 +43,14 @@ def test_the_table_of_costs(metrics_file):
     assert row["flops"] == 4 * 100 * (4 * 960 + 2 * 54)
     assert row["flops_to_converge"] == 4 * 100 * (4 * 960 + 54)
     assert row["total"] == 50_692 + 94 + 54
+
+
+def test_flops_over_the_epochs_asked_for_with_the_rest_of_the_network():
+    row = {"flops": 1000, "flops_to_converge": 300, "epochs": 10, "epochs_to_converge": 3, "training_images": 5}
+    assert cost.flops_counted(row, "to_converge") == 300
+    assert cost.flops_counted(row, "all", other=2) == 1000 + 4 * 5 * 2 * 10
+
+
+def test_biases_that_no_total_of_the_paper_counts():
+    assert cost.head_biases(study.load("alexnet-cifar10").configuration("dense")) == 4096 + 4096 + 10
+    assert cost.head_biases(study.load("deit-small-imagenet100").configuration("dense")) == 0

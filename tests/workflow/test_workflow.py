@@ -80,7 +80,9 @@ def test_everything_asked_for_is_there(finished):
         "report.html",
         "claims.csv",
         "figures/fig1.svg",
-        *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "png")),
+        *(f"figures/lenet5-digits/{name}.{ending}" for name in ("figa2", "figa3") for ending in ("svg", "pdf", "png")),
+        *(f"figures/{name}.{ending}" for name in ("fig2", "fig3a", "figa6") for ending in ("svg", "pdf", "png")),
+        *(f"tables/{name}.{ending}" for name in ("table1", "tablea1") for ending in ("csv", "md", "tex")),
         *(f"tables/lenet5-digits/tablea2.{ending}" for ending in ("csv", "md", "tex")),
         *(f"statistics/lenet5-digits/{name}.csv" for name in ("wilcoxon", "wilson", "auc_sd", "cost", "holm", "power")),
         *(f"metrics/lenet5-digits/{variant}/seeds0-1.parquet" for variant in ("dense", "nist-1-10-p98")),
@@ -95,7 +97,21 @@ def test_a_second_run_has_nothing_to_do(project):
 
 def test_a_changed_figure_retrains_nothing(project):
     append_comment(project / "analysis/figures/figa2.py")
-    assert planned(project) == {"figure": 1, "report": 1}
+    assert planned(project) == {"figure": 1, "paper_figure": 1, "report": 1}
+
+
+def test_items_of_the_paper_train_nothing_and_take_what_is_configured(project):
+    table = (project / "results/tables/tablea3.csv").read_text(encoding="utf-8")
+    assert "Not run: alexnet-cifar10. snakemake" in table
+    assert planned(project, "results/tables/tablea3.csv") == {}
+    jobs = planned(project, "--config", "studies=[alexnet-cifar10]", "--", "results/tables/tablea3.csv")
+    assert jobs["paper_table"] == 1
+    assert jobs["train"] > 1
+
+
+def test_a_manifest_that_names_a_study_that_is_not_there(project):
+    edit_yaml(project / "config/figures.yaml", lambda items: items["fig4"].update(studies=["nowhere"]))
+    assert "config/studies/nowhere.yaml: no such file" in snakemake(project, "-n").stdout
 
 
 def test_a_changed_statistic_retrains_nothing(project):
@@ -196,7 +212,7 @@ def test_a_mistake_in_the_configuration_is_one_line(project, arguments, message)
 def test_a_figure_that_is_not_in_the_manifest_is_named(project):
     edit_yaml(project / STUDY, lambda content: content["feeds"].update(figz={}))
     done = snakemake(project, "-n")
-    assert "feeds: 'figz' is not in config/figures.yaml; there are fig1, fig4" in done.stdout
+    assert "feeds: 'figz' is not in config/figures.yaml; there are table1, fig1" in done.stdout
 
 
 def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):

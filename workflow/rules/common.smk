@@ -17,8 +17,12 @@ SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
 
 
+def named_by(manifest):
+    return [name for entry in manifest.values() for name in entry.get("studies", [])]
+
+
 def load_configuration():
-    """Studies by name and the manifest of figures, all checked; a user's mistake ends the run with one line."""
+    """Studies by name, the manifest of figures and the studies it names, all checked; a mistake ends the run with one line."""
     study.check_schema(config, SCHEMAS / "config.schema.yaml", Path("config/config.yaml"))
     manifest = study.read_yaml(Path(MANIFEST))
     study.check_schema(manifest, SCHEMAS / "figures.schema.yaml", Path(MANIFEST))
@@ -30,11 +34,11 @@ def load_configuration():
         for item in experiment.content["feeds"]:
             if item not in manifest:
                 raise InputError(f"{experiment.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
-    return studies, manifest
+    return studies, manifest, {name: study.load(name) for name in sorted(set(named_by(manifest)))}
 
 
 try:
-    STUDIES, ITEMS = load_configuration()
+    STUDIES, ITEMS, PAPER_STUDIES = load_configuration()
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -83,14 +87,10 @@ def statistics_of(wildcards):
     return [f"results/statistics/{wildcards.study}/{name}.csv" for name in ITEMS[item]["statistics"]]
 
 
-def items_of(kind, suffix):
-    """Files of one kind, figure or table, of all studies."""
-    return [
-        f"results/{kind}s/{name}/{item}{suffix}"
-        for name, experiment in STUDIES.items()
-        for item in experiment.content["feeds"]
-        if ITEMS[item]["kind"] == kind
-    ]
+def paper_items(kind, suffix):
+    """Files of the paper's own items of one kind, figure or table."""
+    names = [name for name, entry in ITEMS.items() if entry["kind"] == kind and "studies" in entry]
+    return [f"results/{kind}s/{name}{suffix}" for name in names]
 
 
 def digest_of(configuration):

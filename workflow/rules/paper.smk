@@ -1,37 +1,65 @@
-# Figures, tables and the report. None of them knows how its numbers came about.
+# Figures, tables and the report. None of them knows how its numbers came about. An item of a study shows that study
+# alone; an item of the paper shows all its studies, and those that are not configured as missing: it trains nothing.
+
+
+def appearance(experiment):
+    """What a figure or table takes from a study beside its statistics."""
+    return [experiment.content[key] for key in ("title", "edition", "variants", "feeds", "data", "model", "training")]
 
 
 def appearance_of(wildcards):
-    """Labels, colours and options: what a figure or table takes from the study beside its statistics."""
-    content = STUDIES[wildcards.study].content
-    return [content["title"], content["edition"], content["variants"], content["feeds"]]
+    return appearance(STUDIES[wildcards.study])
 
 
-rule fig1:
-    input:
-        module="analysis/figures/fig1.py",
-    output:
-        multiext("results/figures/fig1", ".svg", ".png"),
-    log:
-        "results/logs/figures/fig1.log",
-    shell:
-        "python -m analysis.figures.fig1 -o {output} > {log} 2>&1"
+def item_of(wildcards):
+    return ITEMS[wildcards.get("figure") or wildcards.get("table")]
+
+
+def paper_statistics(wildcards):
+    """Statistics of the configured ones of the studies that an item of the paper is made from."""
+    names = [name for name in item_of(wildcards)["studies"] if name in STUDIES]
+    return [f"results/statistics/{name}/{statistic}.csv" for name in names for statistic in item_of(wildcards)["statistics"]]
+
+
+def paper_appearance(wildcards):
+    return [appearance(PAPER_STUDIES[name]) for name in item_of(wildcards)["studies"]]
+
+
+def paper_options(wildcards):
+    return [f"--study={name}" for name in item_of(wildcards)["studies"]]
+
+
+def items_of(kind, suffix):
+    """Files of one kind, figure or table, of all studies."""
+    return [
+        f"results/{kind}s/{name}/{item}{suffix}"
+        for name, experiment in STUDIES.items()
+        for item in experiment.content["feeds"]
+        if ITEMS[item]["kind"] == kind
+    ]
+
+
+FIGURE_FILES = [".svg", ".pdf", ".png"]
+FIGURE_MODULES = ["analysis/sources.py", "analysis/figures/style.py"]
+TABLE_MODULES = [
+    "analysis/sources.py", "analysis/cost.py", "analysis/claims/claims.csv", "analysis/claims/networks.py",
+    *(f"analysis/tables/{name}.py" for name in ("layout", "printed", "sparse_heads")),
+]
 
 
 rule figure:
     input:
         statistics=statistics_of,
         module="analysis/figures/{figure}.py",
-        style="analysis/figures/style.py",
+        shared=FIGURE_MODULES,
     output:
-        svg="results/figures/{study}/{figure}.svg",
-        png="results/figures/{study}/{figure}.png",
+        multiext("results/figures/{study}/{figure}", *FIGURE_FILES),
     params:
         appearance_of,
     log:
         "results/logs/figures/{study}/{figure}.log",
     shell:
-        "python -m analysis.figures.{wildcards.figure} --study {wildcards.study} {input.statistics} -o {output.svg}"
+        "python -m analysis.figures.{wildcards.figure} --study {wildcards.study} {input.statistics} -o {output[0]}"
         " > {log} 2>&1"
 
 
@@ -39,7 +67,7 @@ rule table:
     input:
         statistics=statistics_of,
         module="analysis/tables/{table}.py",
-        layout="analysis/tables/layout.py",
+        shared=TABLE_MODULES,
     output:
         csv="results/tables/{study}/{table}.csv",
         other=multiext("results/tables/{study}/{table}", ".md", ".tex"),
@@ -50,6 +78,39 @@ rule table:
     shell:
         "python -m analysis.tables.{wildcards.table} --study {wildcards.study} {input.statistics} -o {output.csv}"
         " > {log} 2>&1"
+
+
+rule paper_figure:
+    input:
+        statistics=paper_statistics,
+        module="analysis/figures/{figure}.py",
+        shared=FIGURE_MODULES,
+    output:
+        multiext("results/figures/{figure}", *FIGURE_FILES),
+    params:
+        paper_appearance,
+        studies=paper_options,
+    log:
+        "results/logs/figures/{figure}.log",
+    shell:
+        "python -m analysis.figures.{wildcards.figure} {params.studies} {input.statistics} -o {output[0]} > {log} 2>&1"
+
+
+rule paper_table:
+    input:
+        statistics=paper_statistics,
+        module="analysis/tables/{table}.py",
+        shared=TABLE_MODULES,
+    output:
+        csv="results/tables/{table}.csv",
+        other=multiext("results/tables/{table}", ".md", ".tex"),
+    params:
+        paper_appearance,
+        studies=paper_options,
+    log:
+        "results/logs/tables/{table}.log",
+    shell:
+        "python -m analysis.tables.{wildcards.table} {params.studies} {input.statistics} -o {output.csv} > {log} 2>&1"
 
 
 rule report:

@@ -1,0 +1,82 @@
+"""Table A1: optimizer, epochs, learning rate and batch size, as the paper prints them and as the studies have them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pandas as pd
+
+from analysis.claims.claim import Claim, read
+from analysis.sources import Source
+from analysis.tables import layout
+from analysis.tables.printed import PAPER, cell
+from nist.errors import run
+from nist.study import Study
+
+MODELS = {  # by name of the studies' model: the paper's name, and those in the ids of its claims
+    "lenet5": ("LeNet-5", "lenet5", "lenet5"),
+    "alexnet": ("AlexNet", "alexnet", "alexnet"),
+    "vgg16": ("VGG16", "vgg16", "vgg"),
+    "mobilenetv1": ("MobileNetV1", "mobilenetv1", "mobilenet"),
+    "deit_small": ("DeiT_small", "deit_small", "deit"),
+}
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD", "adamw": "AdamW"}
+
+
+def build(given: list[Source]) -> pd.DataFrame:
+    """A row as printed for every model, and one for each of its studies below it; text, and no runs needed."""
+    claims, rows = read(), []
+    for model, (name, *ids) in MODELS.items():
+        studies = [source.study for source in given if source.study.content["model"]["name"] == model]
+        if studies:
+            rows.append({"Model": name, "Source": PAPER, **_printed(*ids, claims)})
+        rows += [{"Model": name, "Source": study.name, **_settings(study)} for study in studies]
+    return pd.DataFrame(rows)
+
+
+def _printed(model: str, experiment: str, claims: Mapping[str, Claim]) -> dict:
+    rate = cell(claims, f"a1.{model}.lr")
+    keys = {"lr_min": "lr_min", "warmup_lr_init": "warmup_init", "warmup_t": "warmup", "cycle_decay": "cycle_decay"}
+    schedule = {key: cell(claims, f"a1.{model}.{name}") for key, name in keys.items()}
+    return {
+        "Optimizer": claims[f"a1.{model}.optimizer"].printed,
+        "Epochs": cell(claims, f"a1.{experiment}.epochs"),
+        "LR": _cosine(rate, schedule) if all(schedule.values()) else rate,
+        "Batch size": cell(claims, f"a1.{model}.batch"),
+    }
+
+
+def _settings(study: Study) -> dict:
+    training = study.content["training"]
+    rate, schedule = _number(training["optimizers"][0]["learning_rate"]), training["schedule"]
+    constant = schedule == "constant"
+    keys = ("lr_min", "warmup_lr_init", "warmup_t", "cycle_decay")
+    return {
+        "Optimizer": " + ".join(_optimizer(stage) for stage in training["optimizers"]),
+        "Epochs": str(training["epochs"]),
+        "LR": rate if constant else _cosine(rate, {key: _number(schedule[key]) for key in keys}),
+        "Batch size": str(training["batch_size"]),
+    }
+
+
+def _optimizer(stage: Mapping[str, object]) -> str:
+    options = {"momentum": stage.get("momentum"), "wd": stage["weight_decay"]}
+    given = ", ".join(f"{name}={value:g}" for name, value in options.items() if value)
+    return OPTIMIZERS[stage["name"]] + (f"({given})" if given else "")
+
+
+def _cosine(rate: str, schedule: Mapping[str, str]) -> str:
+    options = ", ".join(f"{name}={value}" for name, value in schedule.items())
+    return f"CosineLRScheduler(initial_lr={rate}, {options})"
+
+
+def _number(value: float) -> str:
+    return f"{Decimal(str(value)):f}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build Table A1 from the studies alone."""
+    layout.render_sources("analysis.tables.tablea1", build, argv, title="Training settings")
+
+
+if __name__ == "__main__":
+    run(main)

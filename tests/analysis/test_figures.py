@@ -1,0 +1,224 @@
+"""Axes, series and colours of the paper's figures; what they say where runs are missing; the same bytes every time."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from analysis import runs, sources
+from analysis.figures import fig2, fig3a, fig3b, fig4, figa1, figa2, figa3, figa4a, figa4b, figa6, style
+from analysis.sources import Source
+from analysis.statistics.learning_curve import learning_curve
+from nist import study
+from nist.errors import InputError
+
+MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))
+DRAWINGS = ["fig1", "fig2", "figa1"]
+STATISTICS = {
+    importlib.import_module(f"analysis.figures.{name}"): item["statistics"][0]
+    for name, item in MANIFEST.items()
+    if item["kind"] == "figure" and item["statistics"]
+}
+OF_RUNS = [name for name, item in MANIFEST.items() if item["kind"] == "figure" and item.get("studies")]
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def curves(name, epochs):
+    """A learning_curve of every variant of a study, each at a level of its own, and a gap and SD of the same."""
+    rows = [
+        {"study": name, "variant": variant, "metric": metric, "epoch": epoch, "mean": level, "sd": 0.01, "gap": level}
+        for metric in ("train_accuracy", "val_accuracy")
+        for position, variant in enumerate(study.load(name).variants)
+        for epoch in range(1, epochs + 1)
+        for level in [(0.1 if metric == "val_accuracy" else 0.2) + 0.05 * position + 0.0001 * epoch]
+    ]
+    return pd.DataFrame(rows)
+
+
+def drawn(module, names, epochs):
+    """Axes of a figure of whole studies."""
+    given = [Source(study.load(name), {STATISTICS[module]: curves(name, epochs)}) for name in names]
+    return style.compose(given, module.plot, STATISTICS[module], shared=module is fig3a).axes
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+
+
+def colours(axes):
+    names = {shade: name for name, shade in style.SHADES.items()}
+    return [names.get(line.get_color()) for line in lines(axes).values()]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "epochs", "shown", "expected"),
+    [
+        (fig3b, "deit-small-imagenet100", 400, (0, 400), ["red", "blue", "black", "purple", "green", "orange"]),
+        (figa2, "lenet5-cifar10", 120, (0, 60), ["red", "blue", "black", "purple"]),
+        (figa4a, "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
+        (figa4b, "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
+        (figa6, "deit-small-imagenet100", 400, (0, 50), ["red", "blue", "black", "purple", "green", "orange"]),
+    ],
+)
+def test_mean_curves_have_the_papers_epochs_and_colours(module, name, epochs, shown, expected):
+    (axes,) = drawn(module, [name], epochs)
+    assert axes.get_xlim() == shown
+    assert colours(axes) == expected
+    assert {line.get_xdata()[-1] for line in lines(axes).values()} == {shown[1]}
+    assert len(axes.collections) == 0  # no bands (U51)
+
+
+def test_a_shorter_run_is_shown_as_long_as_it_is():
+    (axes,) = drawn(figa2, ["lenet5-cifar10"], 8)
+    assert axes.get_xlim() == (0, 8)
+
+
+def test_figa4_shows_training_and_validation_accuracy():
+    for module, level, label in ((figa4a, 0.2001, "Training"), (figa4b, 0.1001, "Validation")):
+        (axes,) = drawn(module, ["alexnet-cifar10"], 60)
+        assert lines(axes)["Dense"].get_ydata()[0] == pytest.approx(level)
+        assert axes.get_ylabel() == f"{label} accuracy (mean)"
+
+
+def test_fig3a_shows_dense_heads_at_both_learning_rates_and_two_sparse_ones():
+    axes = drawn(fig3a, ["vgg16-imagenet100", "vgg16-imagenet100-low"], 60)
+    assert len(axes) == 1
+    assert list(lines(axes[0])) == [
+        "Dense, learning rate 1e-4",
+        "NIST (1, 2, 100), learning rate 1e-4",
+        "NIST (1, 2, 100), 99.9 %, learning rate 1e-4",
+        "Dense, learning rate 1e-5",
+    ]
+    assert axes[0].get_title() == "VGG16 on ImageNet-100"
+
+
+def test_fig3b_marks_the_prune():
+    (axes,) = drawn(fig3b, ["deit-small-imagenet100"], 400)
+    assert [text.get_text() for text in axes.texts] == ["prune"]
+    assert axes.texts[0].xy[0] == 200
+
+
+def test_figa6_draws_variants_that_are_one_network_once():
+    frame = curves("deit-small-imagenet100", 400)
+    one = frame["variant"].isin(["nist-p60", "nist-p70"])
+    frame.loc[one, "mean"] = 0.5 + 0.0001 * frame.loc[one, "epoch"]
+    figure = style.compose(
+        [Source(study.load("deit-small-imagenet100"), {"learning_curve": frame})], figa6.plot, "learning_curve"
+    )
+    labels = list(lines(figure.axes[0]))
+    assert len(labels) == 5
+    assert "NIST, 50 % → 60 %\nNIST, 50 % → 70 %" in labels
+
+
+@pytest.mark.parametrize("name", OF_RUNS)
+def test_lines_stay_apart_in_grey(name):
+    module = importlib.import_module(f"analysis.figures.{name}")
+    for axes in drawn(module, MANIFEST[name]["studies"], 30):
+        dashes = [str(line._unscaled_dash_pattern) for line in lines(axes).values()]
+        assert len(dashes) > 1
+        assert len(set(dashes)) == len(dashes)
+
+
+@pytest.mark.parametrize("name", OF_RUNS)
+def test_a_figure_without_runs_says_how_to_make_them(name):
+    module, names = importlib.import_module(f"analysis.figures.{name}"), MANIFEST[name]["studies"]
+    figure = style.compose(
+        [Source(study.load(one)) for one in names], module.plot, STATISTICS[module], shared=module is fig3a
+    )
+    text = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
+    if module is fig3a:
+        assert text.count(f"Not run: {'; '.join(names)}.") == 1
+    else:
+        assert [text.count(f"Not run: {one}.") for one in names] == [1] * len(names)
+    assert f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'" in text
+
+
+def test_a_figure_draws_what_is_there_and_names_what_is_not():
+    there, absent = study.load("vgg16-imagenet100"), study.load("vgg16-imagenet100-low")
+    given = [Source(there, {"learning_curve": curves(there.name, 60)}), Source(absent)]
+    figure = style.compose(given, fig3a.plot, "learning_curve", shared=True)
+    assert len(lines(figure.axes[0])) == 3
+    assert figure.get_supxlabel().startswith("Not run: vgg16-imagenet100-low.\nsnakemake")
+    command = " ".join(figure.get_supxlabel().splitlines())
+    assert "studies=[vgg16-imagenet100, vgg16-imagenet100-low]" in command
+    cifar10, fmnist = study.load("lenet5-cifar10"), study.load("lenet5-fmnist")
+    given = [Source(cifar10, {"overfitting_gap": curves(cifar10.name, 60)}), Source(fmnist)]
+    panels = style.compose(given, figa3.plot, "overfitting_gap").axes
+    assert [len(lines(axes)) for axes in panels] == [4, 0]
+    assert "Not run: lenet5-fmnist" in panels[1].texts[0].get_text()
+
+
+def test_a_variant_without_runs_is_named():
+    frame = curves("alexnet-cifar10", 60)
+    given = [Source(study.load("alexnet-cifar10"), {"learning_curve": frame[frame["variant"] != "dense"]})]
+    figure = style.compose(given, figa4b.plot, "learning_curve")
+    assert len(lines(figure.axes[0])) == 4
+    assert "Not run: variants dense of alexnet-cifar10." in figure.get_supxlabel()
+
+
+def test_fig2_shows_the_mask_and_one_prune_of_it():
+    mask, trained, pruned, trained_on = fig2.weights(np.random.default_rng(0))
+    counts = [int((~np.isnan(step)).sum()) for step in (mask, trained, pruned, trained_on)]
+    assert counts == [36, 36, 14, 14]
+    assert np.nanmin(pruned) > np.nanmax(trained[np.isnan(pruned)])
+    figure = fig2.draw()
+    assert [axes.get_title()[0] for axes in figure.axes] == list("12345")
+    assert len(figure.axes[-1].lines) == 14
+
+
+def test_figa1_connects_inputs_one_to_one_and_then_densely():
+    retina, perceptron = figa1.draw().axes
+    assert len(retina.lines) == 12 + 12 + 6
+    assert len(perceptron.lines) == 12 * 1 + 6 * 6 + 6 * 4
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_has_the_same_bytes_every_time(name, tmp_path):
+    module = importlib.import_module(f"analysis.figures.{name}")
+    for copy in ("a", "b"):
+        module.main(["-o", str(tmp_path / f"{copy}.svg")])
+    for suffix in (".svg", ".pdf", ".png"):
+        content = (tmp_path / "a").with_suffix(suffix).read_bytes()
+        assert content == (tmp_path / "b").with_suffix(suffix).read_bytes()
+        assert b"CreationDate" not in content
+        assert b"dc:date" not in content
+
+
+def test_files_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
+    rng = np.random.default_rng(0)
+    paths = [
+        metrics_file(
+            f"{variant}-{first}", rng.uniform(0.2, 0.9, (3, 5)), first, study="mobilenetv1-cifar10", variant=variant
+        )
+        for variant in study.load("mobilenetv1-cifar10").variants
+        for first in (0, 3)
+    ]
+    for copy, order in (("a", paths), ("b", paths[::-1])):
+        folder = tmp_path / copy / "mobilenetv1-cifar10"
+        folder.mkdir(parents=True)
+        learning_curve(runs.read(order)).to_csv(folder / "learning_curve.csv", index=False)
+        arguments = ["--study", "mobilenetv1-cifar10", str(folder / "learning_curve.csv")]
+        fig4.main([*arguments, "-o", str(tmp_path / f"{copy}.svg")])
+    for suffix in (".svg", ".pdf", ".png"):
+        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+def test_a_statistic_of_another_study_is_refused(tmp_path):
+    path = tmp_path / "lenet5-cifar10/accuracy.csv"
+    with pytest.raises(
+        InputError, match="lenet5-cifar10/accuracy.csv: its folder should be named for one of the studies"
+    ):
+        sources.read([study.load("alexnet-cifar10")], [path])
+
+
+def test_a_statistic_that_was_not_given_is_named():
+    given = [Source(study.load("alexnet-cifar10"), {"accuracy": pd.DataFrame({"variant": ["dense"]})})]
+    with pytest.raises(InputError, match="alexnet-cifar10: learning_curve.csv is needed; given are accuracy.csv"):
+        style.compose(given, figa4b.plot, "learning_curve")
