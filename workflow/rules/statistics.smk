@@ -3,7 +3,7 @@
 
 
 def parameters_of(wildcards):
-    return STUDIES[wildcards.study].content["statistics"]
+    return [STUDIES[wildcards.study].content["statistics"], checksums_of(wildcards.study)]
 
 
 rule learning_curve:
