@@ -34,9 +34,9 @@ def row(block: Block) -> dict[str, str]:
 
 
 def page(blocks: Iterable[Block]) -> str:
-    """The page as Markdown: a section a study, in the order given, and in it a table of its blocks."""
+    """The page as Markdown: a section a study, and in it a table of its blocks by variant and seed."""
     by_study: dict[str, list[dict]] = {}
-    for block in blocks:
+    for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):
         by_study.setdefault(runs.name(block)[0], []).append(row(block))
     tables = [f"\n## {name}\n\n{_table(rows)}\n" for name, rows in by_study.items()]
     return HEADING + "".join(tables)

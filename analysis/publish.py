@@ -43,7 +43,7 @@ def publish(sources: list[Path], folder: Path = FOLDER, studies: Path = study.FO
     places = {published.place(path, block): path for path, block in blocks.items()}
     published.check_listed(folder, {*places, PROVENANCE})
     added = {name: path for name, path in sorted(places.items()) if name not in sums}
-    _write(folder, added, sums, provenance.page(blocks[path] for _, path in sorted(places.items())))
+    _write(folder, added, sums, provenance.page(blocks.values()))
     return {name: blocks[path] for name, path in added.items()}
 
 

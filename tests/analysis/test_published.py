@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from analysis import admission, publish, published
+from analysis import admission, provenance, publish, published
 from nist import record, study
 from nist.errors import InputError, run
 
@@ -116,6 +116,14 @@ def test_the_provenance_says_what_the_files_say(tree):
         "Training code": "0" * 12,
         "Commit": "–",
     }
+
+
+def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(train, study_content):
+    study_content["seeds"] = "0-19"
+    write_study(study_content)
+    blocks = [record.read(train(first=first)) for first in (10, 2)]
+    assert provenance.page(blocks) == provenance.page(blocks[::-1])
+    assert provenance.page(blocks).index("| 2–3 |") < provenance.page(blocks).index("| 10–11 |")
 
 
 def test_the_provenance_names_a_commit_where_one_is_recorded_and_survives_bars(train):
