@@ -127,14 +127,14 @@ def test_other_runs_under_the_same_names_are_rendered_anew(project, snakemake, p
     publish(project, level=0.6, folder="trained-again")
     for path in project.glob("results/published/**/*.parquet"):
         os.utime(path, (0, 0))
-    assert planned(project, target) == {"accuracy": 1}
+    assert sum(planned(project, target).values()) == 1
 
 
 def test_runs_that_are_not_published_are_named_and_never_trained(bare, planned, snakemake, publish):
     publish(bare, variants=["dense"], seeds=(0, 1))
     jobs = planned(bare)
     assert jobs.keys() & {"train", "trunk", "images", "image_folder"} == set()
-    assert (jobs["learning_curve"], jobs["report"]) == (1, 1)
+    assert jobs["report"] == 1
     done = snakemake(bare, "-n")
     said = done.stdout + done.stderr
     assert said.count("small: not published: dense (2 of 4 runs), nist-1-10-p98 (4 of 4 runs)\n") == 1
