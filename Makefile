@@ -1,5 +1,7 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
+# make figures render the paper's studies from the published metrics: no training, no torch, no data set
+# make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make lint    format and lint checks
 # make lock    resolve requirements.lock anew from pyproject.toml
@@ -7,10 +9,17 @@
 PYTHON ?= python3
 VENV := .venv
 ENVIRONMENT := $(VENV)/.complete
+# What renders needs no torch. Where there is no environment yet, it gets one without torch and what comes with it.
+LIGHT := $(VENV)/.without-torch
+RENDERING := $(or $(wildcard $(ENVIRONMENT)),$(LIGHT))
+TORCH := torch|torchvision|timm|triton|nvidia-[a-z0-9-]*|cuda-[a-z]*|onnx[a-z-]*
+$(ENVIRONMENT): SIZE := about 6 GB, most of it torch
+$(LIGHT): SIZE := about 0.8 GB, without torch
+$(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test bench lint lock clean distclean
+.PHONY: all test figures publish bench lint lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -19,6 +28,14 @@ all: $(ENVIRONMENT)
 
 test: $(ENVIRONMENT)
 	@python -m pytest -n auto --dist loadgroup
+
+figures: $(RENDERING)
+	@$(SNAKEMAKE) --config metrics_source=published studies=paper
+	@echo "Report: $(CURDIR)/results/report.html"
+
+publish: $(RENDERING)
+	@python -m analysis.publish $(or $(FROM),$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
+	    $(if $(STUDY),--study $(STUDY))
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
@@ -33,13 +50,14 @@ lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
 
 # uv installs the lock in half a minute; its own hash is in the lock too.
-$(ENVIRONMENT): requirements.lock
+$(ENVIRONMENT) $(LIGHT): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
-	@echo "Installing the environment into $(VENV) (about 6 GB, most of it torch)"
+	@echo "Installing the environment into $(VENV) ($(SIZE))"
 	@$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
-	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes requirements.lock
+	@sed -E '$(LEFT_OUT)' requirements.lock > $(VENV)/packages.lock
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(VENV)/packages.lock
 	@touch $@
 
 lock: $(ENVIRONMENT)

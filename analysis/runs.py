@@ -17,11 +17,19 @@ def read_blocks(paths: Iterable[Path | str]) -> dict[Path, record.Block]:
     blocks = {Path(path): record.read(path) for path in paths}
     if not blocks:
         raise InputError("no metrics files given")
+    for path, block in blocks.items():
+        if not block.table.num_rows:
+            raise InputError(f"{path}: holds no runs")
     return blocks
 
 
-def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
-    """All rows of the blocks, with the columns of ``nist.record.SCHEMA``, one row a run and epoch.
+def name(block: record.Block) -> tuple[str, str]:
+    """Study and variant of a block."""
+    return tuple(block.table[column][0].as_py() for column in GROUP)
+
+
+def check_together(blocks: dict[Path, record.Block]) -> None:
+    """Check that blocks can be joined.
 
     Raises ``InputError`` that names both files if two hold the same seed of a variant, or if two blocks of one variant
     were trained with different configurations and so are not the same experiment.
@@ -29,19 +37,27 @@ def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
     owner: dict[tuple, Path] = {}
     configuration: dict[tuple, tuple[str, Path]] = {}
     for path, block in blocks.items():
-        name = tuple(block.table[column][0].as_py() for column in GROUP)
+        study, variant = name(block)
         digest = block.description["configuration_digest"]
-        known, other = configuration.setdefault(name, (digest, path))
+        known, other = configuration.setdefault((study, variant), (digest, path))
         if known != digest:
             raise InputError(
-                f"{path}: configuration of {'/'.join(name)} differs from that of {other}; retrain one of them"
+                f"{path}: configuration of {study}/{variant} differs from that of {other}; retrain one of them"
             )
         for seed in block.description["seeds"]:
-            other = owner.setdefault((*name, seed), path)
+            other = owner.setdefault((study, variant, seed), path)
             if other != path:
                 raise InputError(
-                    f"{path}: seed {seed} of {'/'.join(name)} is also in {other}; remove one of the two files"
+                    f"{path}: seed {seed} of {study}/{variant} is also in {other}; remove one of the two files"
                 )
+
+
+def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
+    """All rows of the blocks, with the columns of ``nist.record.SCHEMA``, one row a run and epoch.
+
+    Raises ``InputError`` as ``check_together`` does.
+    """
+    check_together(blocks)
     frame = pd.concat([block.table.to_pandas() for block in blocks.values()], ignore_index=True)
     return frame.sort_values(KEYS, ignore_index=True)
 

@@ -1,8 +1,9 @@
 """The metrics contract: one Parquet file a block of seeds, one row a run and epoch.
 
 It joins the two halves of the project and needs neither torch nor pandas. A file says what it holds in its
-``nist`` key-value metadata (JSON): the resolved configuration and its digest, the digest of the training code, seeds,
-epochs, library versions, device, precision, start and end, parameter counts, and a checksum of the rows.
+``nist`` key-value metadata (JSON): the version of this contract, the resolved configuration and its digest, the digest
+of the training code, seeds, epochs, library versions, device, precision, start and end, parameter counts, and a
+checksum of the rows.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from nist import digest
 from nist.errors import InputError
 from nist.files import replacing
 
+CONTRACT = 1  # goes up with every change of what columns or metadata mean
 SCHEMA = pa.schema(
     [
         ("study", pa.string()),
@@ -52,13 +54,14 @@ class Block(NamedTuple):
 def write(path: Path | str, rows: list[dict], description: dict) -> None:
     """Write the rows of one block, one dictionary a run and epoch, atomically.
 
-    ``description`` needs ``configuration``, ``seeds`` and ``epochs``; the configuration's digest and the checksum are
-    added here. Raises ``InputError`` if the rows break the contract, ``OSError`` if the disk refuses; whatever stood at
-    ``path`` before is then untouched.
+    ``description`` needs ``configuration``, ``seeds`` and ``epochs``; the version of the contract, the configuration's
+    digest and the checksum are added here. Raises ``InputError`` if the rows break the contract, ``OSError`` if the
+    disk refuses; whatever stood at ``path`` before is then untouched.
     """
     table = pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
     description = {
         **description,
+        "contract": CONTRACT,
         "configuration_digest": digest.of_configuration(description["configuration"]),
         "checksum": _checksum(table),
     }
@@ -76,16 +79,26 @@ def read(path: Path | str) -> Block:
         raise InputError(f"{path}: no such metrics file") from None
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a whole Parquet file ({_first_line(error)})") from None
-    metadata = table.schema.metadata or {}
+    description = _description(table.schema.metadata or {})
+    # Files from before there was a version are of version 1. It comes first: another one may well have other columns.
+    if description and description.get("contract", 1) != CONTRACT:
+        found = description["contract"]
+        raise InputError(f"{path}: version {found} of the metrics contract; this code reads version {CONTRACT}")
     table = table.replace_schema_metadata(None)
     if not table.schema.equals(SCHEMA):
         raise InputError(f"{path}: columns are not those of the metrics contract: {_difference(table.schema)}")
-    try:
-        description = json.loads(metadata[KEY])
-    except (KeyError, ValueError):
-        raise InputError(f"{path}: no readable 'nist' metadata, so nothing says which runs these are") from None
+    if description is None:
+        raise InputError(f"{path}: no readable 'nist' metadata, so nothing says which runs these are")
     _check(path, table, description)
     return Block(table, description)
+
+
+def _description(metadata: dict[bytes, bytes]) -> dict | None:
+    try:
+        content = json.loads(metadata[KEY])
+    except (KeyError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _check(path: Path, table: pa.Table, description: dict) -> None:

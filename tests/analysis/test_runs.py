@@ -2,6 +2,7 @@ import pytest
 
 from analysis import runs
 from analysis.statistics import accuracy
+from nist import record
 from nist.errors import InputError, run
 
 CURVES = [[0.1, 0.5], [0.2, 0.6]]
@@ -34,6 +35,12 @@ def test_the_same_seed_of_two_variants_is_no_conflict(metrics_file):
 def test_no_files_is_an_error():
     with pytest.raises(InputError, match="no metrics files given"):
         runs.read([])
+
+
+def test_a_file_without_runs_is_named(tmp_path, description):
+    record.write(tmp_path / "m.parquet", [], description([], 3))
+    with pytest.raises(InputError, match="m.parquet: holds no runs"):
+        runs.read([tmp_path / "m.parquet"])
 
 
 def test_diverged_runs_are_counted_and_kept(frame):

@@ -1,4 +1,5 @@
 import errno
+import json
 import resource
 import subprocess
 import sys
@@ -81,6 +82,35 @@ def test_an_altered_configuration_is_refused(metrics_file):
     metadata = {record.KEY: table.schema.metadata[record.KEY].replace(b'"batch_size": 64', b'"batch_size": 65')}
     pq.write_table(table.replace_schema_metadata(metadata), path)
     with pytest.raises(InputError, match="configuration does not match its digest"):
+        record.read(path)
+
+
+def redescribed(path, change):
+    """Rewrite a metrics file with ``change`` applied to its description, rows kept."""
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[record.KEY])
+    change(description)
+    pq.write_table(table.replace_schema_metadata({record.KEY: json.dumps(description)}), path)
+    return path
+
+
+def test_another_version_of_the_contract_is_refused_before_its_columns(metrics_file):
+    assert record.read(metrics_file("m", ACCURACIES)).description["contract"] == record.CONTRACT
+    path = redescribed(metrics_file("m", ACCURACIES), lambda description: description.update(contract=2))
+    altered(path, lambda table: table.drop_columns("seconds"))
+    with pytest.raises(InputError, match="m.parquet: version 2 of the metrics contract; this code reads version 1"):
+        record.read(path)
+
+
+def test_a_file_from_before_there_were_versions_is_of_the_first(metrics_file):
+    path = redescribed(metrics_file("m", ACCURACIES), lambda description: description.pop("contract"))
+    assert len(record.read(path).table) == 6
+
+
+def test_a_description_that_is_no_dictionary_is_refused(metrics_file):
+    path = metrics_file("m", ACCURACIES)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({record.KEY: b"[1]"}), path)
+    with pytest.raises(InputError, match="no readable 'nist' metadata"):
         record.read(path)
 
 

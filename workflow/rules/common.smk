@@ -3,9 +3,11 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
+from analysis import published
 from analysis.statistics.together import INPUTS
 from nist import digest, study
 from nist.datasets import cache_name
@@ -26,10 +28,12 @@ def load_configuration():
     study.check_schema(config, SCHEMAS / "config.schema.yaml", Path("config/config.yaml"))
     manifest = study.read_yaml(Path(MANIFEST))
     study.check_schema(manifest, SCHEMAS / "figures.schema.yaml", Path(MANIFEST))
-    studies = {name: study.load(name) for name in config["studies"]}
+    studies = chosen_studies()
     unknown = set(config["seeds"]) - set(studies)
     if unknown:
         raise InputError(f"config/config.yaml: seeds: {min(unknown)!r} is not among the studies")
+    if config["seeds"] and config["metrics_source"] == "published":
+        raise InputError("config/config.yaml: seeds: chooses what is trained; all published runs are rendered, so leave it empty")
     for experiment in studies.values():
         for item in experiment.content["feeds"]:
             if item not in manifest:
@@ -37,8 +41,31 @@ def load_configuration():
     return studies, manifest, {name: study.load(name) for name in sorted(set(named_by(manifest)))}
 
 
+def chosen_studies():
+    """The studies that the configuration names, by name; with ``studies: paper`` all of the paper's."""
+    if config["studies"] != "paper":
+        return {name: study.load(name) for name in config["studies"]}
+    every = [study.load(path) for path in sorted(study.FOLDER.glob("*.yaml"))]
+    return {experiment.name: experiment for experiment in every if experiment.content["edition"] == "paper"}
+
+
+def published_metrics(studies):
+    """Published files, with checksums, of each study that can be rendered from them. The rest is named, never trained."""
+    files, remarks = published.renderable(published.read(), studies.values())
+    if not files:
+        raise InputError(
+            f"{published.FOLDER}: no published runs to render {', '.join(studies)} from; train them, with metrics_source: "
+            "train and on any machine, then make publish FROM=results/metrics"
+        )
+    for remark in remarks:
+        logger.warning(remark)
+    return {name: published.checksums(paths) for name, paths in files.items()}
+
+
 try:
     STUDIES, ITEMS, PAPER_STUDIES = load_configuration()
+    PUBLISHED = published_metrics(STUDIES) if config["metrics_source"] == "published" else {}
+    STUDIES = {name: STUDIES[name] for name in PUBLISHED or STUDIES}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -69,7 +96,9 @@ def blocks_of(name):
 
 
 def metrics_files(name):
-    """Metrics files of all variants of a study."""
+    """Metrics files of all variants of a study: those that are published, or those that training makes."""
+    if PUBLISHED:
+        return [ancient(path) for path in PUBLISHED[name]]  # a clone's files are all new: see checksums_of
     return [
         f"results/metrics/{name}/{variant}/seeds{first}-{last}.parquet"
         for variant in STUDIES[name].variants
@@ -79,6 +108,11 @@ def metrics_files(name):
 
 def metrics_of(wildcards):
     return metrics_files(wildcards.study)
+
+
+def checksums_of(name):
+    """Of a study's published metrics; a parameter of what reads them, in place of their age."""
+    return PUBLISHED.get(name, {})
 
 
 def statistics_of(wildcards):

@@ -2,7 +2,7 @@
 # of theirs is seen, and modules among the inputs so that a change of code is. Nearly all are computed in one process:
 # started one by one, each would read the same metrics and import the same libraries.
 def parameters_of(wildcards):
-    return STUDIES[wildcards.study].content["statistics"]
+    return [STUDIES[wildcards.study].content["statistics"], checksums_of(wildcards.study)]
 
 
 def modules_of_statistics():

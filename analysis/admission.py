@@ -1,0 +1,67 @@
+"""What metrics files must be to stand for the paper: whole runs of its studies as these are configured now."""
+
+import json
+from pathlib import Path
+
+from analysis import runs
+from nist import digest, study
+from nist.errors import InputError
+from nist.record import Block
+
+# What the statistics, the report and the provenance read of a description, beyond what nist.record insists on.
+DESCRIBED = {"training_code_digest", "device", "versions", "precision", "started", "ended", "parameters",
+             "training_images", "validation_images"}  # fmt: skip
+
+
+def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
+    """Read metrics files and check that they are runs of the paper's studies as these stand in ``studies``, none twice.
+
+    Raises ``InputError`` that names the first file for which that is not so.
+    """
+    blocks = runs.read_blocks(paths) if paths else {}
+    experiments = {path.stem: path for path in studies.glob("*.yaml")}
+    wanted = {runs.name(block)[0] for block in blocks.values()}
+    loaded = {name: study.load(experiments[name]) for name in sorted(wanted & experiments.keys())}
+    for path, block in blocks.items():
+        name = runs.name(block)[0]
+        if name not in loaded:
+            raise InputError(f"{path}: runs of the study {name!r}, which is not in {studies}")
+        check(path, block, loaded[name])
+    runs.check_together(blocks)
+    return blocks
+
+
+def check(path: Path, block: Block, experiment: study.Study) -> None:
+    """Check that a block holds whole runs of one variant of ``experiment`` as it is now. Raises ``InputError``."""
+    if experiment.content["edition"] != "paper":
+        edition = experiment.content["edition"]
+        raise InputError(f"{path}: {experiment.name} is a study of edition {edition!r}; only the paper's are published")
+    if any(len(block.table[column].unique()) > 1 for column in runs.GROUP):
+        raise InputError(f"{path}: holds runs of several studies or variants; a file is of one")
+    if lacking := DESCRIBED - block.description.keys():
+        raise InputError(f"{path}: metadata lacks {', '.join(sorted(lacking))}")
+    variant, seeds = runs.name(block)[1], block.description["seeds"]
+    if variant not in experiment.variants:
+        known = ", ".join(experiment.variants)
+        raise InputError(f"{path}: variant {variant!r} is not in {experiment.path}; there are {known}")
+    if unknown := set(seeds) - set(experiment.seeds):
+        raise InputError(f"{path}: seed {min(unknown)} is not among the study's, {experiment.content['seeds']}")
+    current = experiment.configuration(variant)
+    trained, full = block.description["epochs"], current["training"]["epochs"]
+    if trained != full:
+        raise InputError(f"{path}: trained for {trained} epochs where {experiment.path} says {full}")
+    if block.description["configuration_digest"] != digest.of_configuration(current):
+        change = first_difference(block.description["configuration"], current)
+        raise InputError(f"{path}: trained with another configuration than {experiment.path} has now: {change}")
+
+
+def first_difference(before: dict, now: dict, where: str = "") -> str:
+    """The first key in which two configurations differ, with both values, in words."""
+    as_json = {
+        key: [json.dumps(side.get(key, "absent"), sort_keys=True) for side in (before, now)]
+        for key in {**before, **now}
+    }
+    key = min(key for key, (one, other) in as_json.items() if one != other)
+    if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
+        return first_difference(before[key], now[key], f"{where}{key}.")
+    return "{}{} was {}, is {}".format(where, key, *as_json[key])

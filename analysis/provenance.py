@@ -1,0 +1,48 @@
+"""Where published runs come from, as a page: what every metrics file says of itself, and nothing typed."""
+
+import math
+from collections.abc import Iterable
+
+from analysis import runs
+from nist.record import Block
+
+HEADING = """# Provenance of the published metrics
+
+Written by `make publish` from the metadata of the files; one row a file. Configuration and training code are the first
+12 digits of their SHA-256. Seconds are those of all epochs of all runs; times are UTC.
+"""
+NOT_RECORDED = "–"
+
+
+def row(block: Block) -> dict[str, str]:
+    """What a block says of where it comes from; every cell is text."""
+    said = block.description
+    return {
+        "Variant": runs.name(block)[1],
+        "Seeds": f"{min(said['seeds'])}–{max(said['seeds'])}",
+        "Epochs": str(said["epochs"]),
+        "Device": said["device"],
+        "Precision": said["precision"],
+        "Versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
+        "Seconds": f"{math.fsum(block.table['seconds'].to_pylist()):.0f}",
+        "Started": said["started"][:19].replace("T", " "),
+        "Ended": said["ended"][:19].replace("T", " "),
+        "Configuration": said["configuration_digest"][:12],
+        "Training code": said["training_code_digest"][:12],
+        "Commit": said.get("commit", NOT_RECORDED)[:12],
+    }
+
+
+def page(blocks: Iterable[Block]) -> str:
+    """The page as Markdown: a section a study, and in it a table of its blocks by variant and seed."""
+    by_study: dict[str, list[dict]] = {}
+    for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):
+        by_study.setdefault(runs.name(block)[0], []).append(row(block))
+    tables = [f"\n## {name}\n\n{_table(rows)}\n" for name, rows in by_study.items()]
+    return HEADING + "".join(tables)
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    """A Markdown table. A reader compares the page with the files, so no library's idea of layout may be in it."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)

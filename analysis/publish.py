@@ -1,0 +1,79 @@
+"""Adding metrics to those that are kept with the project, ``results/published``; see ``analysis.published``."""
+
+import argparse
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+from analysis import admission, provenance, published
+from analysis.published import FOLDER, PROVENANCE, SUMS
+from nist import study
+from nist.errors import InputError, run
+from nist.files import replacing
+from nist.record import Block
+
+
+def find(source: Path, name: str | None = None) -> list[Path]:
+    """Metrics files of a folder laid out as ``results/metrics``, of the study ``name`` alone if one is given.
+
+    Raises ``InputError`` if there are none.
+    """
+    folder = source / name if name else source
+    found = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))  # none half written
+    if not found:
+        raise InputError(f"{folder}: no metrics files here; expected {folder / '**' / 'seeds<first>-<last>.parquet'}")
+    return found
+
+
+def publish(sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[str, Block]:
+    """Add metrics files to ``folder``, with their sums and provenance; return what was added, by name in ``folder``.
+
+    Files that are published already are passed over. Everything is checked first, together with what is there, and
+    raises ``InputError`` as ``analysis.published.read`` does. Then all is written under temporary names; ``SHA256SUMS``
+    takes its place last. If that is cut short, files are there that it does not list: they are refused by every reader,
+    and publishing them again makes them whole.
+    """
+    sums = published.read_sums(folder)
+    sums.pop(PROVENANCE, None)  # it is written anew
+    published.check_sums(folder, sums)
+    new = [path for path in sources if published.sha256(path) not in sums.values()]
+    there = [folder / name for name in sums]
+    blocks = admission.read([*there, *new], studies)
+    published.check_places(folder, {path: blocks[path] for path in there})
+    places = {published.place(path, block): path for path, block in blocks.items()}
+    published.check_listed(folder, {*places, PROVENANCE})
+    added = {name: path for name, path in sorted(places.items()) if name not in sums}
+    _write(folder, added, sums, provenance.page(blocks.values()))
+    return {name: blocks[path] for name, path in added.items()}
+
+
+def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], page: str) -> None:
+    """Copy ``new`` into ``folder`` and write its page and its sums, which are those of the bytes that were copied."""
+    with ExitStack() as renames:  # the first to enter takes its place last
+        listing = renames.enter_context(replacing(folder / SUMS))
+        text = renames.enter_context(replacing(folder / PROVENANCE))
+        text.write_text(page, encoding="utf-8")
+        all_sums = {**sums, PROVENANCE: published.sha256(text)}
+        for name, source in new.items():
+            copy = renames.enter_context(replacing(folder / name))
+            shutil.copyfile(source, copy)
+            all_sums[name] = published.sha256(copy)
+        lines = [f"{value}  {name}\n" for name, value in sorted(all_sums.items())]
+        listing.write_text("".join(lines), encoding="utf-8")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Check metrics files and add them to those that are kept with the project, results/published."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.publish", description=main.__doc__)
+    parser.add_argument("source", type=Path, help="folder laid out as results/metrics")
+    parser.add_argument("--study", help="publish the runs of this study alone")
+    arguments = parser.parse_args(argv)
+    found = find(arguments.source, arguments.study)
+    added = publish(found)
+    for name in added:
+        print(f"published {FOLDER / name}")
+    print(f"{len(added)} files added, {len(found) - len(added)} were published already")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,158 @@
+"""Metrics that were trained elsewhere and are kept with the project: which there are, and whether they are sound.
+
+``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``),
+``PROVENANCE.md``, and ``SHA256SUMS`` of both, which ``sha256sum -c`` can read. ``analysis.publish`` writes them.
+"""
+
+import argparse
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from analysis import admission, provenance, runs
+from nist import study
+from nist.errors import InputError, run
+from nist.record import Block
+
+FOLDER = Path("results/published")
+SUMS, PROVENANCE, METRICS = "SHA256SUMS", "PROVENANCE.md", "metrics"
+
+
+def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, Block]:
+    """All published blocks, sorted by path; none where nothing is published.
+
+    ``studies`` is the folder of the studies' YAML files. Raises ``InputError`` that names the first file which is not
+    listed in ``SHA256SUMS``, not there, not what its sum says, not a metrics file of this version of the contract, not
+    of runs that the studies ask for, or, of ``PROVENANCE.md``, not what the metrics files say.
+    """
+    sums = read_sums(folder)
+    check_listed(folder, sums)
+    check_sums(folder, sums)
+    blocks = admission.read([folder / name for name in sums if name != PROVENANCE], studies)
+    check_places(folder, blocks)
+    check_provenance(folder, blocks)
+    return blocks
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Published files by name relative to ``folder``, sorted, with their SHA-256; empty where nothing is published."""
+    path, sums = folder / SUMS, {}
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line)
+        if entry is None or entry[2] in sums:
+            fault = "is twice in it" if entry else "is not '<SHA-256>  <file>'"
+            raise InputError(f"{path}: line {number}: {entry[2] if entry else line!r} {fault}")
+        sums[entry[2]] = entry[1]
+    return dict(sorted(sums.items()))
+
+
+def check_listed(folder: Path, names: set[str] | dict[str, str]) -> None:
+    """Check that ``folder`` holds no published file that is not in ``names``; those with a leading dot are none."""
+    present = [path for path in (folder / METRICS).rglob("[!.]*") if path.is_file()]
+    for path in sorted([*present, *folder.glob(PROVENANCE)]):
+        if path.relative_to(folder).as_posix() not in names:
+            raise InputError(f"{path}: not listed in {folder / SUMS}; publish it with make publish, or remove it")
+
+
+def check_sums(folder: Path, sums: dict[str, str]) -> None:
+    """Check that every file is there and has the SHA-256 that ``sums`` says."""
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{path}: not there, but listed in {folder / SUMS}; restore it, or delete that line")
+        if sha256(path) != expected:
+            raise InputError(f"{path}: altered, as its SHA-256 is not the one in {folder / SUMS}; restore it")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_places(folder: Path, blocks: dict[Path, Block]) -> None:
+    """Check that every block is in the file whose name says what it holds."""
+    for path, block in blocks.items():
+        wanted = folder / place(path, block)
+        if path != wanted:
+            raise InputError(
+                f"{path}: holds what belongs in {wanted}; it was renamed, or a run is missing or one too many"
+            )
+
+
+def check_provenance(folder: Path, blocks: dict[Path, Block]) -> None:
+    """Check that ``PROVENANCE.md`` says what the blocks say of themselves."""
+    path = folder / PROVENANCE
+    if blocks and not (path.is_file() and path.read_bytes() == provenance.page(blocks.values()).encode()):
+        raise InputError(f"{path}: not what the metrics files say; make publish FROM={folder / METRICS} writes it anew")
+
+
+def place(path: Path, block: Block) -> str:
+    """Name of a block's file below the published folder. Raises ``InputError`` if its seeds are no range."""
+    seeds = sorted(block.description["seeds"])
+    if seeds != list(range(seeds[0], seeds[-1] + 1)):
+        raise InputError(
+            f"{path}: seeds {', '.join(map(str, seeds))} are no range; publish each range as a file of its own"
+        )
+    return "/".join([METRICS, *runs.name(block), f"seeds{seeds[0]}-{seeds[-1]}.parquet"])
+
+
+def of_study(blocks: dict[Path, Block], experiment: study.Study) -> dict[str, list[Path]]:
+    """Files of each variant of a study, in the study's order and by seed; a variant without any has an empty list."""
+    by_seed = sorted(blocks, key=lambda path: min(blocks[path].description["seeds"]))
+    return {
+        variant: [path for path in by_seed if runs.name(blocks[path]) == (experiment.name, variant)]
+        for variant in experiment.variants
+    }
+
+
+def gaps(blocks: dict[Path, Block], experiment: study.Study) -> str:
+    """Which runs of a study are not published, in words; empty if all are."""
+    n, lacking = len(experiment.seeds), []
+    for variant, paths in of_study(blocks, experiment).items():
+        there = sum(len(blocks[path].description["seeds"]) for path in paths)
+        if there < n:
+            lacking.append(f"{variant} ({n - there} of {n} runs)")
+    return ", ".join(lacking)
+
+
+def renderable(
+    blocks: dict[Path, Block], experiments: Iterable[study.Study]
+) -> tuple[dict[str, list[Path]], list[str]]:
+    """The files of every study that can be rendered, by its name, and remarks on runs that are not published.
+
+    A study whose baseline has no runs has nothing to compare with, and is left out.
+    """
+    files, remarks = {}, []
+    for experiment in experiments:
+        by_variant = of_study(blocks, experiment)
+        if not by_variant[experiment.baseline]:
+            remarks.append(
+                f"{experiment.name}: left out, as its baseline, {experiment.baseline}, has no published runs"
+            )
+            continue
+        files[experiment.name] = [path for paths in by_variant.values() for path in paths]
+        if lacking := gaps(blocks, experiment):
+            remarks.append(f"{experiment.name}: not published: {lacking}")
+    return files, remarks
+
+
+def checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of files, by path as text."""
+    return {str(path): sha256(path) for path in paths}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Check everything that is published, and say of which studies runs are missing."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.published", description=main.__doc__)
+    parser.add_argument("--check", action="store_true", help="say nothing unless something is wrong")
+    silent, blocks = parser.parse_args(argv).check, read()
+    for name in sorted({runs.name(block)[0] for block in blocks.values()}):
+        if not silent:
+            print(f"{name}: not published: {gaps(blocks, study.load(name)) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,179 @@
+"""The DAG on published metrics: everything rendered, nothing trained, where torch cannot be imported."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nist import record, study
+
+ROOT = Path(__file__).parents[2]
+EPOCHS = 6
+VARIANTS = ("dense", "nist-1-10-p98")
+RENDER = ("metrics_source=published", "studies=paper")  # as make figures does
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a Python module in a project, where importing torch, torchvision or timm ends a process."""
+    for name in ("torch", "torchvision", "timm"):
+        (tmp_path / "stub" / name).mkdir(parents=True)
+        (tmp_path / "stub" / name / "__init__.py").write_text(f"raise SystemExit('{name} was imported')\n")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(tmp_path / "stub"), "COLUMNS": "200"}
+
+    def call(project, module, *arguments):
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+
+    return call
+
+
+@pytest.fixture
+def snakemake(run):
+    profile = ("--workflow-profile", "workflow/profiles/default")
+    return lambda project, *arguments, config=RENDER: run(
+        project, "snakemake", *profile, *arguments, "--config", *config
+    )
+
+
+@pytest.fixture
+def planned(snakemake):
+    """Number of jobs by rule that a dry run announces."""
+
+    def plan(project, *arguments, config=RENDER):
+        done = snakemake(project, "-n", *arguments, config=config)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if "Nothing to be done" in done.stdout:
+            return {}
+        table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", done.stdout, re.MULTILINE | re.DOTALL)
+        return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
+
+    return plan
+
+
+@pytest.fixture
+def bare(tmp_path, study_content):
+    """A copy of the project, nothing published, with one more study of the paper: two variants, four seeds."""
+    project = tmp_path / "project"
+    for name in ("nist", "analysis", "workflow", "config", "docs"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", project)
+    content = {**study_content, "study": "small", "edition": "paper", "seeds": "0-3"}
+    content["training"] = {**content["training"], "epochs": EPOCHS}
+    content["variants"] = {name: content["variants"][name] for name in VARIANTS}
+    (project / "config/studies/small.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return project
+
+
+@pytest.fixture
+def publish(run, make_rows, description):
+    """Write metrics as training would, below a folder of the project, and publish them."""
+
+    def write(project, variants=VARIANTS, seeds=(0, 1, 2, 3), level=0.5, folder="trained"):
+        small = study.load(project / "config/studies/small.yaml")
+        for variant in variants:
+            curves = [[level + 0.01 * seed + 0.02 * epoch for epoch in range(EPOCHS)] for seed in seeds]
+            rows = make_rows(curves, study="small", variant=variant, first_seed=seeds[0])
+            path = project / folder / f"small/{variant}/seeds{seeds[0]}-{seeds[-1]}.parquet"
+            record.write(path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant)))
+        done = run(project, "analysis.publish", folder)
+        assert done.returncode == 0, done.stderr
+
+    return write
+
+
+@pytest.fixture
+def project(bare, publish):
+    """The same with all runs of the study published."""
+    publish(bare)
+    return bare
+
+
+def test_everything_is_rendered_without_torch_and_once(project, snakemake, planned):
+    done = snakemake(project)
+    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
+    assert done.returncode == 0, done.stderr + logs
+    page = (project / "results/report.html").read_text(encoding="utf-8")
+    assert "8 training runs in 1 study" in page
+    for name in ("figures/fig1.svg", "figures/small/figa2.svg", "figures/small/figa3.png", "tables/small/tablea2.tex"):
+        assert (project / "results" / name).is_file(), name
+    assert not (project / "results/metrics").exists()
+    assert not (project / "results/images").exists()
+    assert planned(project) == {}
+
+    # A clone's files are all new. Without its notes Snakemake has nothing but their times to go by.
+    shutil.rmtree(project / ".snakemake")
+    for path in project.glob("results/published/**/*.parquet"):
+        path.touch()
+    assert planned(project) == {}
+
+    shutil.rmtree(project / "results/published")
+    assert snakemake(project, "-n").returncode != 0
+
+
+def test_other_runs_under_the_same_names_are_rendered_anew(project, snakemake, planned, publish):
+    target = "results/statistics/small/accuracy.csv"
+    assert snakemake(project, target).returncode == 0
+    assert planned(project, target) == {}
+    shutil.rmtree(project / "results/published")
+    publish(project, level=0.6, folder="trained-again")
+    for path in project.glob("results/published/**/*.parquet"):
+        os.utime(path, (0, 0))
+    assert sum(planned(project, target).values()) == 1
+
+
+def test_runs_that_are_not_published_are_named_and_never_trained(bare, planned, snakemake, publish):
+    publish(bare, variants=["dense"], seeds=(0, 1))
+    jobs = planned(bare)
+    assert jobs.keys() & {"train", "trunk", "images", "image_folder"} == set()
+    assert jobs["report"] == 1
+    done = snakemake(bare, "-n")
+    said = done.stdout + done.stderr
+    assert said.count("small: not published: dense (2 of 4 runs), nist-1-10-p98 (4 of 4 runs)\n") == 1
+    assert "lenet5-fmnist: left out, as its baseline, dense, has no published runs\n" in said
+
+
+def test_training_is_untouched_by_what_is_published(project, planned):
+    jobs = planned(project, config=["metrics_source=train", "studies=[small]", "block_size=4"])
+    assert jobs["train"] == 2
+
+
+def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish):
+    publish(bare, variants=["dense"], seeds=(0, 1))
+    target = "results/statistics/small/accuracy.csv"
+    assert snakemake(bare, target).returncode == 0
+    assert "small,dense," in (bare / target).read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (RENDER, "results/published: no published runs to render alexnet-cifar10, deit-small-imagenet100"),
+        ([RENDER[0], "studies=[small]", "seeds={small: 0-1}"], "seeds: chooses what is trained; all published runs"),
+        (["studies=papers"], "studies: 'papers' does not match '^paper$'"),
+        (["metrics_source=publish"], "metrics_source: 'publish' is not one of ['train', 'published']"),
+    ],
+)
+def test_what_cannot_be_rendered_is_one_line(bare, snakemake, config, message):
+    done = snakemake(bare, "-n", config=config)
+    assert done.returncode != 0
+    assert sum(message in line for line in (done.stdout + done.stderr).splitlines()) == 1
+
+
+def test_a_changed_byte_ends_the_run_before_anything_is_read(project, snakemake):
+    path = project / "results/published/metrics/small/dense/seeds0-3.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    done = snakemake(project)
+    assert done.returncode != 0
+    assert "dense/seeds0-3.parquet: altered" in done.stdout + done.stderr
+    assert not (project / "results/statistics").exists()
