@@ -1,6 +1,7 @@
 """Reading metrics files into one tidy data frame of runs."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -64,7 +65,21 @@ def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
 
 def read(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Read, check and join metrics files; see ``read_blocks`` and ``join`` for the errors."""
-    return join(read_blocks(paths))
+    return _read(tuple((Path(path), _stamp(Path(path))) for path in paths)).copy(deep=False)
+
+
+@lru_cache(maxsize=1)
+def _read(files: tuple[tuple[Path, tuple], ...]) -> pd.DataFrame:
+    """Statistics that are computed in one process read the same files; one that changes has another stamp."""
+    return join(read_blocks(path for path, _ in files))
+
+
+def _stamp(path: Path) -> tuple:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()  # reading it says what is wrong
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def count(runs: pd.DataFrame) -> pd.DataFrame:

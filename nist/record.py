@@ -8,10 +8,10 @@ checksum of the rows.
 
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -59,13 +59,13 @@ def write(path: Path | str, rows: list[dict], description: dict) -> None:
     disk refuses; whatever stood at ``path`` before is then untouched.
     """
     table = pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
+    _check_content(Path(path), table, description)
     description = {
         **description,
         "contract": CONTRACT,
         "configuration_digest": digest.of_configuration(description["configuration"]),
         "checksum": _checksum(table),
     }
-    _check(Path(path), table, description)
     with replacing(path) as temporary:
         pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
 
@@ -105,44 +105,71 @@ def _check(path: Path, table: pa.Table, description: dict) -> None:
     missing = {"configuration", "configuration_digest", "seeds", "epochs", "checksum"} - description.keys()
     if missing:
         raise InputError(f"{path}: metadata lacks {', '.join(sorted(missing))}")
-    _check_rows(path, table, description["seeds"], description["epochs"])
-    _check_values(path, table)
+    _check_content(path, table, description)
     if digest.of_configuration(description["configuration"]) != description["configuration_digest"]:
         raise InputError(f"{path}: the configuration does not match its digest; the metadata was altered")
     if _checksum(table) != description["checksum"]:
         raise InputError(f"{path}: the rows do not match their checksum; the file was altered")
 
 
+def _check_content(path: Path, table: pa.Table, description: dict) -> None:
+    _check_rows(path, table, description["seeds"], description["epochs"])
+    _check_values(path, table)
+
+
 def _check_rows(path: Path, table: pa.Table, seeds: list[int], epochs: int) -> None:
-    present = list(zip(table["seed"].to_pylist(), table["epoch"].to_pylist(), strict=True))
-    expected = [(seed, epoch) for seed in sorted(seeds) for epoch in range(1, epochs + 1)]
-    if present == expected:
+    present = np.stack([table[name].to_numpy() for name in ("seed", "epoch")])
+    expected = np.stack([np.repeat(sorted(seeds), epochs), np.tile(np.arange(1, epochs + 1), len(seeds))])
+    if np.array_equal(present, expected):
         return
-    missing = sorted(set(expected) - set(present))
+    missing = sorted({*zip(*expected.tolist(), strict=True)} - {*zip(*present.tolist(), strict=True)})
     if missing:
         seed, epoch = missing[0]
-        raise InputError(f"{path}: seed {seed} lacks epoch {epoch} ({len(missing)} of {len(expected)} rows missing)")
-    raise InputError(f"{path}: {len(present)} rows where {len(expected)} belong, or rows out of order")
+        count = f"{len(missing)} of {expected.shape[1]} rows missing"
+        raise InputError(f"{path}: seed {seed} lacks epoch {epoch} ({count})")
+    raise InputError(f"{path}: {len(table)} rows where {expected.shape[1]} belong, or rows out of order")
 
 
 def _check_values(path: Path, table: pa.Table) -> None:
-    for row in table.select(["seed", "epoch", "diverged", *LOSSES, *ACCURACIES]).to_pylist():
-        where = f"{path}: seed {row['seed']}, epoch {row['epoch']}"
-        if None in row.values():
-            raise InputError(f"{where}: a value is missing")
-        if not row["diverged"] and not all(math.isfinite(row[name]) for name in LOSSES):
-            raise InputError(f"{where}: a loss is not finite, but the run is not flagged as diverged")
-        for name in ACCURACIES:
-            if not 0 <= row[name] <= 1:
-                raise InputError(f"{where}: {name} is {row[name]}, not a fraction in [0, 1]")
+    for name in table.column_names:
+        absent = table[name].is_null().to_numpy()
+        if absent.any():
+            raise InputError(f"{_place(path, table, absent)}: {name}: a value is missing")
+    flagged = table["diverged"].to_numpy()
+    for name in LOSSES:
+        lost = ~np.isfinite(table[name].to_numpy()) & ~flagged
+        if lost.any():
+            raise InputError(
+                f"{_place(path, table, lost)}: a loss is not finite, but the run is not flagged as diverged"
+            )
+    for name in ACCURACIES:
+        values = table[name].to_numpy()
+        off = ~((values >= 0) & (values <= 1))
+        if off.any():
+            raise InputError(f"{_place(path, table, off)}: {name} is {values[off.argmax()]}, not a fraction in [0, 1]")
+
+
+def _place(path: Path, table: pa.Table, where: np.ndarray) -> str:
+    """The file, and the seed and epoch of the first row that ``where`` marks."""
+    first = int(where.argmax())
+    return f"{path}: seed {table['seed'][first]}, epoch {table['epoch'][first]}"
 
 
 def _checksum(table: pa.Table) -> str:
-    """SHA-256 over the values of every column; independent of how Parquet encodes them."""
+    """SHA-256 over the values of every column; independent of how Parquet encodes them.
+
+    Numbers count as little-endian 64-bit ones, texts as the different ones in order of appearance and where they stand.
+    """
     total = hashlib.sha256()
     for name in table.column_names:
-        values = table[name].to_pylist()
-        total.update(json.dumps([name, values]).encode())
+        column = table[name]
+        texts = []
+        if pa.types.is_string(column.type):
+            encoded = column.combine_chunks().dictionary_encode()
+            texts, column = encoded.dictionary.to_pylist(), encoded.indices
+        total.update(json.dumps([name, texts, len(column)]).encode())
+        values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+        total.update(np.ascontiguousarray(values, dtype="<f8" if values.dtype.kind == "f" else "<i8").tobytes())
     return total.hexdigest()
 
 
