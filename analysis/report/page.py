@@ -15,6 +15,9 @@ from nist.files import replacing
 from nist.measurements import read
 from nist.record import Block
 
+SETTINGS = "tablea1"  # made from the studies' files alone
+DRAWINGS = ("fig1", "fig2", "figa1")
+SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -35,8 +38,8 @@ def page(**content) -> str:
     return environment.get_template(TEMPLATE.name).render(content)
 
 
-def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: dict, results: Path) -> dict:
-    """What the page shows of one study: title, description, configuration, its runs, and its figures and tables."""
+def study_section(experiment: study.Study, blocks: dict[Path, Block], results: Path, items: list[dict]) -> dict:
+    """What the page shows of one study: title, description, configuration, its runs, and ``items`` from ``item``."""
     frame = runs.join(blocks)
     counts = runs.count(frame)
     descriptions = [block.description for block in blocks.values()]
@@ -58,11 +61,50 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], manifest: 
         },
         "curves": curves.explorer(frame, experiment),
         "files": [Path(os.path.relpath(path, results)) for path in blocks],
-        "items": [
-            item(name, manifest, results, experiment.name, runs=in_words(counts))
-            for name in experiment.content["feeds"]
-        ],
+        "items": items,
     }
+
+
+def shown_in(experiments: list[study.Study], manifest: dict) -> dict[str, dict[str, str]]:
+    """Figures and tables of each study's section, by study: name and folder.
+
+    What a study of the paper feeds and the paper has too is the paper's item, which lies in no folder; one that several
+    studies are made into stands with the first of them.
+    """
+    sections: dict[str, dict[str, str]] = {}
+    for experiment in experiments:
+        if experiment.content["edition"] != "paper":
+            sections[experiment.name] = dict.fromkeys(experiment.content["feeds"], experiment.name)
+            continue
+        taken = {name for section in sections.values() for name, folder in section.items() if not folder}
+        own = [name for name in of_the_paper(manifest) if experiment.name in manifest[name]["studies"]]
+        others = [name for name in experiment.content["feeds"] if "studies" not in manifest[name]]
+        sections[experiment.name] = {name: "" for name in own if name not in {*taken, SETTINGS}}
+        sections[experiment.name] |= dict.fromkeys(others, experiment.name)
+    return sections
+
+
+def of_the_paper(manifest: dict) -> list[str]:
+    """Figures and tables that the paper has, in its order."""
+    return [name for name, entry in manifest.items() if "studies" in entry]
+
+
+def paper_items(manifest: dict, shown: set[str], run: set[str]) -> list[dict]:
+    """Every figure and table of the paper: number, title and files, where the page shows it, and what it lacks.
+
+    ``shown`` are those that stand in full somewhere on the page, ``run`` the studies that there are runs of.
+    """
+    return [
+        {
+            "id": name,
+            "number": number(name),
+            "title": manifest[name]["title"],
+            "shown": name in shown,
+            "missing": [one for one in manifest[name]["studies"] if one not in run and name != SETTINGS],
+            "links": _files(manifest[name]["kind"], Path(f"{manifest[name]['kind']}s") / name),
+        }
+        for name in of_the_paper(manifest)
+    ]
 
 
 def cost_items(benchmarks: list[Path], manifest: dict, results: Path) -> list[dict]:
@@ -89,14 +131,16 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", **words: st
     }
     for word, text in words.items():
         shown["caption"] = shown["caption"].replace(f"{{{word}}}", text)
+    shown["links"] = _files(entry["kind"], path)
     if entry["kind"] == "figure":
         svg = (results / path.with_suffix(".svg")).read_bytes()
-        return shown | {
-            "image": base64.b64encode(svg).decode(),
-            "links": [path.with_suffix(s) for s in (".svg", ".png")],
-        }
+        return shown | {"image": base64.b64encode(svg).decode()}
     table = pd.read_csv(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
-    return shown | {"table": table.to_dict("split"), "links": [path.with_suffix(s) for s in (".csv", ".md", ".tex")]}
+    return shown | {"table": table.to_dict("split")}
+
+
+def _files(kind: str, path: Path) -> list[Path]:
+    return [path.with_suffix(suffix) for suffix in SUFFIXES[kind]]
 
 
 def number(name: str) -> str:
@@ -175,19 +219,40 @@ def main(argv: list[str] | None = None) -> None:
         temporary.write_text(page(**contents(arguments)), encoding="utf-8")
 
 
+def _counted(counts: pd.DataFrame, name: str, entry: dict, folder: str) -> pd.DataFrame:
+    """Runs of the studies that a figure or table is made from: its own, or all those of one of the paper's."""
+    return counts[counts["study"].isin([name] if folder else entry["studies"])]
+
+
 def contents(arguments: argparse.Namespace) -> dict:
     """What ``page`` shows, read from the files that the arguments name."""
     blocks = runs.read_blocks(arguments.inputs)
     manifest, results = study.read_yaml(arguments.manifest), arguments.results
+    frame = runs.join(blocks)
+    counts, names = runs.count(frame), shown_in(arguments.studies, manifest)
     sections = []
     for one in arguments.studies:
-        own = {path: block for path, block in blocks.items() if block.table["study"][0].as_py() == one.name}
-        sections.append(study_section(one, own, manifest, results))
-    table = provenance(blocks, runs.join(blocks))
+        own = {path: block for path, block in blocks.items() if runs.name(block)[0] == one.name}
+        items = [
+            item(name, manifest, results, folder, runs=in_words(_counted(counts, one.name, manifest[name], folder)))
+            for name, folder in names[one.name].items()
+        ]
+        sections.append(study_section(one, own, results, items))
+    table = provenance(blocks, frame)
     return {
         "studies": sections,
         "claims": verdicts.section(verdicts.read(arguments.claims)),
-        "method": [item("fig1", manifest, results)],
+        "method": [item(name, manifest, results) for name in DRAWINGS],
+        "settings": item(SETTINGS, manifest, results),
+        "paper": paper_items(
+            manifest,
+            {
+                *DRAWINGS,
+                SETTINGS,
+                *(name for section in names.values() for name, folder in section.items() if not folder),
+            },
+            {one.name for one in arguments.studies},
+        ),
         "costs": cost_items(arguments.benchmarks, manifest, results),
         "assumptions": {name: one.to_dict("split") for name, one in assumptions.read().items()},
         "provenance": table.to_dict("split"),

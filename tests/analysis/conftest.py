@@ -19,11 +19,25 @@ def make_page(tmp_path):
         blocks = runs.read_blocks(metrics)
         provenance = page.provenance(blocks, runs.join(blocks))
         manifest = study.read_yaml(study.Path("config/figures.yaml"))
+        words = page.in_words(runs.count(runs.join(blocks)))
+        names = page.shown_in([experiment], manifest)[experiment.name]
+        items = [page.item(name, manifest, tmp_path, folder, runs=words) for name, folder in names.items()]
         return page.page(
-            studies=[page.study_section(experiment, blocks, manifest, tmp_path)],
+            studies=[page.study_section(experiment, blocks, tmp_path, items)],
             claims=verdicts.section(ledger.ledger(Evidence(read(), {}, {}))),
             method=[],
             costs=[],
+            settings={
+                "id": "s",
+                "number": "",
+                "title": "Settings",
+                "caption": "",
+                "kind": "table",
+                "wide": True,
+                "links": [],
+            }
+            | {"table": {"columns": ["A"], "data": [["1"]]}},
+            paper=page.paper_items(manifest, set(), {experiment.name}),
             assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
             provenance=provenance.to_dict("split"),
             total_runs=int(provenance["Runs"].sum()),

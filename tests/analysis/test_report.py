@@ -113,3 +113,23 @@ def test_a_page_of_assumptions_without_tables_is_named(tmp_path):
     (tmp_path / "a.md").write_text("# Nothing\n")
     with pytest.raises(InputError, match="a.md: no table of assumptions"):
         assumptions.read(tmp_path / "a.md")
+
+
+def test_a_study_of_the_paper_shows_the_papers_items_once():
+    manifest = study.read_yaml(study.Path("config/figures.yaml"))
+    names = page.shown_in([study.load(name) for name in ("lenet5-cifar10", "lenet5-fmnist", "lenet5-digits")], manifest)
+    assert names["lenet5-cifar10"] == {"figa2": "", "figa3": "", "tablea2": "", "comparisons": "lenet5-cifar10"}
+    assert names["lenet5-fmnist"] == {"comparisons": "lenet5-fmnist"}
+    assert names["lenet5-digits"] == dict.fromkeys(["figa2", "figa3", "tablea2", "comparisons"], "lenet5-digits")
+
+
+def test_every_item_of_the_paper_is_listed_with_what_it_lacks():
+    manifest = study.read_yaml(study.Path("config/figures.yaml"))
+    listed = {one["id"]: one for one in page.paper_items(manifest, {"figa4a"}, {"alexnet-cifar10"})}
+    figures = ["1", "2", "3a", "3b", "4", "a1", "a2", "a3", "a4a", "a4b", "a5", "a6"]
+    tables = ["1", "a1", "a2", "a3", "a4", "a5", "a6"]
+    assert {*listed} == {f"fig{one}" for one in figures} | {f"table{one}" for one in tables}
+    assert (listed["figa4a"]["missing"], listed["figa4a"]["shown"]) == ([], True)
+    assert listed["table1"]["missing"] == ["vgg16-imagenet100", "deit-small-imagenet100"]
+    assert listed["fig1"]["missing"] == listed["tablea1"]["missing"] == []
+    assert [link.name for link in listed["figa4a"]["links"]] == ["figa4a.svg", "figa4a.pdf", "figa4a.png"]

@@ -30,12 +30,12 @@ def paper_options(wildcards):
 
 
 def items_of(kind, suffix):
-    """Files of one kind, figure or table, of all studies."""
+    """Files of one kind, figure or table, of all studies. What a study of the paper feeds is the paper's item, if it has it."""
     return [
         f"results/{kind}s/{name}/{item}{suffix}"
         for name, experiment in STUDIES.items()
         for item in experiment.content["feeds"]
-        if ITEMS[item]["kind"] == kind
+        if ITEMS[item]["kind"] == kind and not (experiment.content["edition"] == "paper" and "studies" in ITEMS[item])
     ]
 
 
@@ -116,8 +116,8 @@ rule paper_table:
 rule report:
     input:
         metrics=[path for name in STUDIES for path in metrics_files(name)],
-        figures=["results/figures/fig1.svg", *items_of("figure", ".svg")],
-        tables=items_of("table", ".csv"),
+        figures=[*paper_items("figure", ".svg"), *items_of("figure", ".svg")],
+        tables=[*paper_items("table", ".csv"), *items_of("table", ".csv")],
         benchmarks=[f"results/published/benchmarks/{machine}/layers.parquet" for machine in MACHINES],
         costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
         + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
