@@ -68,19 +68,15 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], results: P
 def shown_in(experiments: list[study.Study], manifest: dict) -> dict[str, dict[str, str]]:
     """Figures and tables of each study's section, by study: name and folder.
 
-    What a study of the paper feeds and the paper has too is the paper's item, which lies in no folder; one that several
-    studies are made into stands with the first of them.
+    What the paper has of a study lies in no folder; an item made from several studies stands with the first of them.
     """
     sections: dict[str, dict[str, str]] = {}
     for experiment in experiments:
-        if experiment.content["edition"] != "paper":
-            sections[experiment.name] = dict.fromkeys(experiment.content["feeds"], experiment.name)
-            continue
         taken = {name for section in sections.values() for name, folder in section.items() if not folder}
-        own = [name for name in of_the_paper(manifest) if experiment.name in manifest[name]["studies"]]
-        others = [name for name in experiment.content["feeds"] if "studies" not in manifest[name]]
-        sections[experiment.name] = {name: "" for name in own if name not in {*taken, SETTINGS}}
-        sections[experiment.name] |= dict.fromkeys(others, experiment.name)
+        papers = [name for name in of_the_paper(manifest) if experiment.name in manifest[name]["studies"]]
+        own = [name for name in experiment.content["feeds"] if name not in papers]
+        sections[experiment.name] = {name: "" for name in papers if name not in {*taken, SETTINGS}}
+        sections[experiment.name] |= dict.fromkeys(own, experiment.name)
     return sections
 
 

@@ -246,3 +246,12 @@ def test_the_tutorial_of_a_study_of_ones_own_works(finished, tmp_path):
     source = project / "mymodels/small.py"
     source.write_text(source.read_text().replace("nn.ReLU()", "nn.Tanh()", 1))
     assert planned(project, "--config", *smaller)["train"] == 3
+
+
+def test_snakemakes_own_report_has_captions_and_categories(project, tmp_path):
+    done = snakemake(project, "--report", str(tmp_path / "report.html"))
+    assert done.returncode == 0, done.stderr
+    content = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "figures, tables and the" in content
+    for text in ("The paper's figures and tables", "Claims", "figa4a", "Every claim of the paper with its verdict"):
+        assert text.replace("'", "\\u0027") in content or text in content, text

@@ -25,21 +25,26 @@ def paper_appearance(wildcards):
     return [appearance(PAPER_STUDIES[name]) for name in item_of(wildcards)["studies"]]
 
 
+def caption_of(wildcards):
+    """For snakemake --report, which knows no numbers of runs and names no machine."""
+    caption = item_of(wildcards)["caption"]
+    return caption.replace("{runs}", "all runs")
+
+
 def paper_options(wildcards):
     return [f"--study={name}" for name in item_of(wildcards)["studies"]]
 
 
 def items_of(kind, suffix):
-    """Files of one kind, figure or table, of all studies. What a study of the paper feeds is the paper's item, if it has it."""
+    """Files of one kind, figure or table, of all studies; where the paper has such an item of a study, that one serves."""
     return [
         f"results/{kind}s/{name}/{item}{suffix}"
         for name, experiment in STUDIES.items()
         for item in experiment.content["feeds"]
-        if ITEMS[item]["kind"] == kind and not (experiment.content["edition"] == "paper" and "studies" in ITEMS[item])
+        if ITEMS[item]["kind"] == kind and name not in ITEMS[item].get("studies", [])
     ]
 
 
-FIGURE_FILES = [".svg", ".pdf", ".png"]
 FIGURE_MODULES = ["analysis/sources.py", "analysis/figures/style.py"]
 TABLE_MODULES = [
     "analysis/sources.py", "analysis/cost.py", "analysis/claims/claims.csv", "analysis/claims/networks.py",
@@ -53,9 +58,16 @@ rule figure:
         module="analysis/figures/{figure}.py",
         shared=FIGURE_MODULES,
     output:
-        multiext("results/figures/{study}/{figure}", *FIGURE_FILES),
+        report(
+            "results/figures/{study}/{figure}.svg",
+            caption="../report/item.rst",
+            category="{study}",
+            labels={"kind": "figure", "item": "{figure}"},
+        ),
+        multiext("results/figures/{study}/{figure}", ".pdf", ".png"),
     params:
         appearance_of,
+        caption=caption_of,
     log:
         "results/logs/figures/{study}/{figure}.log",
     shell:
@@ -69,10 +81,16 @@ rule table:
         module="analysis/tables/{table}.py",
         shared=TABLE_MODULES,
     output:
-        csv="results/tables/{study}/{table}.csv",
+        csv=report(
+            "results/tables/{study}/{table}.csv",
+            caption="../report/item.rst",
+            category="{study}",
+            labels={"kind": "table", "item": "{table}"},
+        ),
         other=multiext("results/tables/{study}/{table}", ".md", ".tex"),
     params:
         appearance_of,
+        caption=caption_of,
     log:
         "results/logs/tables/{study}/{table}.log",
     shell:
@@ -86,9 +104,16 @@ rule paper_figure:
         module="analysis/figures/{figure}.py",
         shared=FIGURE_MODULES,
     output:
-        multiext("results/figures/{figure}", *FIGURE_FILES),
+        report(
+            "results/figures/{figure}.svg",
+            caption="../report/item.rst",
+            category="The paper's figures and tables",
+            labels={"kind": "figure", "item": "{figure}"},
+        ),
+        multiext("results/figures/{figure}", ".pdf", ".png"),
     params:
         paper_appearance,
+        caption=caption_of,
         studies=paper_options,
     log:
         "results/logs/figures/{figure}.log",
@@ -102,10 +127,16 @@ rule paper_table:
         module="analysis/tables/{table}.py",
         shared=TABLE_MODULES,
     output:
-        csv="results/tables/{table}.csv",
+        csv=report(
+            "results/tables/{table}.csv",
+            caption="../report/item.rst",
+            category="The paper's figures and tables",
+            labels={"kind": "table", "item": "{table}"},
+        ),
         other=multiext("results/tables/{table}", ".md", ".tex"),
     params:
         paper_appearance,
+        caption=caption_of,
         studies=paper_options,
     log:
         "results/logs/tables/{table}.log",
@@ -159,7 +190,12 @@ rule ledger:
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
     output:
-        "results/claims.csv",
+        report(
+            "results/claims.csv",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"kind": "table", "item": "ledger"},
+        ),
     log:
         "results/logs/ledger.log",
     shell:
