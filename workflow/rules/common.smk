@@ -45,7 +45,7 @@ def chosen_studies():
     """The studies that the configuration names, by name; with ``studies: paper`` all of the paper's."""
     if config["studies"] != "paper":
         return {name: study.load(name) for name in config["studies"]}
-    every = [study.load(path) for path in sorted(study.FOLDER.glob("*.yaml"))]
+    every = [study.load(name) for name in sorted(path.stem for path in study.FOLDER.glob("*.yaml"))]
     return {experiment.name: experiment for experiment in every if experiment.content["edition"] == "paper"}
 
 
