@@ -1,5 +1,6 @@
 # Configuration, checked once, and the functions that turn it into file names.
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -127,32 +128,40 @@ def paper_items(kind, suffix):
     return [f"results/{kind}s/{name}{suffix}" for name in names]
 
 
-def digest_of(configuration):
+@cache  # blocks are many, variants few
+def digest_of(name, variant, is_trunk=False):
     """What decides a run's numbers. As a parameter of a rule it makes Snakemake retrain when, and only when, it changes."""
+    experiment = STUDIES[name]
+    configuration = experiment.trunk(variant).configuration if is_trunk else experiment.configuration(variant)
     return f"{digest.of_configuration(configuration)}-{digest.of_training_code(configuration['model']['name'])}"
 
 
+@cache
+def trunk_key(name, variant):
+    """Name of the trunk of a variant, nothing for one that is not pruned."""
+    trunk = STUDIES[name].trunk(variant)
+    return trunk and trunk.key
+
+
 def training_digest(wildcards):
-    return digest_of(STUDIES[wildcards.study].configuration(wildcards.variant))
+    return digest_of(wildcards.study, wildcards.variant)
 
 
 def variant_of_trunk(wildcards):
     """A variant with that trunk: the first, but any trains the same."""
-    experiment = STUDIES[wildcards.study]
-    trunks = {name: experiment.trunk(name) for name in experiment.variants}
-    return next(name for name, trunk in trunks.items() if trunk and trunk.key == wildcards.trunk)
+    variants = STUDIES[wildcards.study].variants
+    return next(name for name in variants if trunk_key(wildcards.study, name) == wildcards.trunk)
 
 
 def trunk_digest(wildcards):
-    return digest_of(STUDIES[wildcards.study].trunk(variant_of_trunk(wildcards)).configuration)
+    return digest_of(wildcards.study, variant_of_trunk(wildcards), is_trunk=True)
 
 
 def trunk_of(wildcards):
     """The trunk that a pruned variant goes on from. It has one even where no other variant shares it, so that its inputs
     stay the same, and it is not trained again, when one is added that does."""
-    trunk = STUDIES[wildcards.study].trunk(wildcards.variant)
-    block = f"seeds{wildcards.first}-{wildcards.last}"
-    return [f"results/trunks/{wildcards.study}/{trunk.key}/{block}.safetensors"] if trunk else []
+    key, block = trunk_key(wildcards.study, wildcards.variant), f"seeds{wildcards.first}-{wildcards.last}"
+    return [f"results/trunks/{wildcards.study}/{key}/{block}.safetensors"] if key else []
 
 
 def trunk_option(wildcards):
