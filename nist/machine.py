@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from nist import gpus
 from nist.errors import InputError
 
 
@@ -44,12 +45,20 @@ def _lines(path: str) -> list[str]:
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes the GPU if there is one. Raises ``InputError`` if CUDA is asked for and absent."""
+    """``auto`` takes the GPU if there is one; of several, one that no other job has, unless a scheduler has chosen.
+
+    Raises ``InputError`` if CUDA is asked for and absent.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: no CUDA device is visible here; use --device cpu, or auto")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    if count == 1 or "CUDA_VISIBLE_DEVICES" in os.environ:
+        return torch.device("cuda")
+    device = torch.device("cuda", gpus.claim(count))
+    torch.cuda.set_device(device)  # what is made without naming a device is made there too
+    return device
 
 
 def keep_freed_memory() -> None:

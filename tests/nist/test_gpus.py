@@ -1,0 +1,61 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from nist import gpus, machine
+
+CLAIM = """
+import pathlib, sys, time
+from nist import gpus
+gpus.SECONDS = 0.05
+print(gpus.claim(2, pathlib.Path(sys.argv[1])), flush=True)
+time.sleep(60)
+"""
+
+
+def start(folder):
+    """A process that claims one of two GPUs and keeps it."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", CLAIM, folder], **options)
+
+
+def test_processes_never_share_a_gpu_and_a_killed_one_gives_its_own_back(tmp_path):
+    holders = [start(tmp_path) for _ in range(2)]
+    waiting = None
+    try:
+        claimed = [process.stdout.readline().strip() for process in holders]
+        assert sorted(claimed) == ["0", "1"]
+        waiting = start(tmp_path)
+        assert waiting.stderr.readline().startswith("all 2 GPUs are taken by other jobs of yours; waiting for one")
+        holders[0].kill()
+        assert waiting.stdout.readline().strip() == claimed[0]
+    finally:
+        for process in filter(None, [*holders, waiting]):
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def two_gpus(monkeypatch, tmp_path):
+    chosen = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(gpus, "claim", lambda count: count - 1)
+    return chosen
+
+
+@pytest.mark.parametrize("name", ["cuda", "auto"])
+def test_a_job_takes_the_gpu_that_it_claimed(two_gpus, name):
+    assert machine.choose_device(name) == torch.device("cuda", 1)
+    assert two_gpus == [torch.device("cuda", 1)]
+
+
+def test_the_schedulers_choice_stands(two_gpus, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert machine.choose_device("cuda") == torch.device("cuda")
+    assert machine.choose_device("cpu") == torch.device("cpu")
+    assert two_gpus == []
