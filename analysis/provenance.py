@@ -29,8 +29,15 @@ def row(block: Block) -> dict[str, str]:
         "Ended": said["ended"][:19].replace("T", " "),
         "Configuration": said["configuration_digest"][:12],
         "Training code": said["training_code_digest"][:12],
-        "Commit": said.get("commit", NOT_RECORDED)[:12],
+        "Commit": _commit(said.get("commit")),
     }
+
+
+def _commit(name: str | None) -> str:
+    """A commit's first digits, and the plus that marks code which differed from it."""
+    if name is None:  # trained outside a git checkout, or before commits were recorded
+        return NOT_RECORDED
+    return name[:12] + ("+" if name.endswith("+") else "")
 
 
 def page(blocks: Iterable[Block]) -> str:

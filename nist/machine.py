@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +17,27 @@ from nist.errors import InputError
 
 def session(device: torch.device) -> dict:
     """Where and when a part of a block is trained; a block that was never interrupted has one."""
-    return {"started": now(), "device": device_name(device), "versions": versions()}
+    return {"started": now(), "device": device_name(device), "versions": versions(), "commit": commit()}
 
 
 def now() -> str:
     """The time, UTC, as ISO 8601 has it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def commit() -> str | None:
+    """The commit of this code, marked with a plus where files of this package differ from it; ``None`` outside git."""
+    package = Path(__file__).parent
+    answers = []
+    for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", "."]):
+        try:
+            done = subprocess.run(["git", "-C", package, *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode:
+            return None
+        answers.append(done.stdout.strip())
+    return answers[0] + ("+" if answers[1] else "")
 
 
 def versions() -> dict:

@@ -84,6 +84,7 @@ class Training:
             "threads": torch.get_num_threads(),
             "precision": settings["precision"],
             "versions": sessions[-1]["versions"],
+            "commit": sessions[-1]["commit"],
             "started": sessions[0]["started"],
             "ended": machine.now(),
             "sessions": sessions,

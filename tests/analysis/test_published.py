@@ -126,6 +126,13 @@ def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(tra
     assert provenance.page(blocks).index("| 2–3 |") < provenance.page(blocks).index("| 10–11 |")
 
 
+@pytest.mark.parametrize(("commit", "shown"), [(None, "–"), ("c0ffee" * 6 + "c0ff+", "c0ffeec0ffee+")])
+def test_the_provenance_says_where_code_differed_from_its_commit_or_had_none(train, commit, shown):
+    publish.publish([train(commit=commit)])
+    page = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8")
+    assert page.rstrip().endswith(f"| {shown} |")
+
+
 def test_the_provenance_names_a_commit_where_one_is_recorded_and_survives_bars(train):
     publish.publish([train(commit="c0ffee" * 6 + "c0ff", device="a|b")])
     text = (published.FOLDER / "PROVENANCE.md").read_text(encoding="utf-8")

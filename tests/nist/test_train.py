@@ -156,3 +156,27 @@ def test_bad_input_ends_in_one_line_and_exit_status_1(tmp_path, arguments, messa
     assert len(done.stderr.splitlines()) == 1
     assert message in done.stderr
     assert not (tmp_path / "m.parquet").exists()
+
+
+def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(
+            ["git", "-c", "user.name=n", "-c", "user.email=e", *words], cwd=tmp_path, check=True, capture_output=True
+        )
+
+    package = tmp_path / "nist"
+    package.mkdir()
+    monkeypatch.setattr(machine, "__file__", str(package / "machine.py"))
+    assert machine.commit() is None
+    (package / "machine.py").write_text("1")
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "first")
+    clean = machine.commit()
+    assert len(clean) == 40
+    (tmp_path / "elsewhere").write_text("")
+    assert machine.commit() == clean
+    (package / "machine.py").write_text("2")
+    assert machine.commit() == clean + "+"
+    monkeypatch.setenv("PATH", "")
+    assert machine.commit() is None
