@@ -22,6 +22,20 @@ rule all:
         paper_items("table", ".csv"),
 
 
+# Seconds each: wherever jobs are sent, these run where snakemake does.
+localrules:
+    all,
+    holm,
+    crossover,
+    cost_table,
+    figure,
+    table,
+    paper_figure,
+    paper_table,
+    ledger,
+    report,
+
+
 include: "workflow/rules/train.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/benchmarks.smk"
