@@ -165,6 +165,7 @@ def edit_profile(profile):
     """What a person would edit on this cluster, which keeps no accounts, and shorter waits."""
     del profile["default-resources"]["slurm_account"]
     profile.update({"slurm-no-account": True, "slurm-status-command": "squeue", "latency-wait": 5})
+    profile["set-threads"].update(train=1, trunk=1)  # as in a local run: sums in another order would be other bits
     profile.update({"slurm-init-seconds-before-status-checks": 1, "seconds-between-status-checks": 1})
 
 
@@ -221,9 +222,6 @@ def metrics(project, variant):
 def trained(cluster, tmp_path_factory):
     """The small study trained here and, with one job cancelled, on the cluster; and that job's number."""
     here, there = (make_project(tmp_path_factory.mktemp(name) / "project") for name in ("local", "cluster"))
-    # The local run takes the threads of the jobs: sums in another order would be other bits.
-    threads = yaml.safe_load((there / PROFILE).read_text())["set-threads"]
-    edit_yaml(here / "workflow/profiles/default/config.yaml", lambda p: p.update({"set-threads": threads, "cores": 4}))
     finish(start(here, "default"), here, "default", 120)
     driver = start(there, "slurm")
     try:
