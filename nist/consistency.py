@@ -10,7 +10,7 @@ from nist.mask import kept_weights
 RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
 
 
-def check(path: Path, content: dict) -> None:
+def check(path: Path | str, content: dict) -> None:
     """Check the ``content`` of the study at ``path``. Raises ``InputError`` for the first thing that is wrong."""
     _check_data(path, content)
     _check_model(path, content)
@@ -23,7 +23,7 @@ def check(path: Path, content: dict) -> None:
         _check_keys(f"{path}: variants.{name}", entry, sparsified_part(content["model"]))
 
 
-def _check_data(path: Path, content: dict) -> None:
+def _check_data(path: Path | str, content: dict) -> None:
     data, training = content["data"], content["training"]
     name, how = data["dataset"], data["resize"]
     folders = "classes" in data
@@ -43,7 +43,7 @@ def _check_data(path: Path, content: dict) -> None:
         raise InputError(f"{path}: data.augmentation: mixes pairs; make batch_size even and drop_last true")
 
 
-def _check_model(path: Path, content: dict) -> None:
+def _check_model(path: Path | str, content: dict) -> None:
     model = content["model"]
     parts = [part for part in VARIANT_KEYS if part in model]
     if len(parts) != 1:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import yaml
 
-from nist import consistency, digest
+from nist import changes, consistency, digest
 from nist.errors import InputError
 from nist.layout import VARIANT_KEYS, sparsified_part
 
@@ -63,8 +63,8 @@ class Study:
         """
         if variant not in self.variants:
             raise InputError(f"{self.path}: no variant {variant!r}; there are {', '.join(self.variants)}")
-        entry = self.variants[variant]
-        training = dict(self.content["training"])
+        entry, content = self.variants[variant], self.changed(variant)
+        training = dict(content["training"])
         if epochs is not None:
             training["epochs"] = epochs
         if training["epochs"] < 1:
@@ -74,15 +74,22 @@ class Study:
                 f"{self.path}: variants.{variant}.prune.epoch is {entry['prune']['epoch']}, "
                 f"but a run has only {training['epochs']} epochs; prune before the last one"
             )
-        model = self.content["model"]
+        model = content["model"]
         part = sparsified_part(model)
         chosen = {name: entry[name] for name in VARIANT_KEYS[part]}
         return {
-            "data": self.content["data"],
+            "data": content["data"],
             "model": {**model, part: {**model[part], **chosen}},
             "training": training,
             "prune": entry["prune"],
         }
+
+    def changed(self, variant: str) -> dict:
+        """The content of the study with what a variant changes in it. Raises ``InputError`` for what cannot change."""
+        try:
+            return changes.applied(self.content, self.variants[variant].get("changes", {}))
+        except InputError as error:
+            raise InputError(f"{self.path}: variants.{variant}.{error}") from None
 
     def trunk(self, variant: str, epochs: int | None = None) -> Trunk | None:
         """The common trunk of a variant that is pruned; ``None`` for one that is not. Errors as ``configuration``'s."""
@@ -108,7 +115,11 @@ def load(name_or_path: str | Path) -> Study:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     consistency.check(path, content)
-    for variant in study.variants:
+    for variant, entry in study.variants.items():
+        if entry.get("changes"):
+            changed, where = study.changed(variant), f"{path}: with variants.{variant}.changes"
+            check_schema(changed, SCHEMA, where)
+            consistency.check(where, changed)
         consistency.check_variant(path, variant, study.configuration(variant))
     return study
 
@@ -138,7 +149,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def check_schema(content: dict, schema: Path, source: Path) -> None:
+def check_schema(content: dict, schema: Path, source: Path | str) -> None:
     """Check ``content`` against a JSON schema and name the first offending key of ``source``.
 
     Without jsonschema installed, as on a bare compute node, it warns and leaves the checking to the machine that plans.
