@@ -13,8 +13,8 @@ PARTS = ("data", "model", "training")
 def applied(content: dict, changes: dict) -> dict:
     """A copy of a study's ``content`` in which keys have the values that ``changes`` gives them.
 
-    Keys are paths such as ``training.optimizers.0.learning_rate``. Raises ``InputError`` for one that the study does not
-    have, or that all of its variants share.
+    Keys are paths such as ``training.optimizers.0.learning_rate``. Raises ``InputError`` for one that the study does
+    not have, or that all of its variants share.
     """
     changed = {**content, **{part: deepcopy(content[part]) for part in PARTS}}
     for path, value in changes.items():
