@@ -36,7 +36,8 @@ def cheapest(band: Band, active_weights: int, rows: int, device: str) -> str:
     ``costs.yaml`` is judged as a CPU.
     """
     coefficients = table().get(device) or table()["cpu"]
-    possible = FORMS if active_weights == band.n_weights else ("masked", "compressed")
+    whole = band.is_regular and active_weights == band.n_weights
+    possible = FORMS if whole else ("masked", "compressed")
     times = {form: predicted(coefficients[form], work(form, band, active_weights, rows)) for form in possible}
     times["masked"] /= 1 + MARGIN
     return min(times, key=times.get)

@@ -4,6 +4,7 @@ A model has either a ``head``, a classifier of linear layers whose sizes a varia
 repeat in every block of a transformer and are sparsified to one density (assumptions U23, U24).
 """
 
+from nist.controls import band
 from nist.mask import Band, factor
 
 # What a variant says of these layers, and which of its keys is null where they are dense.
@@ -16,17 +17,17 @@ def sparsified_part(model: dict) -> str:
     return next(part for part in VARIANT_KEYS if part in model)
 
 
-def bands(model: dict) -> list[Band]:
+def bands(model: dict, seed: int = 0) -> list[Band]:
     """The connections of every layer that NIST sparsifies, in order, for a configuration's ``model``.
 
-    A dense layer has k = n_out. Raises ``ValueError`` where a factor, a scheme or parts do not fit a layer.
+    A dense layer has k = n_out. ``seed`` is for a control, whose connections are drawn. Raises ``ValueError`` where a
+    factor, a scheme or parts do not fit a layer.
     """
     if "head" in model:
         head = model["head"]
         inputs, factors = [head["n_in"], *head["sizes"][:-1]], head["factors"] or head["sizes"]
-        return [
-            Band(n_in, n_out, k, head["scheme"]) for n_in, n_out, k in zip(inputs, head["sizes"], factors, strict=True)
-        ]
+        layers = enumerate(zip(inputs, head["sizes"], factors, strict=True))
+        return [band(*layer, head["scheme"], (seed, position)) for position, layer in layers]
     return [
         _block_band(n_in, n_out, model["blocks"], model["blocks"]["parts"].get(name, 1))
         for _ in range(model["blocks"]["count"])

@@ -188,7 +188,8 @@ class NISTLinear(nn.Module):
         """
         if form == "auto":
             form = costs.cheapest(self.band, len(values), self.rows, values.device.type)
-        if form in ("banded", "blocked") and len(values) < self.band.n_weights:
+        whole = self.band.is_regular and len(values) == self.band.n_weights
+        if form in ("banded", "blocked") and not whole:
             form = "compressed"
         for name in (*(name for names in BUFFERS.values() for name in names), "_rows"):
             self._buffers.pop(name, None)
@@ -249,7 +250,7 @@ class NISTLinear(nn.Module):
         if not inputs.shape == outputs.shape == values.shape:
             raise ValueError("its weights are not as many as its connections")
         inside = (inputs >= 0) & (inputs < self.in_features) & (outputs >= 0) & (outputs < self.out_features)
-        if not bool((inside & (self.band.offsets(inputs, outputs) < self.k)).all()):
+        if not (bool(inside.all()) and bool(self.band.contains(inputs.cpu(), outputs.cpu()).all())):
             raise ValueError(f"its connections are not among those of factor {self.k}")
         if len(torch.unique(outputs * self.in_features + inputs)) < len(values):
             raise ValueError("it has a connection twice")

@@ -32,7 +32,7 @@ class Run(Scheduled):
         self.training, self.validation = prepared.training, prepared.validation
         self.device = self.training.device
         streams = seeds.streams(seed)
-        self.order = seeds.generator(streams.data_order)
+        self.order, self.initialisation = seeds.generator(streams.data_order), streams.initialisation
         self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
         torch.manual_seed(streams.initialisation)
         network = models.build(configuration["model"], self.training.image_shape, weights)
@@ -63,7 +63,9 @@ class Run(Scheduled):
 
     def prune(self, sparsity: float) -> None:
         """Prune the layers that NIST sparsifies, once."""
-        prune(self.network.sparsified, sparsity, self.optimizer)
+        settings = self.configuration["training"]["pruning"]
+        draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
+        prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw)
 
     def measured_epoch(self) -> dict:
         """Train and validate once; see ``nist.record.SCHEMA`` for the measurements and their units.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,9 +43,12 @@ class Band:
     parts: int = 1
     channels: int = 1
 
+    schemes: ClassVar[tuple[str, ...]] = SCHEMES
+    is_regular: ClassVar[bool] = True  # a band, which has forms without an index
+
     def __post_init__(self) -> None:
-        if self.scheme not in SCHEMES:
-            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(SCHEMES)}")
+        if self.scheme not in self.schemes:
+            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(self.schemes)}")
         for name, value, whole in (("parts", self.parts, self.n_out), ("channels", self.channels, self.n_in)):
             if value < 1 or whole % value:
                 raise ValueError(f"{name} must divide the {whole} features of the layer, got {value}")
@@ -86,6 +90,10 @@ class Band:
     def offsets(self, inputs, outputs):
         """Offset t of a connection within its band: below ``k`` if the connection exists."""
         return (outputs % self.width - self.starts(inputs)) % self.width
+
+    def contains(self, inputs, outputs):
+        """Whether each connection exists; integer arrays or tensors."""
+        return self.offsets(inputs, outputs) < self.k
 
     def slots(self, inputs, outputs):
         """Where a flattened weight of shape ``(parts * k, n_in)`` holds each connection: by part, offset, place."""

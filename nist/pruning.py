@@ -1,7 +1,9 @@
 """The one-shot magnitude prune of section 3.1."""
 
 import warnings
+from fractions import Fraction
 from functools import partial
+from math import floor
 
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from torch import nn
 from nist.linear import NISTLinear
 from nist.mask import kept_weights
 from nist.optimizer_state import carry
+
+SCOPES = ("global", "layer", "uniform")
 
 
 def nist_layers(module: nn.Module) -> list[NISTLinear]:
@@ -27,15 +31,20 @@ def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tenso
 
 @torch.no_grad()
 def prune(
-    module: nn.Module, sparsity: float, optimizer: torch.optim.Optimizer | None = None, scope: str = "global"
+    module: nn.Module,
+    sparsity: float,
+    optimizer: torch.optim.Optimizer | None = None,
+    scope: str = "global",
+    generator: torch.Generator | None = None,
 ) -> int:
     """Prune the NIST layers of ``module`` once to ``sparsity`` and return the number of weights kept.
 
     Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
-    dense size of every NIST layer (one global budget: assumptions U26, B8); with ``scope="layer"`` the same is done in
-    each layer by itself. Ties go to the lower index, by layer, then input, then output, whatever the layers' forms.
-    Biases are neither pruned nor counted (U19). A layer that loses a weight stays masked or becomes compressed;
-    automatic layers take the cheaper of the two.
+    dense size of every NIST layer (one global budget: assumptions U26, B8). With ``scope="layer"`` the same is done in
+    each layer by itself; with ``"uniform"`` the budget is shared out first, so that every layer keeps the same share of
+    its active weights. With a ``generator``, on the CPU, weights are kept at random, a control. Ties go to the lower
+    index, by layer, then input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A
+    layer that loses a weight stays masked or becomes compressed; automatic layers take the cheaper of the two.
 
     ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
     and follow where a parameter changes its shape. A ``DistributedDataParallel`` wrapper cannot follow: delete it,
@@ -53,19 +62,34 @@ def prune(
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
     if any(layer.is_pruned for layer in layers):
         raise ValueError("already pruned: the method prunes once")
-    if scope not in ("global", "layer"):
-        raise ValueError(f"unknown scope {scope!r}; there are global and layer")
+    if scope not in SCOPES:
+        raise ValueError(f"unknown scope {scope!r}; there are {', '.join(SCOPES)}")
     groups = [layers] if scope == "global" else [[layer] for layer in layers]
-    budgets = [_budget(group, sparsity) for group in groups]
+    if scope == "uniform":
+        budgets = shared_out(_budget(layers, sparsity), [layer.active_weights for layer in layers])
+    else:
+        budgets = [_budget(group, sparsity) for group in groups]
     for group, n_keep in zip(groups, budgets, strict=True):
-        values = [layer.values() for layer in group]
-        keep = largest(torch.cat(values).abs(), _ranks(group), n_keep)
-        for layer, kept in zip(group, keep.split([len(value) for value in values]), strict=True):
+        magnitudes = torch.cat([layer.values() for layer in group]).abs()
+        if generator is not None:
+            magnitudes = torch.rand(len(magnitudes), generator=generator).to(magnitudes.device)
+        keep = largest(magnitudes, _ranks(group), n_keep)
+        for layer, kept in zip(group, keep.split([layer.active_weights for layer in group]), strict=True):
             carry(layer, optimizer, partial(layer.keep, kept), kept)
     for layer in layers:
         if layer.active_weights == 0:
             warnings.warn(f"the prune left nothing of {layer}", stacklevel=2)
     return sum(budgets)
+
+
+def shared_out(total: int, sizes: list[int]) -> list[int]:
+    """``total`` in whole shares in proportion to ``sizes``, by the largest remainders, the first of equals."""
+    shares = [Fraction(total * size, sum(sizes)) for size in sizes]
+    parts = [floor(share) for share in shares]
+    by_remainder = sorted(range(len(sizes)), key=lambda place: parts[place] - shares[place])
+    for place in by_remainder[: total - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def _budget(layers: list[NISTLinear], sparsity: float) -> int:

@@ -93,16 +93,15 @@ def head(model: dict) -> nn.Sequential:
     """The classifier head of a configuration's ``model``: NIST layers if it gives factors, else plain linear ones."""
     configuration = model["head"]
     sparse, bias, dropout = configuration["factors"] is not None, configuration["bias"], configuration["dropout"]
-    options = {"form": configuration["form"], "scheme": configuration["scheme"]}
     layers: list[nn.Module] = []
-    shapes = bands(model)
+    shapes = bands(model, torch.initial_seed())  # which takes no draw from the streams that weights come from
     for position, band in enumerate(shapes, start=1):
         if layers:
             layers.append(ACTIVATIONS[configuration["activation"]]())
         if dropout and position < len(shapes):
             layers.append(nn.Dropout(dropout))
-        shape = band.n_in, band.n_out
-        layers.append(NISTLinear(*shape, band.k, bias, **options) if sparse else nn.Linear(*shape, bias))
+        layer = nn.Linear(band.n_in, band.n_out, bias)
+        layers.append(NISTLinear.from_dense(layer, band, configuration["form"]) if sparse else layer)
     return nn.Sequential(*layers)
 
 

@@ -184,7 +184,7 @@ def test_an_impossible_layer_leaves_every_layer_as_it_was():
 
 
 def test_an_unknown_scope_is_an_error():
-    with pytest.raises(ValueError, match="unknown scope 'block'; there are global and layer"):
+    with pytest.raises(ValueError, match="unknown scope 'block'; there are global, layer, uniform"):
         prune(head(), 0.98, scope="block")
 
 

@@ -13,7 +13,7 @@ ALL = sorted(Path(study.FOLDER).glob("*.yaml"))
 def test_every_study_of_the_repository_is_valid(path):
     experiment = study.load(path.stem)
     for variant in experiment.variants:
-        assert experiment.configuration(variant)["training"] == experiment.content["training"]
+        assert experiment.configuration(variant)["training"] == experiment.changed(variant)["training"]
 
 
 @pytest.mark.parametrize(
