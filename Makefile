@@ -1,6 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
-# make figures render the paper's studies from the published metrics: no training, no torch, no data set
+# make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make lint    format and lint checks
@@ -30,7 +30,7 @@ test: $(ENVIRONMENT)
 	@python -m pytest -n auto --dist loadgroup
 
 figures: $(RENDERING)
-	@$(SNAKEMAKE) --config metrics_source=published studies=paper
+	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
 	@echo "Report: $(CURDIR)/results/report.html"
 
 publish: $(RENDERING)

@@ -25,6 +25,7 @@ rule all:
 # Seconds each: wherever jobs are sent, these run where snakemake does.
 localrules:
     all,
+    take,
     holm,
     crossover,
     cost_table,

@@ -1,10 +1,9 @@
 """What metrics files must be to stand for the paper: whole runs of its studies as these are configured now."""
 
-import json
 from pathlib import Path
 
 from analysis import runs
-from nist import digest, study
+from nist import consistency, digest, study
 from nist.errors import InputError
 from nist.record import Block
 
@@ -33,9 +32,11 @@ def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
 
 def check(path: Path, block: Block, experiment: study.Study) -> None:
     """Check that a block holds whole runs of one variant of ``experiment`` as it is now. Raises ``InputError``."""
-    if experiment.content["edition"] != "paper":
+    if experiment.content["edition"] not in study.EVIDENCE:
         edition = experiment.content["edition"]
-        raise InputError(f"{path}: {experiment.name} is a study of edition {edition!r}; only the paper's are published")
+        raise InputError(
+            f"{path}: {experiment.name} is a study of edition {edition!r}; published are {', '.join(study.EVIDENCE)}"
+        )
     if any(len(block.table[column].unique()) > 1 for column in runs.GROUP):
         raise InputError(f"{path}: holds runs of several studies or variants; a file is of one")
     if lacking := DESCRIBED - block.description.keys():
@@ -51,17 +52,5 @@ def check(path: Path, block: Block, experiment: study.Study) -> None:
     if trained != full:
         raise InputError(f"{path}: trained for {trained} epochs where {experiment.path} says {full}")
     if block.description["configuration_digest"] != digest.of_configuration(current):
-        change = first_difference(block.description["configuration"], current)
+        change = consistency.first_difference(block.description["configuration"], current)
         raise InputError(f"{path}: trained with another configuration than {experiment.path} has now: {change}")
-
-
-def first_difference(before: dict, now: dict, where: str = "") -> str:
-    """The first key in which two configurations differ, with both values, in words."""
-    as_json = {
-        key: [json.dumps(side.get(key, "absent"), sort_keys=True) for side in (before, now)]
-        for key in {**before, **now}
-    }
-    key = min(key for key, (one, other) in as_json.items() if one != other)
-    if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
-        return first_difference(before[key], now[key], f"{where}{key}.")
-    return "{}{} was {}, is {}".format(where, key, *as_json[key])

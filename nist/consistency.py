@@ -1,5 +1,6 @@
 """What the keys of a study must satisfy together, beyond their schema; messages say the remedy."""
 
+import json
 from pathlib import Path
 
 from nist.datasets import DATASETS, n_classes
@@ -83,3 +84,15 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
     kept = kept_weights(dense_weights(model), prune["sparsity"])
     if not 1 <= kept <= active:
         raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")
+
+
+def first_difference(before: dict, now: dict, where: str = "") -> str:
+    """The first key in which two configurations differ, with both values, in words."""
+    as_json = {
+        key: [json.dumps(side.get(key, "absent"), sort_keys=True) for side in (before, now)]
+        for key in {**before, **now}
+    }
+    key = min(key for key, (one, other) in as_json.items() if one != other)
+    if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
+        return first_difference(before[key], now[key], f"{where}{key}.")
+    return "{}{} was {}, is {}".format(where, key, *as_json[key])

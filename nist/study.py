@@ -14,6 +14,7 @@ from nist.layout import VARIANT_KEYS, sparsified_part
 
 FOLDER = Path("config/studies")
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
+EVIDENCE = ("paper", "pilot", "control")  # editions whose runs are kept with the project
 
 
 class Trunk(NamedTuple):
@@ -50,6 +51,11 @@ class Study:
     @property
     def baseline(self) -> str:
         return self.content["statistics"]["baseline"]
+
+    @property
+    def trained(self) -> list[str]:
+        """Variants that the study trains itself."""
+        return [name for name in self.variants if not self.taken_from(name)]
 
     @property
     def seeds(self) -> range:
@@ -91,6 +97,10 @@ class Study:
         except InputError as error:
             raise InputError(f"{self.path}: variants.{variant}.{error}") from None
 
+    def taken_from(self, variant: str) -> str | None:
+        """The study whose runs of this variant are taken over; ``None`` for a variant that is trained."""
+        return self.variants[variant].get("runs_of")
+
     def trunk(self, variant: str, epochs: int | None = None) -> Trunk | None:
         """The common trunk of a variant that is pruned; ``None`` for one that is not. Errors as ``configuration``'s."""
         configuration = self.configuration(variant, epochs)
@@ -121,7 +131,27 @@ def load(name_or_path: str | Path) -> Study:
             check_schema(changed, SCHEMA, where)
             consistency.check(where, changed)
         consistency.check_variant(path, variant, study.configuration(variant))
+        if study.taken_from(variant):
+            _check_taken(study, variant)
     return study
+
+
+def _check_taken(study: Study, variant: str) -> None:
+    """Check that a variant whose runs are taken over is the same in the study that they are of."""
+    where = f"{study.path}: variants.{variant}.runs_of"
+    other = load(study.path.with_name(f"{study.taken_from(variant)}.yaml"))
+    if variant not in other.variants or other.taken_from(variant):
+        raise InputError(f"{where}: {other.name} trains no variant {variant!r}; it trains {', '.join(other.trained)}")
+    ours, theirs = study.configuration(variant), other.configuration(variant)
+    if digest.of_configuration(ours) != digest.of_configuration(theirs):
+        change = consistency.first_difference(theirs, ours)
+        raise InputError(f"{where}: configured differently in {other.name}, where {change} here")
+    for key in ("seeds", "block_size"):
+        if study.content[key] != other.content[key]:
+            there = other.content[key]
+            raise InputError(
+                f"{where}: {key} is {there} in {other.name}; runs are taken over by whole blocks, so make it the same"
+            )
 
 
 def read_yaml(path: Path) -> dict:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from analysis import admission, provenance, publish, published
-from nist import record, study
+from nist import consistency, record, study
 from nist.errors import InputError, run
 
 ROOT = Path(__file__).parents[2]
@@ -358,7 +358,7 @@ def test_an_older_configuration_is_refused_and_the_key_named(train, study_conten
     ],
 )
 def test_the_key_that_differs(before, now, words):
-    assert admission.first_difference(before, now) == words
+    assert consistency.first_difference(before, now) == words
 
 
 def test_an_example_is_not_published(train, study_content):

@@ -15,7 +15,7 @@ from nist import record, study
 ROOT = Path(__file__).parents[2]
 EPOCHS = 6
 VARIANTS = ("dense", "nist-1-10-p98")
-RENDER = ("metrics_source=published", "studies=paper")  # as make figures does
+RENDER = ("metrics_source=published", "studies=evidence")  # as make figures does
 
 pytestmark = pytest.mark.xdist_group("workflow")
 
@@ -158,7 +158,7 @@ def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish)
     [
         (RENDER, "results/published: no published runs to render alexnet-cifar10, deit-small-imagenet100"),
         ([RENDER[0], "studies=[small]", "seeds={small: 0-1}"], "seeds: chooses what is trained; all published runs"),
-        (["studies=papers"], "studies: 'papers' does not match '^paper$'"),
+        (["studies=papers"], "studies: 'papers' does not match '^(paper|evidence)$'"),
         (["metrics_source=publish"], "metrics_source: 'publish' is not one of ['train', 'published']"),
     ],
 )

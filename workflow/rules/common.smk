@@ -15,6 +15,7 @@ from nist.datasets import cache_name
 from nist.errors import InputError
 
 MANIFEST = "config/figures.yaml"
+EDITIONS = {"paper": ("paper",), "evidence": study.EVIDENCE}
 STATISTICS = [*INPUTS, "aa_calibration", "holm"]
 SCHEMAS = Path(workflow.basedir) / "workflow/schemas"
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
@@ -39,15 +40,26 @@ def load_configuration():
         for item in experiment.content["feeds"]:
             if item not in manifest:
                 raise InputError(f"{experiment.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
+        check_taken(experiment, studies)
     return studies, manifest, {name: study.load(name) for name in sorted(set(named_by(manifest)))}
 
 
+def check_taken(experiment, studies):
+    """Runs that a study takes from another one are trained there, so that one must run too, with the same seeds."""
+    for source in sorted({experiment.taken_from(variant) for variant in experiment.variants} - {None}):
+        if config["metrics_source"] == "train" and source not in studies:
+            raise InputError(f"config/config.yaml: studies: {experiment.name} takes runs from {source}; add it to the studies")
+        if config["seeds"].get(source) != config["seeds"].get(experiment.name):
+            raise InputError(f"config/config.yaml: seeds: {experiment.name} takes runs from {source}; give both the same seeds")
+
+
 def chosen_studies():
-    """The studies that the configuration names, by name; with ``studies: paper`` all of the paper's."""
-    if config["studies"] != "paper":
+    """The studies that the configuration names, by name; ``paper`` and ``evidence`` stand for all of their editions."""
+    if config["studies"] not in EDITIONS:
         return {name: study.load(name) for name in config["studies"]}
     every = [study.load(name) for name in sorted(path.stem for path in study.FOLDER.glob("*.yaml"))]
-    return {experiment.name: experiment for experiment in every if experiment.content["edition"] == "paper"}
+    editions = EDITIONS[config["studies"]]
+    return {experiment.name: experiment for experiment in every if experiment.content["edition"] in editions}
 
 
 def published_metrics(studies):
@@ -101,10 +113,16 @@ def metrics_files(name):
     if PUBLISHED:
         return [ancient(path) for path in PUBLISHED[name]]  # a clone's files are all new: see checksums_of
     return [
-        f"results/metrics/{name}/{variant}/seeds{first}-{last}.parquet"
+        f"results/metrics/{name}/{place_of(name, variant)}/seeds{first}-{last}.parquet"
         for variant in STUDIES[name].variants
         for first, last in blocks_of(name)
     ]
+
+
+def place_of(name, variant):
+    """Folder of a variant's metrics below its study's; runs that are taken from another study lie one deeper."""
+    source = STUDIES[name].taken_from(variant)
+    return f"{variant}/from-{source}" if source else variant
 
 
 def metrics_of(wildcards):

@@ -50,6 +50,18 @@ rule trunk:
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output} > {log} 2>&1"
 
 
+rule take:
+    input:
+        metrics="results/metrics/{source}/{variant}/seeds{first}-{last}.parquet",
+        module="analysis/take.py",
+    output:
+        "results/metrics/{study}/{variant}/from-{source}/seeds{first}-{last}.parquet",
+    log:
+        "results/logs/take/{study}/{variant}/{source}/seeds{first}-{last}.log",
+    shell:
+        "python -m analysis.take {input.metrics} --study {wildcards.study} --variant {wildcards.variant} -o {output} > {log} 2>&1"
+
+
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
