@@ -11,8 +11,8 @@ from nist.errors import InputError, run
 def take(source: Path, experiment: study.Study, variant: str, target: Path) -> None:
     """Write the runs in the metrics file ``source`` to ``target``, as runs of ``variant`` of ``experiment``.
 
-    The description stays as it is, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they are not
-    runs of the study and variant that ``experiment`` takes them from.
+    The description stays as it is, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they are
+    not runs of the study and variant that ``experiment`` takes them from.
     """
     block = record.read(source)
     wanted = experiment.taken_from(variant), variant

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from analysis import admission, provenance, publish, published
+from analysis import provenance, publish, published
 from nist import consistency, record, study
 from nist.errors import InputError, run
 
@@ -364,7 +364,7 @@ def test_the_key_that_differs(before, now, words):
 def test_an_example_is_not_published(train, study_content):
     path = train()
     write_study({**study_content, "edition": "example"})
-    with pytest.raises(InputError, match="small is a study of edition 'example'; only the paper's are published"):
+    with pytest.raises(InputError, match="small is a study of edition 'example'; published are paper, pilot, control"):
         publish.publish([path])
 
 

@@ -55,7 +55,7 @@ def check_taken(experiment, studies):
 
 def chosen_studies():
     """The studies that the configuration names, by name; ``paper`` and ``evidence`` stand for all of their editions."""
-    if config["studies"] not in EDITIONS:
+    if isinstance(config["studies"], list):
         return {name: study.load(name) for name in config["studies"]}
     every = [study.load(name) for name in sorted(path.stem for path in study.FOLDER.glob("*.yaml"))]
     editions = EDITIONS[config["studies"]]
