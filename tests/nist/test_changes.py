@@ -1,8 +1,10 @@
 """What single variants may change in their study, and what they may not."""
 
 import pytest
+import yaml
 
-from nist import changes, study
+from analysis import take
+from nist import changes, record, study
 from nist.errors import InputError
 
 VARIANT = "nist-1-10-p98"
@@ -55,3 +57,57 @@ def test_the_study_itself_stays_as_it_is(study_content):
     content = study.load("lenet5-digits").content
     changes.applied(content, {"training.optimizers.0.learning_rate": 0.5})
     assert content == study_content
+
+
+@pytest.fixture
+def pair(study_content, tmp_path):
+    """Write the embedded study and one that takes its dense runs and trains a control; return the second one's path."""
+
+    def write(change=lambda content: None):
+        (tmp_path / "lenet5-digits.yaml").write_text(yaml.safe_dump(study_content), encoding="utf-8")
+        content = {**study_content, "study": "controls", "edition": "control"}
+        dense = {**study_content["variants"]["dense"], "runs_of": "lenet5-digits"}
+        control = {**study_content["variants"][VARIANT], "changes": {"model.head.scheme": "random"}}
+        content["variants"] = {"dense": dense, "random": control}
+        content = yaml.safe_load(yaml.safe_dump(content))
+        change(content)
+        path = tmp_path / "controls.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_variant_may_take_the_runs_of_one_that_is_configured_alike(pair):
+    experiment = study.load(pair())
+    assert experiment.taken_from("dense") == "lenet5-digits"
+    assert experiment.trained == ["random"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["training"].update(batch_size=16), "configured differently in lenet5-digits, where"),
+        (lambda content: content.update(seeds="0-3"), "seeds is 0-19 in lenet5-digits; runs are taken over by whole"),
+        (lambda content: content.update(block_size=7), "block_size is 20 in lenet5-digits"),
+        (lambda content: content["variants"]["random"].update(runs_of="lenet5-digits"), "trains no variant 'random'"),
+        (lambda content: content["variants"]["dense"].update(runs_of="nowhere"), "nowhere.yaml: no such file"),
+    ],
+)
+def test_runs_that_are_not_the_same_are_not_taken(pair, change, message):
+    with pytest.raises(InputError, match=message):
+        study.load(pair(change))
+
+
+def test_taken_runs_are_the_same_rows_under_another_name(pair, metrics_file, tmp_path):
+    experiment = study.load(pair())
+    source = metrics_file("dense", [[0.5, 0.6], [0.4, 0.7]], study="lenet5-digits", variant="dense")
+    take.take(source, experiment, "dense", tmp_path / "taken.parquet")
+    before, after = record.read(source), record.read(tmp_path / "taken.parquet")
+    assert after.table.drop_columns("study").equals(before.table.drop_columns("study"))
+    assert after.table["study"].unique().to_pylist() == ["controls"]
+    assert after.description["taken_from"] == "lenet5-digits"
+    other = metrics_file("other", [[0.5, 0.6]], study="lenet5-digits", variant=VARIANT)
+    with pytest.raises(InputError, match=f"runs of lenet5-digits/{VARIANT}, where those of lenet5-digits/dense belong"):
+        take.take(other, experiment, "dense", tmp_path / "wrong.parquet")
+    assert not (tmp_path / "wrong.parquet").exists()
