@@ -36,6 +36,10 @@ def write(path, **changes):
     return path
 
 
+# Studies that are shorter than the paper's, and say so (N3).
+SHORTER = {"lenet5-fmnist": 60, "lenet5-cifar10": 60}
+
+
 class TestClaims:
     def test_all_354_with_unique_ids_and_a_known_rule(self):
         assert len(CLAIMS) == 354
@@ -64,7 +68,11 @@ class TestClaims:
         for name, size in PAPER.items():
             if name in STUDIES:
                 content = STUDIES[name].content
-                assert (content["data"]["dataset"], content["training"]["epochs"]) == (size.dataset, size.epochs)
+                epochs = size.epochs
+                if name in SHORTER:
+                    epochs = SHORTER[name]
+                    assert f"Trained for {epochs} epochs" in content["description"]
+                assert (content["data"]["dataset"], content["training"]["epochs"]) == (size.dataset, epochs)
 
     def test_references_are_there_and_epochs_are_trained(self):
         for one in CLAIMS.values():
@@ -190,8 +198,8 @@ def run_statistics():
 
 def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
     verdicts = ledger.ledger(Evidence(CLAIMS, STUDIES, run_statistics)).set_index("id")
-    of_study = [one.id for one in CLAIMS.values() if one.study == "lenet5-cifar10"]
-    assert "not run" not in set(verdicts.loc[of_study, "verdict"])
+    of_study = verdicts.loc[[one.id for one in CLAIMS.values() if one.study == "lenet5-cifar10"], "verdict"]
+    assert list(of_study.index[of_study == "not run"]) == ["a1.lenet5.epochs"]  # which the study sets otherwise (N3)
     assert verdicts.loc["a2.lenet5.q.cifar_improve", "verdict"] == "reproduced"  # 60 against 58 %
     assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "inconclusive"  # all gaps are the same
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
