@@ -5,7 +5,7 @@ from pathlib import Path
 
 from nist.datasets import DATASETS, n_classes
 from nist.errors import InputError
-from nist.layout import MASK_KEY, VARIANT_KEYS, class_count, dense_weights, initial_weights, sparsified_part
+from nist.layout import MASK_KEY, VARIANT_KEYS, bands, class_count, dense_weights, initial_weights, sparsified_part
 from nist.mask import kept_weights
 
 RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
@@ -84,6 +84,15 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
     kept = kept_weights(dense_weights(model), prune["sparsity"])
     if not 1 <= kept <= active:
         raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")
+    if configuration["training"]["pruning"]["scope"] != "layer":
+        return
+    for number, band in enumerate(bands(model), start=1):
+        kept = kept_weights(band.n_in * band.n_out, prune["sparsity"])
+        if kept > band.n_weights:
+            raise InputError(
+                f"{where}.prune.sparsity: would keep {kept} of the {band.n_weights} weights of layer {number}; "
+                "prune further, or with training.pruning.scope: global"
+            )
 
 
 def first_difference(before: dict, now: dict, where: str = "") -> str:

@@ -112,6 +112,15 @@ class Study:
 
 def load(name_or_path: str | Path) -> Study:
     """Read a study by name, from ``config/studies``, or by path. Raises ``InputError`` that says what is wrong."""
+    study = _load(name_or_path)
+    for variant in study.variants:
+        if study.taken_from(variant):
+            _check_taken(study, variant)
+    return study
+
+
+def _load(name_or_path: str | Path) -> Study:
+    """A study that is checked by itself, without those that it takes runs from."""
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name_or_path}.yaml"
@@ -131,15 +140,13 @@ def load(name_or_path: str | Path) -> Study:
             check_schema(changed, SCHEMA, where)
             consistency.check(where, changed)
         consistency.check_variant(path, variant, study.configuration(variant))
-        if study.taken_from(variant):
-            _check_taken(study, variant)
     return study
 
 
 def _check_taken(study: Study, variant: str) -> None:
     """Check that a variant whose runs are taken over is the same in the study that they are of."""
     where = f"{study.path}: variants.{variant}.runs_of"
-    other = load(study.path.with_name(f"{study.taken_from(variant)}.yaml"))
+    other = _load(study.path.with_name(f"{study.taken_from(variant)}.yaml"))
     if variant not in other.variants or other.taken_from(variant):
         raise InputError(f"{where}: {other.name} trains no variant {variant!r}; it trains {', '.join(other.trained)}")
     ours, theirs = study.configuration(variant), other.configuration(variant)

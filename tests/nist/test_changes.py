@@ -92,6 +92,7 @@ def test_a_variant_may_take_the_runs_of_one_that_is_configured_alike(pair):
         (lambda content: content.update(block_size=7), "block_size is 20 in lenet5-digits"),
         (lambda content: content["variants"]["random"].update(runs_of="lenet5-digits"), "trains no variant 'random'"),
         (lambda content: content["variants"]["dense"].update(runs_of="nowhere"), "nowhere.yaml: no such file"),
+        (lambda content: content["variants"]["dense"].update(runs_of="controls"), "controls trains no variant 'dense'"),
     ],
 )
 def test_runs_that_are_not_the_same_are_not_taken(pair, change, message):
@@ -111,3 +112,9 @@ def test_taken_runs_are_the_same_rows_under_another_name(pair, metrics_file, tmp
     with pytest.raises(InputError, match=f"runs of lenet5-digits/{VARIANT}, where those of lenet5-digits/dense belong"):
         take.take(other, experiment, "dense", tmp_path / "wrong.parquet")
     assert not (tmp_path / "wrong.parquet").exists()
+
+
+def test_a_prune_by_layer_that_keeps_more_than_a_layer_has_is_an_error(study_content, load_study):
+    study_content["variants"][VARIANT]["changes"] = {"training.pruning.scope": "layer"}
+    with pytest.raises(InputError, match="would keep 201 of the 120 weights of layer 1; prune further, or with"):
+        load_study(study_content)

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+
+from tests.workflow.small_study import STUDY, VARIANTS, edit_yaml, shrink
 
 ROOT = Path(__file__).parents[2]
-STUDY = "config/studies/lenet5-digits.yaml"
 PROFILE = "workflow/profiles/slurm/config.yaml"
 TARGET = "results/statistics/lenet5-digits/accuracy.csv"
-VARIANTS = ("dense", "nist-1-10-p98")
 CONFIGURATION = Path("/etc/slurm")  # steps of jobs look for it nowhere else
 DAEMONS = ("slurmctld", "slurmd", "munged", "sbatch")
 NODES = 3
@@ -144,21 +143,6 @@ def cluster(tmp_path_factory):
         stop(running)
         for name in files:
             (CONFIGURATION / name).unlink()
-
-
-def edit_yaml(path, change):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def shrink(content):
-    """Two variants, two seeds, two epochs."""
-    content["seeds"] = "0-1"
-    content["training"]["epochs"] = 2
-    content["training"]["optimizers"][0]["share"] = content["training"]["optimizers"][1]["share"] = 0.5
-    content["variants"] = {name: content["variants"][name] for name in VARIANTS}
-    content["variants"]["nist-1-10-p98"]["prune"]["epoch"] = 1
 
 
 def edit_profile(profile):

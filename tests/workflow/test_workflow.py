@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
-import yaml
+
+from tests.workflow.small_study import STUDY, edit_yaml, shrink
 
 ROOT = Path(__file__).parents[2]
-STUDY = "config/studies/lenet5-digits.yaml"
 
 pytestmark = pytest.mark.xdist_group("workflow")  # one worker, so that the project is trained once
 
@@ -20,21 +21,6 @@ def snakemake(project, *arguments):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
-
-
-def edit_yaml(path, change):
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
-def shrink(content):
-    """Two variants, two seeds, two epochs."""
-    content["seeds"] = "0-1"
-    content["training"]["epochs"] = 2
-    content["training"]["optimizers"][0]["share"] = content["training"]["optimizers"][1]["share"] = 0.5
-    content["variants"] = {name: content["variants"][name] for name in ("dense", "nist-1-10-p98")}
-    content["variants"]["nist-1-10-p98"]["prune"]["epoch"] = 1
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +241,57 @@ def test_snakemakes_own_report_has_captions_and_categories(project, tmp_path):
     assert "figures, tables and the" in content
     for text in ("The paper's figures and tables", "Claims", "figa4a", "Every claim of the paper with its verdict"):
         assert text.replace("'", "\\u0027") in content or text in content, text
+
+
+TAKING = ("--config", "studies=[lenet5-digits,controls]")
+
+
+@pytest.fixture
+def with_controls(project):
+    """The finished project with a study that takes the dense runs, and trains a random mask."""
+    path = project / "config/studies/controls.yaml"
+    shutil.copy(project / STUDY, path)
+
+    def change(content):
+        content.update(study="controls", edition="own")
+        content["variants"]["dense"]["runs_of"] = "lenet5-digits"
+        content["variants"]["random"] = {
+            **content["variants"].pop("nist-1-10-p98"),
+            "changes": {"model.head.scheme": "random"},
+        }
+
+    edit_yaml(path, change)
+    edit_yaml(project / "config/config.yaml", lambda config: config.update(block_size="auto"))
+    for study in (path, project / STUDY):
+        edit_yaml(study, lambda content: content.update(block_size=2))
+    return project
+
+
+def test_runs_of_another_study_are_taken_over_and_not_trained_again(with_controls):
+    jobs = planned(with_controls, *TAKING)
+    assert (jobs["take"], jobs["train"], jobs["trunk"]) == (1, 1, 1)
+    taken = "results/metrics/controls/dense/from-lenet5-digits/seeds0-1.parquet"
+    done = snakemake(with_controls, taken, *TAKING)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        pd.read_parquet(with_controls / path)
+        for path in (taken, "results/metrics/lenet5-digits/dense/seeds0-1.parquet")
+    )
+    assert set(ours["study"]) == {"controls"}
+    pd.testing.assert_frame_equal(ours.drop(columns="study"), theirs.drop(columns="study"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["studies=[controls]"], "studies: controls takes runs from lenet5-digits; add it to the studies"),
+        (
+            [*TAKING[1:], "seeds={controls: 0-3}"],
+            "seeds: controls takes runs from lenet5-digits; give both the same seeds",
+        ),
+    ],
+)
+def test_a_study_that_takes_runs_needs_the_one_that_trains_them(with_controls, options, message):
+    done = snakemake(with_controls, "-n", "--config", *options)
+    assert done.returncode != 0
+    assert message in done.stderr + done.stdout
