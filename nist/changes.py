@@ -31,7 +31,7 @@ def applied(content: dict, changes: dict) -> dict:
 
 def _step(holder: object, key: str, path: str) -> tuple[str | int, object]:
     """Key or index of ``key`` in ``holder``, and what is there."""
-    if isinstance(holder, list) and key.isdecimal() and int(key) < len(holder):
+    if isinstance(holder, list) and key in map(str, range(len(holder))):
         return int(key), holder[int(key)]
     if isinstance(holder, dict) and key in holder:
         return key, holder[key]

@@ -3,12 +3,28 @@
 import sys
 from collections.abc import Callable
 
+LONGEST = 1000  # characters of a message
+
 
 class InputError(Exception):
     """Bad input. The message is one line that names the file, key or value and says what would be right.
 
+    Whatever of the input is in it: what cannot be printed is escaped, and of a long message the middle is left out.
     It is no ``ValueError``, as argparse would catch that from an argument's ``type`` and drop the message.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(printable(message)))
+
+
+def printable(text: str) -> str:
+    """``text`` as one line that any terminal can show: newlines, controls and undecodable bytes escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _shortened(text: str) -> str:
+    """The beginning, which names the file, and the end, which has the remedy."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 + 3 :]}"
 
 
 def run(main: Callable[[], None]) -> None:
@@ -16,4 +32,4 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except (InputError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {printable(str(error))}")

@@ -31,11 +31,12 @@ from nist.files import replacing
 from nist.shards import SPLITS
 
 CHUNK = 1000  # images between two records of the progress
+LARGEST = 89_478_485  # pixels of an image, as Pillow warns of: a quarter of a gigabyte
 FITS = ("crop", "stretch")
 MANIFEST = "manifest.json"
 RECORDS = (MANIFEST, "progress.json")
-# What reading damaged JSON or .npy files raises; the last two come from numpy's parser of headers.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, SyntaxError, TokenError)
+# What reading damaged JSON or .npy files raises; the last three come from JSON's parser and numpy's of headers.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, SyntaxError, TokenError)
 
 
 @dataclass(frozen=True)
@@ -187,19 +188,23 @@ def pixels(encoded: tuple[str, Path | BinaryIO], size: int, fit: str) -> np.ndar
     """One image as uint8 of shape (size, size, 3), resized with antialiased bilinear interpolation.
 
     ``fit`` is ``crop`` (the shorter side to ``size``, then the centre) or ``stretch`` (both sides to ``size``).
-    Raises ``InputError`` that names the image if it cannot be read.
+    Raises ``InputError`` that names the image if it cannot be read, or would take gigabytes.
     """
     name, file = encoded
     try:
         with Image.open(file) as opened:
-            image = opened.convert("RGB")
+            width, height = (
+                (size, size) if fit == "stretch" else [side * size // min(opened.size) for side in opened.size]
+            )
+            largest = max(opened.width * opened.height, width * height)
+            if largest > LARGEST:  # before a pixel is unpacked, and before a strip of one pixel's width is enlarged
+                raise InputError(f"{name}: {largest:,} pixels; expected at most {LARGEST:,}, when it is resized too")
+            resized = opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    except InputError:
+        raise
     except Exception as error:  # besides OSError, broken files raise SyntaxError, struct.error and more in Pillow
         raise InputError(f"{name}: not a readable image ({' '.join(str(error).split())}); fetch it again") from None
-    if fit == "stretch":
-        return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
-    width, height = (side * size // min(image.size) for side in image.size)
     left, top = round((width - size) / 2), round((height - size) / 2)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized.crop((left, top, left + size, top + size)))
 
 

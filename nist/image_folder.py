@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nist import image_cache
@@ -25,7 +24,7 @@ from nist.data import CACHE, Images, add_places
 from nist.datasets import cache_name
 from nist.errors import InputError, run
 from nist.image_cache import FITS, Plan, Split
-from nist.shards import IMAGE_COLUMNS, SPLITS
+from nist.shards import SPLITS, checked_labels, image_column, reading
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 EXPECTED = "image folders (train or train.*, and val or val.*) or train-*.parquet and validation-*.parquet shards"
@@ -160,7 +159,7 @@ def _unfound(labels: Path, classes: list[str]) -> str:
     try:
         words = json.loads(labels.read_text(encoding="utf-8"))
         first = min(words.keys() - set(classes), default=None)
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return ""
     return "" if first is None else f"; Labels.json also has {shown(first)} ({shown(words[first])})"
 
@@ -226,29 +225,16 @@ def _split_of_shards(root: Path, shards: list[Path], n_classes: int) -> Split:
 
 def _row_groups(shard: Path) -> list[tuple[Path, str, int, int, int]]:
     """(shard, image column, row group, its first row, its rows) of each row group: what can be read on its own."""
-    try:
-        with pq.ParquetFile(shard) as file:
-            schema = file.schema_arrow
-            rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(shard, error) from None
-    column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
-    if column is None or "label" not in schema.names:
-        raise InputError(f"{shown(shard)}: columns {schema.names}; expected 'image' or 'img', and 'label'")
-    if not (pa.types.is_struct(schema.field(column).type) and schema.field(column).type.get_field_index("bytes") >= 0):
-        raise InputError(f"{shown(shard)}: column {column!r} should be a struct of bytes and path, as published")
+    with reading(shard), pq.ParquetFile(shard) as file:
+        column = image_column(shard, file.schema_arrow)
+        rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     return [(shard, column, group, sum(rows[:group]), count) for group, count in enumerate(rows)]
 
 
 def _shard_labels(shard: Path, n_classes: int) -> np.ndarray:
-    try:
+    with reading(shard):
         labels = pq.read_table(shard, columns=["label"])["label"].to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(shard, error) from None
-    for row, label in enumerate(labels):
-        if not (isinstance(label, int) and 0 <= label < n_classes):
-            raise InputError(f"{shown(shard)}: row {row}: label {label}; expected an integer from 0 to {n_classes - 1}")
-    return np.array(labels, dtype=np.int64)
+    return checked_labels(shard, labels, n_classes)
 
 
 def _encoded_rows(groups: list, start: int, stop: int) -> Iterator[tuple[str, io.BytesIO]]:
@@ -258,17 +244,10 @@ def _encoded_rows(groups: list, start: int, stop: int) -> Iterator[tuple[str, io
         start, stop = start - count, stop - count
         if begin >= end:
             continue
-        try:
-            with pq.ParquetFile(shard) as file:
-                images = file.read_row_group(group, columns=[column])[column].slice(begin, end - begin).to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(shard, error) from None
+        with reading(shard), pq.ParquetFile(shard) as file:
+            images = file.read_row_group(group, columns=[column])[column].slice(begin, end - begin).to_pylist()
         for row, image in enumerate(images, start=first + begin):
             yield f"{shown(shard)}: row {row}", io.BytesIO((image or {}).get("bytes"))
-
-
-def _damaged(shard: Path, error: Exception) -> InputError:
-    return InputError(f"{shown(shard)}: not a whole Parquet file ({str(error).splitlines()[0]}); fetch it again")
 
 
 def _names(names: Iterable[str]) -> str:

@@ -10,6 +10,8 @@ from nist.errors import InputError
 from nist.files import replacing
 
 MAKES = "make bench writes it"
+COLUMNS = {"network", "candidate", "peak_bytes"}
+WHERE = {"device", "threads", "torch", "measured"}
 
 
 def write(path: Path, rows: list[dict], where: dict[str, str]) -> None:
@@ -24,9 +26,12 @@ def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
         raise InputError(f"{path}: no such file; {MAKES}")
     try:
         table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise InputError(f"{path}: not a Parquet file ({error}); {MAKES}") from None
-    missing = {"network", "candidate", "peak_bytes"} - set(table.column_names)
-    if missing or b"device" not in (table.schema.metadata or {}):
-        raise InputError(f"{path}: not a benchmark ({', '.join(sorted(missing)) or 'its provenance'} missing); {MAKES}")
-    return table.to_pandas(), {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+        where = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        frame = table.to_pandas()
+    except Exception as error:  # of damaged files pyarrow raises its own, OSError, UnicodeDecodeError and more
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a Parquet file ({reason}); {MAKES}") from None
+    missing = sorted(COLUMNS - {*frame.columns}) + sorted(WHERE - where.keys())
+    if missing:
+        raise InputError(f"{path}: not a benchmark ({', '.join(missing)} missing); {MAKES}")
+    return frame, where

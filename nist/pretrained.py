@@ -44,6 +44,8 @@ def _from_file(wanted: dict, data_root: Path, download: bool) -> dict[str, torch
     except FileNotFoundError:
         published = f"; torchvision publishes it as {wanted['torchvision']}" if "torchvision" in wanted else ""
         raise InputError(f"{path}: no such weights file{published}: put it there, or allow the download") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not digest.startswith(wanted["sha256"]):
         raise InputError(f"{path}: SHA-256 {digest[:16]}…, expected {wanted['sha256'][:16]}…; fetch the file again")
     try:
@@ -77,7 +79,7 @@ def _from_timm(name: str, download: bool) -> dict[str, torch.Tensor]:
     try:
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # unknown names and a dozen kinds of network trouble
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"model.weights.timm: {name}: {reason}; allow the download, or give a file") from None
 
 

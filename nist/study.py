@@ -1,17 +1,16 @@
 """A study's YAML file: reading, checking, and the configuration of each of its variants. Needs no torch."""
 
-import warnings
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-import yaml
 
 from nist import changes, consistency, digest
 from nist.errors import InputError
 from nist.layout import VARIANT_KEYS, sparsified_part
+from nist.schema import check as check_schema
+from nist.strict_yaml import read as read_yaml
 
+MOST_SEEDS, LARGEST_SEED = 100_000, 10**9
 FOLDER = Path("config/studies")
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
 EVIDENCE = ("paper", "pilot", "control")  # editions whose runs are kept with the project
@@ -161,58 +160,16 @@ def _check_taken(study: Study, variant: str) -> None:
             )
 
 
-def read_yaml(path: Path) -> dict:
-    """Parse a YAML file into a dictionary. Raises ``InputError`` if it is missing, is not one, or has a key twice."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected keys and values, found {type(content).__name__}")
-    return content
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Takes no key twice; YAML's rules forbid it, and PyYAML keeps the last of them without a word."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                mark = node.value[position][0].start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is given twice", mark)
-        return super().construct_mapping(node, deep)
-
-
-def check_schema(content: dict, schema: Path, source: Path | str) -> None:
-    """Check ``content`` against a JSON schema and name the first offending key of ``source``.
-
-    Without jsonschema installed, as on a bare compute node, it warns and leaves the checking to the machine that plans.
-    """
-    try:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
-    except ImportError:
-        warnings.warn(f"jsonschema is not installed: {source} is not checked against its schema", stacklevel=2)
-        return
-    error = best_match(Draft202012Validator(_schema(schema)).iter_errors(content))
-    if error is None:
-        return
-    where = ".".join(map(str, error.absolute_path)) or "top level"
-    meaning = error.schema.get("description") if isinstance(error.schema, dict) else None
-    raise InputError(f"{source}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
-
-
-@cache
-def _schema(path: Path) -> dict:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 def parse_seeds(text: str) -> range:
-    """Seeds written as first-last, both included. Raises ``InputError`` if there are none."""
+    """Seeds written as first-last, both included. Raises ``InputError`` if there are none, or too many."""
     first, separator, last = text.partition("-")
-    if not (separator and first.isdecimal() and last.isdecimal()) or int(last) < int(first):
+    digits = [part for part in (first, last) if part.isascii() and part.isdecimal()]
+    if not separator or len(digits) < 2:
         raise InputError(f"seeds {text!r}: write the first and the last one, as in 0-19")
-    return range(int(first), int(last) + 1)
+    if max(map(len, digits)) > len(str(LARGEST_SEED)) or int(last) >= LARGEST_SEED:
+        raise InputError(f"seeds {text!r}: too large; seeds are less than {LARGEST_SEED:,}")
+    seeds = range(int(first), int(last) + 1)
+    if not 1 <= len(seeds) <= MOST_SEEDS:
+        limit = f"at most {MOST_SEEDS:,} seeds"
+        raise InputError(f"seeds {text!r}: write the first and the last one, as in 0-19, and {limit}")
+    return seeds

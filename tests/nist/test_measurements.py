@@ -3,7 +3,7 @@ import pytest
 from nist import measurements
 from nist.errors import InputError
 
-WHERE = {"kind": "cpu", "device": "a processor"}
+WHERE = {"kind": "cpu", "device": "a processor", "threads": "2", "torch": "2.15.0", "measured": "2026-01-01"}
 ROW = {"network": "net", "rows": 8, "candidate": "masked", "total_ms": 1.5, "peak_bytes": 10}
 
 
@@ -23,5 +23,5 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"other.parquet: not a benchmark \(candidate, network, peak_bytes missing\)"):
         measurements.read(tmp_path / "other.parquet")
     measurements.write(tmp_path / "bare.parquet", [ROW], {})
-    with pytest.raises(InputError, match=r"bare.parquet: not a benchmark \(its provenance missing\)"):
+    with pytest.raises(InputError, match=r"bare.parquet: not a benchmark \(device, measured, threads, torch missing\)"):
         measurements.read(tmp_path / "bare.parquet")

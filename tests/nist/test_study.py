@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nist import layout, study
 from nist.errors import InputError
@@ -80,7 +81,7 @@ PRUNED = ("variants", "nist-1-10-p98")
 def test_a_mistake_is_named_with_its_file_and_key(study_content, tmp_path, path, value, message):
     edit(study_content, path, value)
     file = tmp_path / "lenet5-digits.yaml"
-    file.write_text(study.yaml.safe_dump(study_content), encoding="utf-8")
+    file.write_text(yaml.safe_dump(study_content), encoding="utf-8")
     with pytest.raises(InputError) as error:
         study.load(file)
     text = str(error.value)
@@ -121,7 +122,7 @@ def test_a_mistake_in_a_study_of_blocks_is_named_too(tmp_path, path, value, mess
     content = study.load("deit-small-imagenet100").content
     edit(content, path, value)
     file = tmp_path / "deit-small-imagenet100.yaml"
-    file.write_text(study.yaml.safe_dump(content), encoding="utf-8")
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         study.load(file)
 
@@ -131,7 +132,7 @@ def test_a_variant_of_blocks_says_all_of_its_keys(tmp_path, key, message):
     content = study.load("deit-small-imagenet100").content
     del content["variants"]["nist-p60"][key]
     file = tmp_path / "deit-small-imagenet100.yaml"
-    file.write_text(study.yaml.safe_dump(content), encoding="utf-8")
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError, match=f"variants.nist-p60.{message}; expected density, scheme, parts"):
         study.load(file)
 

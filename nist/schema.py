@@ -1,0 +1,47 @@
+"""Checking what a YAML file says against a JSON schema."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from nist.errors import InputError
+
+
+def check(content: dict, schema: Path, source: Path | str) -> None:
+    """Check ``content`` against a JSON schema and name the first offending key of ``source``.
+
+    Without jsonschema installed, as on a bare compute node, it warns and leaves the checking to the machine that plans.
+    """
+    try:
+        from jsonschema import exceptions
+    except ImportError:
+        warnings.warn(f"jsonschema is not installed: {source} is not checked against its schema", stacklevel=2)
+        return
+    error = exceptions.best_match(_validator(schema).iter_errors(content))
+    if error is None:
+        return
+    where = ".".join(map(str, error.absolute_path)) or "top level"
+    meaning = error.schema.get("description") if isinstance(error.schema, dict) else None
+    raise InputError(f"{source}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
+
+
+@cache
+def _validator(path: Path):
+    """A validator for which 2.0 is no integer, as it would be no ``range``'s, and a pattern has to fit a whole text."""
+    from jsonschema import Draft202012Validator, validators
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    strict = validators.extend(Draft202012Validator, {"pattern": _mismatch}, type_checker=types)
+    return strict(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def _mismatch(validator, pattern: str, instance: object, schema: dict) -> Iterator[Exception]:
+    """Python's ``$`` alone would let a newline through after a name."""
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
