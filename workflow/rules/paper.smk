@@ -162,8 +162,8 @@ rule report:
     log:
         "results/logs/report.log",
     shell:
-        "python -m analysis.report --studies {input.studies} --manifest {input.manifest} --results results"
-        " --claims {input.claims} --benchmarks {input.benchmarks} -o {output} {input.metrics} > {log} 2>&1"
+        "printf '%s\\n' {input.metrics} | python -m analysis.report --studies {input.studies} --manifest {input.manifest}"
+        " --results results --claims {input.claims} --benchmarks {input.benchmarks} -o {output} @/dev/stdin > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [
