@@ -118,9 +118,11 @@ class Answer(BaseHTTPRequestHandler):
             code, answer = self.server.delete(name)
         elif self.command == "GET" and name in self.server.jobs:
             code, answer = 200, self.server.jobs[name].as_seen()
+        elif path == "/openapi/v2":
+            code, answer = 200, None  # no definition at all, as protobuf: what kubectl before 1.25 asks for
         else:
             code, answer = 404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
-        text = json.dumps(answer).encode()
+        text = json.dumps(answer).encode() if answer else b""
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
