@@ -6,8 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
+
+from tests.workflow.driver import wait_for
 
 FILES = Path("/etc/slurm")  # steps of jobs look for their configuration nowhere else
 DAEMONS = ("slurmctld", "slurmd", "munged", "sbatch")
@@ -82,15 +83,6 @@ def ask(*words):
     except subprocess.TimeoutExpired:
         return ""
     return done.stdout if done.returncode == 0 else ""
-
-
-def wait_for(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{what}: not within {seconds} s")
 
 
 class Cluster:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,12 @@ def command(*arguments, profile="default"):
 def snakemake(project, *arguments, profile="default"):
     words, environment = command(*arguments, profile=profile)
     return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True)
+
+
+def metrics(project, variant):
+    """Metrics of a variant but for the times they took."""
+    path = project / f"results/metrics/lenet5-digits/{variant}/seeds0-1.parquet"
+    return pd.read_parquet(path).drop(columns="seconds")
 
 
 def logs(project):

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from nist import record
+from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.kubernetes_api import Cluster
-from tests.workflow.project import ROOT, finish, make_project, metrics, metrics_path, start, wait_for
-from tests.workflow.small_study import VARIANTS, edit_yaml
+from tests.workflow.small_study import ROOT, VARIANTS, edit_yaml, make_project, metrics
 
 PROFILE = Path("workflow/profiles/kubernetes")
 TARGETS = ["results/statistics/lenet5-digits/accuracy.csv", "results/figures/lenet5-digits/figa2.svg"]
@@ -52,19 +52,18 @@ def edit_profile(profile):
 
 @pytest.fixture(scope="module")
 def trained(cluster, tmp_path_factory):
-    """The small study trained here and, one pod lost after a checkpoint, in pods: both projects, the jobs, that one."""
-    here, there = (make_small_project(tmp_path_factory.mktemp(name) / "project") for name in ("local", "pods"))
-    edit_yaml(there / PROFILE / "config.yaml", edit_profile)
-    drivers = start(here, "default", TARGETS), start(there, "kubernetes", TARGETS, **cluster.environment)
+    """The small study trained in pods, one of them lost after a checkpoint: the project, all jobs, and that one."""
+    project = make_small_project(tmp_path_factory.mktemp("pods") / "project")
+    edit_yaml(project / PROFILE / "config.yaml", edit_profile)
+    driver = start(project, "kubernetes", *TARGETS, **cluster.environment)
     try:
-        checkpoints = there / "results/checkpoints/lenet5-digits/dense"
+        checkpoints = project / "results/checkpoints/lenet5-digits/dense"
         wait_for(lambda: list(checkpoints.glob("*/seeds0-1.safetensors")), 200, "a checkpoint of dense")
         lost = next(job for job in cluster.submitted if "variant=dense" in wildcards(job))
         lost.kill()
     finally:
-        finish(drivers[1], there, "kubernetes", 200)
-        finish(drivers[0], here, "default", 200)
-    return here, there, list(cluster.submitted), lost
+        finish(driver, project, "kubernetes", 300)
+    return project, list(cluster.submitted), lost
 
 
 def wildcards(job):
@@ -77,35 +76,37 @@ def rule(job):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_pods_give_the_metrics_of_a_local_run(trained, variant):
-    here, there, *_ = trained
-    pd.testing.assert_frame_equal(metrics(there, variant), metrics(here, variant), check_exact=True)
+def test_pods_give_the_metrics_of_a_local_run(trained, finished, variant):
+    pods, local = (metrics(project, variant) for project in (trained[0], finished))
+    pd.testing.assert_frame_equal(pods, local, check_exact=True)
 
 
 @pytest.mark.slow
 def test_a_lost_pod_is_submitted_again_with_more_and_goes_on_from_its_checkpoint(trained):
-    _, there, jobs, lost = trained
+    project, jobs, lost = trained
     (again,) = (job for job in jobs if job is not lost and job.manifest["metadata"] == lost.manifest["metadata"])
     first, second = lost.container["resources"], again.container["resources"]
     assert (first["requests"]["memory"], second["requests"]["memory"]) == ("16000M", "32000M")
     assert (first["limits"]["memory"], second["limits"]["memory"]) == ("16000M", "32000M")
     seconds = [job.manifest["spec"]["activeDeadlineSeconds"] for job in (lost, again)]
     assert seconds == [8 * 3600, 16 * 3600]
-    assert len(record.read(metrics_path(there, "dense")).description["sessions"]) == 2
+    assert (
+        len(record.read(project / "results/metrics/lenet5-digits/dense/seeds0-1.parquet").description["sessions"]) == 2
+    )
 
 
 @pytest.mark.slow
 def test_training_alone_asks_for_gpus_and_local_rules_for_no_pod(trained):
-    jobs = trained[2]
+    jobs = trained[1]
     gpus = sorted((rule(job), job.container["resources"]["limits"]["nvidia.com/gpu"]) for job in jobs)
     assert gpus == [("images", 0), ("statistics", 0), ("train", 1), ("train", 1), ("train", 1), ("trunk", 1)]
 
 
 @pytest.mark.slow
 def test_what_pods_print_stays_on_the_volume(trained):
-    _, there, jobs, _ = trained
+    project, jobs, _ = trained
     names = {job.manifest["metadata"]["name"] for job in jobs}
-    logs = {path.stem: path.read_text(encoding="utf-8") for path in there.glob("results/logs/kubernetes/*.log")}
+    logs = {path.stem: path.read_text(encoding="utf-8") for path in project.glob("results/logs/kubernetes/*.log")}
     assert logs.keys() == names
     assert all("Building DAG of jobs" in text for text in logs.values())
 

@@ -1,17 +1,14 @@
 """The Slurm profile that ships, on a real Slurm of three nodes: one job is cancelled, another loses its node midway."""
 
-import signal
-import subprocess
-
 import pandas as pd
 import pytest
 
 from analysis.statistics.together import INPUTS
-from tests.workflow.slurm_cluster import Cluster, ask, wait_for, why_not
-from tests.workflow.small_study import VARIANTS, command, edit_yaml, make_project
+from tests.workflow.driver import finish, start, wait_for
+from tests.workflow.slurm_cluster import Cluster, ask, why_not
+from tests.workflow.small_study import VARIANTS, edit_yaml, make_project, metrics
 
 PROFILE = "workflow/profiles/slurm/config.yaml"
-METRICS = [f"results/metrics/lenet5-digits/{variant}/seeds0-1.parquet" for variant in VARIANTS]
 
 pytestmark = [
     pytest.mark.xdist_group("workflow"),
@@ -31,20 +28,6 @@ def edit_profile(profile):
     profile.update({"slurm-init-seconds-before-status-checks": 1, "seconds-between-status-checks": 1})
 
 
-def finish(process, log, seconds):
-    try:
-        code = process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # cancels its jobs; SIGTERM would wait for them
-        code = f"not finished within {seconds} s"
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    assert code == 0, log.read_text()
-
-
 def running_job_of(variant):
     """Number of the running job that trains a variant, or nothing."""
     for line in ask("squeue", "-h", "-t", "running", "-o", "%i %k").splitlines():
@@ -59,11 +42,8 @@ def trained(tmp_path_factory):
     """The whole DAG run on the cluster; and the jobs that were cancelled, that lost their node, and all others."""
     project = make_project(tmp_path_factory.mktemp("cluster") / "project")
     edit_yaml(project / PROFILE, edit_profile)
-    log = project / "driver.log"
     with Cluster(tmp_path_factory.mktemp("slurm")) as cluster:
-        words, environment = command(profile="slurm")
-        with log.open("w") as out:
-            driver = subprocess.Popen(words, cwd=project, env=environment, stdout=out, stderr=out)
+        driver = start(project, "slurm")
         try:
             cancelled = wait_for(lambda: running_job_of("dense"), 180, "a running job that trains dense")
             ask("scancel", cancelled)
@@ -72,7 +52,7 @@ def trained(tmp_path_factory):
             wait_for(lambda: running_job_of("nist-1-10-p98") != lost, 60, "the job to be lost with its node")
             cluster.repair_node("n1", lost)
         finally:
-            finish(driver, log, 400)
+            finish(driver, project, "slurm", 400)
         yield project, cancelled, lost, all_jobs()
 
 
@@ -92,9 +72,9 @@ def of_rule(jobs, *rules):
     return {number: job for number, job in jobs.items() if rule_of(job) in rules}
 
 
-@pytest.mark.parametrize("path", METRICS)
-def test_the_cluster_gives_the_metrics_of_a_local_run(trained, finished, path):
-    ours, local = (pd.read_parquet(project / path).drop(columns="seconds") for project in (trained[0], finished))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_cluster_gives_the_metrics_of_a_local_run(trained, finished, variant):
+    ours, local = (metrics(project, variant) for project in (trained[0], finished))
     pd.testing.assert_frame_equal(ours, local, check_exact=True)
 
 
