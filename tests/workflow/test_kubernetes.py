@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,16 +46,30 @@ def make_small_project(folder):
 
 
 def edit_profile(profile):
-    """Shorter waits, and one thread as in a local run: sums in another order would be other bits."""
+    """Shorter waits, a resource of one's own, and as many threads as in a local run: others would give other bits."""
     profile.update({"latency-wait": 5, "seconds-between-status-checks": 1, "max-status-checks-per-second": 10})
     profile["set-threads"].update(train=1, trunk=1)
+    profile["default-resources"]["pool"] = "small"
+    profile["set-resources"]["train"]["pool"] = "large"
+
+
+def make_pods_project(folder):
+    """The small project with the profile as someone would have edited it."""
+    project = make_small_project(folder)
+    edit_yaml(project / PROFILE / "config.yaml", edit_profile)
+    manifest = project / PROFILE / "job.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(
+        text.replace("restartPolicy", "nodeSelector: {pool: '${pool}'}\n      restartPolicy"), encoding="utf-8"
+    )
+    return project
 
 
 @pytest.fixture(scope="module")
 def trained(cluster, tmp_path_factory):
     """The small study trained here and, one pod lost after a checkpoint, in pods: both projects, the jobs, that one."""
-    here, there = (make_small_project(tmp_path_factory.mktemp(name) / "project") for name in ("local", "pods"))
-    edit_yaml(there / PROFILE / "config.yaml", edit_profile)
+    here = make_small_project(tmp_path_factory.mktemp("local") / "project")
+    there = make_pods_project(tmp_path_factory.mktemp("pods") / "project")
     drivers = start(here, "default", TARGETS), start(there, "kubernetes", TARGETS, **cluster.environment)
     try:
         checkpoints = there / "results/checkpoints/lenet5-digits/dense"
@@ -99,6 +114,26 @@ def test_training_alone_asks_for_gpus_and_local_rules_for_no_pod(trained):
     jobs = trained[2]
     gpus = sorted((rule(job), job.container["resources"]["limits"]["nvidia.com/gpu"]) for job in jobs)
     assert gpus == [("images", 0), ("statistics", 0), ("train", 1), ("train", 1), ("train", 1), ("trunk", 1)]
+
+
+@pytest.mark.slow
+def test_a_resource_of_ones_own_is_filled_into_the_manifest(trained):
+    pools = {rule(job): job.pod["nodeSelector"]["pool"] for job in trained[2]}
+    assert pools == {"images": "small", "statistics": "small", "train": "large", "trunk": "large"}
+
+
+@pytest.mark.slow
+def test_an_interrupted_driver_leaves_no_pod(cluster, tmp_path):
+    project, before = make_pods_project(tmp_path / "project"), len(cluster.submitted)
+    driver = start(project, "kubernetes", TARGETS, **cluster.environment)
+    try:
+        wait_for(lambda: "with external jobid" in (project / "kubernetes.log").read_text(), 60, "a job")
+    finally:
+        driver.send_signal(signal.SIGINT)
+        driver.wait(timeout=60)
+    (job,) = cluster.submitted[before:]
+    assert job.process.poll() is not None
+    assert job not in cluster.jobs.values()
 
 
 @pytest.mark.slow
