@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,25 +37,33 @@ def cluster(tmp_path_factory):
     cluster.close()
 
 
-def make_small_project(folder):
-    """The small study, with a checkpoint after every epoch, so that a pod can be lost right after one."""
+def edit_profile(profile):
+    """Shorter waits, a resource of one's own, and as many threads as in a local run: others would give other bits."""
+    profile.update({"latency-wait": 5, "seconds-between-status-checks": 1, "max-status-checks-per-second": 10})
+    profile["set-threads"].update(train=1, trunk=1)
+    profile["default-resources"]["pool"] = "small"
+    profile["set-resources"]["train"]["pool"] = "large"
+
+
+def make_pods_project(folder):
+    """The small project with a profile as someone would have edited it, and a checkpoint after every epoch, so that a
+    pod can be lost right after one."""
     project = make_project(folder)
     rule = project / "workflow/rules/train.smk"
     rule.write_text(rule.read_text(encoding="utf-8").replace("--threads", "--minutes 0 --threads"), encoding="utf-8")
+    edit_yaml(project / PROFILE / "config.yaml", edit_profile)
+    manifest = project / PROFILE / "job.yaml"
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(
+        text.replace("restartPolicy", "nodeSelector: {pool: '${pool}'}\n      restartPolicy"), encoding="utf-8"
+    )
     return project
-
-
-def edit_profile(profile):
-    """Shorter waits, and one thread as in a local run: sums in another order would be other bits."""
-    profile.update({"latency-wait": 5, "seconds-between-status-checks": 1, "max-status-checks-per-second": 10})
-    profile["set-threads"].update(train=1, trunk=1)
 
 
 @pytest.fixture(scope="module")
 def trained(cluster, tmp_path_factory):
     """The small study trained in pods, one of them lost after a checkpoint: the project, all jobs, and that one."""
-    project = make_small_project(tmp_path_factory.mktemp("pods") / "project")
-    edit_yaml(project / PROFILE / "config.yaml", edit_profile)
+    project = make_pods_project(tmp_path_factory.mktemp("pods") / "project")
     driver = start(project, "kubernetes", *TARGETS, **cluster.environment)
     try:
         checkpoints = project / "results/checkpoints/lenet5-digits/dense"
@@ -100,6 +109,26 @@ def test_training_alone_asks_for_gpus_and_local_rules_for_no_pod(trained):
     jobs = trained[1]
     gpus = sorted((rule(job), job.container["resources"]["limits"]["nvidia.com/gpu"]) for job in jobs)
     assert gpus == [("images", 0), ("statistics", 0), ("train", 1), ("train", 1), ("train", 1), ("trunk", 1)]
+
+
+@pytest.mark.slow
+def test_a_resource_of_ones_own_is_filled_into_the_manifest(trained):
+    pools = {rule(job): job.pod["nodeSelector"]["pool"] for job in trained[1]}
+    assert pools == {"images": "small", "statistics": "small", "train": "large", "trunk": "large"}
+
+
+@pytest.mark.slow
+def test_an_interrupted_driver_leaves_no_pod(cluster, tmp_path):
+    project, before = make_pods_project(tmp_path / "project"), len(cluster.submitted)
+    driver = start(project, "kubernetes", *TARGETS, **cluster.environment)
+    try:
+        wait_for(lambda: "with external jobid" in (project / "kubernetes.log").read_text(), 60, "a job")
+    finally:
+        driver.send_signal(signal.SIGINT)
+        driver.wait(timeout=60)
+    (job,) = cluster.submitted[before:]
+    assert job.process.poll() is not None
+    assert job not in cluster.jobs.values()
 
 
 @pytest.mark.slow
