@@ -23,7 +23,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
-	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config data_root='$(NIST_DATA_ROOT)')
+	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config "data_root=$$NIST_DATA_ROOT")
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test: $(ENVIRONMENT)
@@ -34,8 +34,8 @@ figures: $(RENDERING)
 	@echo "Report: $(CURDIR)/results/report.html"
 
 publish: $(RENDERING)
-	@python -m analysis.publish $(or $(FROM),$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
-	    $(if $(STUDY),--study $(STUDY))
+	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
+	    $(if $(STUDY),--study "$$STUDY")
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks

@@ -29,7 +29,7 @@ rule statistics:
     log:
         "results/logs/statistics/{study}/together.log",
     shell:
-        "python -m analysis.statistics.together --study {wildcards.study} {input.metrics}"
+        "python -m analysis.statistics.together --study {wildcards.study} {input.metrics:q}"
         " -o results/statistics/{wildcards.study} > {log} 2>&1"
 
 
@@ -44,7 +44,7 @@ rule aa_calibration:
     log:
         "results/logs/statistics/{study}/aa_calibration.log",
     shell:
-        "python -m analysis.statistics.aa_calibration --study {wildcards.study} {input.metrics} -o {output} > {log} 2>&1"
+        "python -m analysis.statistics.aa_calibration --study {wildcards.study} {input.metrics:q} -o {output} > {log} 2>&1"
 
 
 rule holm:
@@ -59,4 +59,4 @@ rule holm:
     log:
         "results/logs/statistics/{study}/holm.log",
     shell:
-        "python -m analysis.statistics.holm --study {wildcards.study} {input.tests} --calibration {input.calibration} -o {output} > {log} 2>&1"
+        "python -m analysis.statistics.holm --study {wildcards.study} {input.tests:q} --calibration {input.calibration:q} -o {output} > {log} 2>&1"
