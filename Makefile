@@ -4,6 +4,7 @@
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make lint    format and lint checks
+# make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
 PYTHON ?= python3
@@ -19,7 +20,7 @@ $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures publish bench lint lock clean distclean
+.PHONY: all test figures publish bench lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -48,6 +49,9 @@ bench: $(ENVIRONMENT)
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
+
+audit: $(ENVIRONMENT)
+	@python .ci/audit.py
 
 # uv installs the lock in half a minute; its own hash is in the lock too.
 $(ENVIRONMENT) $(LIGHT): requirements.lock
