@@ -35,7 +35,7 @@ def repository(tmp_path):
 
 # In parts, so that they are no secrets of this file.
 PLANTED = {
-    "GitHub Token": 'x = "ghp_' + "16C7e42F292c6912E7710c838347Ae178B4a" + '"',
+    "GitHub Token": "x = ghp_" + 12 * "Ab1",
     "AWS Access Key": "AKIA" + "IOSFODNN7EXAMPLQ",
     "Private Key": "-----BEGIN RSA " + "PRIVATE KEY-----",
     "Basic Auth Credentials": "https://user:" + "hunter2@example.org",
