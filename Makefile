@@ -5,6 +5,7 @@
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
 # make lint    format and lint checks
+# make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
 PYTHON ?= python3
@@ -20,11 +21,11 @@ $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures publish bench bench-scale lint lock clean distclean
+.PHONY: all test figures publish bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
-	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config data_root='$(NIST_DATA_ROOT)')
+	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config "data_root=$$NIST_DATA_ROOT")
 	@echo "Report: $(CURDIR)/results/report.html"
 
 test: $(ENVIRONMENT)
@@ -35,8 +36,8 @@ figures: $(RENDERING)
 	@echo "Report: $(CURDIR)/results/report.html"
 
 publish: $(RENDERING)
-	@python -m analysis.publish $(or $(FROM),$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
-	    $(if $(STUDY),--study $(STUDY))
+	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
+	    $(if $(STUDY),--study "$$STUDY")
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
@@ -52,6 +53,9 @@ bench-scale: $(ENVIRONMENT)
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
+
+audit: $(ENVIRONMENT)
+	@python .ci/audit.py
 
 # uv installs the lock in half a minute; its own hash is in the lock too.
 $(ENVIRONMENT) $(LIGHT): requirements.lock

@@ -8,8 +8,11 @@ from nist.errors import InputError
 from nist.record import Block
 
 # What the statistics, the report and the provenance read of a description, beyond what nist.record insists on.
-DESCRIBED = {"training_code_digest", "device", "versions", "precision", "started", "ended", "parameters",
-             "training_images", "validation_images"}  # fmt: skip
+DESCRIBED = {
+    **dict.fromkeys(["training_code_digest", "device", "precision", "started", "ended"], str),
+    **dict.fromkeys(["versions", "parameters"], dict),
+    **dict.fromkeys(["training_images", "validation_images"], int),
+}
 
 
 def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
@@ -30,6 +33,23 @@ def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
     return blocks
 
 
+def check_description(path: Path, description: dict) -> None:
+    """Check what a block says of itself beside its runs, so that a page can show it. Raises ``InputError``."""
+    if lacking := DESCRIBED.keys() - description.keys():
+        raise InputError(f"{path}: metadata lacks {', '.join(sorted(lacking))}")
+    commit = description.get("commit")  # None where there was no repository
+    said = {**description, "commit": "" if commit is None else commit}
+    for name, kind in {**DESCRIBED, "commit": str}.items():
+        value = said[name]
+        texts = [*value, *value.values()] if name == "versions" and isinstance(value, dict) else [value]
+        if type(value) is not kind or not all(_is_line(text) for text in texts if name == "versions" or kind is str):
+            raise InputError(f"{path}: metadata: {name} is {value!r}; expected what training writes there")
+
+
+def _is_line(text: object) -> bool:
+    return isinstance(text, str) and text.isprintable()
+
+
 def check(path: Path, block: Block, experiment: study.Study) -> None:
     """Check that a block holds whole runs of one variant of ``experiment`` as it is now. Raises ``InputError``."""
     if experiment.content["edition"] not in study.EVIDENCE:
@@ -39,8 +59,7 @@ def check(path: Path, block: Block, experiment: study.Study) -> None:
         )
     if any(len(block.table[column].unique()) > 1 for column in runs.GROUP):
         raise InputError(f"{path}: holds runs of several studies or variants; a file is of one")
-    if lacking := DESCRIBED - block.description.keys():
-        raise InputError(f"{path}: metadata lacks {', '.join(sorted(lacking))}")
+    check_description(path, block.description)
     variant, seeds = runs.name(block)[1], block.description["seeds"]
     if variant not in experiment.variants:
         known = ", ".join(experiment.variants)

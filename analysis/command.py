@@ -1,6 +1,7 @@
 """What the commands of this package share: arguments, reading and writing."""
 
 import argparse
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,17 @@ import pandas as pd
 from nist import study
 from nist.errors import InputError
 from nist.files import replacing
+
+COLUMNS = {  # what is read of statistics by several modules, beside the variant
+    "accuracy": {"reading", "mean", "sd", "max", "n", "n_diverged"},
+    "learning_curve": {"metric", "epoch", "mean", "sd", "n"},
+    "overfitting_gap": {"epoch", "gap", "sd", "n"},
+    "epochs_to_converge": {"run_mean", "run_sd", "n"},
+    "auc_sd": {"metric", "mean_sd", "auc_sd", "n"},
+    "wilson": {"metric", "share", "low", "high", "n"},
+    "wilcoxon": {"metric", "p", "p_two_sided", "n"},
+    "cost": {"epochs", "training_images"},
+}
 
 
 def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParser:
@@ -23,11 +35,32 @@ def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParse
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a statistic, every digit of it. Raises ``InputError`` if the file is missing or empty."""
+    """Read a statistic, every digit of it.
+
+    Raises ``InputError`` as ``read_table`` does, and if a column that is read of a statistic of this name is not there.
+    """
+    frame = read_table(path)
+    missing = COLUMNS.get(path.stem, set()) - set(frame.columns)
+    if missing:
+        raise InputError(f"{path}: not a statistic of a study's variants: it has no column {min(missing)!r}")
+    return frame
+
+
+def read_table(path: Path, **options) -> pd.DataFrame:
+    """Read a CSV file with pandas' ``options``.
+
+    Raises ``InputError`` if it is missing or empty, is not UTF-8, ends within a row or has rows of several lengths.
+    """
     try:
-        return pd.read_csv(path)
-    except (FileNotFoundError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise InputError(f"{path}: not a readable statistic ({error})") from None
+        text = path.read_text(encoding="utf-8")
+        frame = pd.read_csv(io.StringIO(text), **options)
+    except (OSError, ValueError, pd.errors.ParserError) as error:  # also of what is not UTF-8, or empty
+        raise InputError(f"{path}: not a readable statistic ({' '.join(str(error).split())})") from None
+    if not text.endswith("\n"):
+        raise InputError(f"{path}: cut off within its last row; make it anew")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first column for names of rows
+        raise InputError(f"{path}: rows have more cells than there are columns")
+    return frame
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

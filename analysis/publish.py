@@ -5,9 +5,12 @@ import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from analysis import admission, provenance, published
 from analysis.published import FOLDER, PROVENANCE, SUMS
-from nist import study
+from nist import record, study
 from nist.errors import InputError, run
 from nist.files import replacing
 from nist.record import Block
@@ -16,13 +19,23 @@ from nist.record import Block
 def find(source: Path, name: str | None = None) -> list[Path]:
     """Metrics files of a folder laid out as ``results/metrics``, of the study ``name`` alone if one is given.
 
-    Raises ``InputError`` if there are none.
+    Raises ``InputError`` if there are none, or if there are other Parquet files among them.
     """
     folder = source / name if name else source
     found = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))  # none half written
     if not found:
         raise InputError(f"{folder}: no metrics files here; expected {folder / '**' / 'seeds<first>-<last>.parquet'}")
+    if other := next((path for path in found if not _says_what_it_is(path)), None):
+        raise InputError(f"{other}: a Parquet file, but not of metrics; give the folder of the metrics alone")
     return found
+
+
+def _says_what_it_is(path: Path) -> bool:
+    """Whether a file has the description of a metrics file. Reading it says more of one that has, or is damaged."""
+    try:
+        return record.KEY in (pq.read_schema(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return True
 
 
 def publish(sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[str, Block]:

@@ -1,15 +1,16 @@
 """The paper's claims as data, ``claims.csv``: what is printed and the rule that decides it, fixed before any run."""
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import pandas as pd
-
+from analysis import command
 from nist.errors import InputError
 
 PATH = Path(__file__).with_name("claims.csv")
 COLUMNS = ["id", "source", "study", "variant", "quantity", "printed", "unit", "kind", "rule", "parameters", "note"]
+NUMBER = re.compile(r"[+-]?[0-9]{1,30}([.][0-9]{1,30})?(e[+-]?[0-9]{1,2})?", re.IGNORECASE)
 KINDS = ("derivable", "empirical", "qualitative", "setting")
 SCALES = {
     "%": Fraction(1, 100),
@@ -78,11 +79,18 @@ class Claim:
         """
         text = self.parameters.get("claimed", self.printed)
         try:
-            value = Fraction(text)
-            step = Fraction(self.parameters["step"]) if "step" in self.parameters else last_place(text)
+            value = number(text)
+            step = number(self.parameters["step"]) if "step" in self.parameters else last_place(text)
         except ValueError:
             raise InputError(f"{PATH.name}: {self.id}: {text!r} is not a number") from None
         return Figure(value * self.scale, step * self.scale)
+
+
+def number(text: str) -> Fraction:
+    """An exact number. Raises ``ValueError`` for what is none, and for powers of ten that would fill the memory."""
+    if not NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is not a number")
+    return Fraction(text)
 
 
 def last_place(text: str) -> Fraction:
@@ -94,7 +102,7 @@ def last_place(text: str) -> Fraction:
 
 def read(path: Path = PATH) -> dict[str, Claim]:
     """Claims by id, in the order of the file. Raises ``InputError`` for a missing column, a double id or a bad row."""
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    rows = command.read_table(path, dtype=str, keep_default_na=False)
     if list(rows.columns) != COLUMNS:
         raise InputError(f"{path}: the columns should be {', '.join(COLUMNS)}")
     claims = {}

@@ -20,16 +20,6 @@ SAMPLES = {  # columns of mean and SD over runs
     "epochs_to_converge": ("run_mean", "run_sd"),
     "auc_sd": ("mean_sd", None),
 }
-COLUMNS = {  # what rules read of each statistic, beside the variant
-    "accuracy": {"reading", "mean", "sd", "max", "n", "n_diverged"},
-    "learning_curve": {"metric", "epoch", "mean", "sd", "n"},
-    "overfitting_gap": {"epoch", "gap", "sd", "n"},
-    "epochs_to_converge": {"run_mean", "run_sd", "n"},
-    "auc_sd": {"metric", "mean_sd", "auc_sd", "n"},
-    "wilson": {"metric", "share", "low", "high", "n"},
-    "wilcoxon": {"metric", "p", "p_two_sided", "n"},
-    "cost": {"epochs", "training_images"},
-}
 
 
 @dataclass(frozen=True)
@@ -127,8 +117,7 @@ def read_statistics(paths: list[Path]) -> dict[tuple[str, str], pd.DataFrame]:
     frames = {}
     for path in paths:
         frame = command.read_csv(path)
-        missing = {"variant", *COLUMNS.get(path.stem, ())} - set(frame.columns)
-        if missing:
-            raise InputError(f"{path}: not a statistic of a study's variants: it has no column {min(missing)!r}")
+        if "variant" not in frame.columns:
+            raise InputError(f"{path}: not a statistic of a study's variants: it has no column 'variant'")
         frames[(path.parent.name, path.stem)] = frame
     return frames

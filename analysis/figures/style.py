@@ -11,11 +11,13 @@ matplotlib.use("Agg")
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis import sources
 from analysis.sources import Source
+from nist.errors import InputError
 from nist.files import replacing
 from nist.study import Study
 
@@ -45,6 +47,7 @@ LAYOUT = {
     "lines.linewidth": 1.8,
     "savefig.dpi": 200,
     "svg.hashsalt": "nist",  # the same figure has the same bytes
+    "text.parse_math": False,  # a study's texts are shown as they are; between dollars they would be formulas
 }
 
 
@@ -57,13 +60,19 @@ class Series(NamedTuple):
 
 
 def series(study: Study, figure: str) -> list[Series]:
-    """The variants that ``figure`` shows of a study, in the study's order, with label, colour and dashes."""
+    """The variants that ``figure`` shows of a study, in the study's order, with label, colour and dashes.
+
+    Raises ``InputError`` for a colour that matplotlib does not know.
+    """
     colours = study.content["feeds"].get(figure, {}).get("series")
     colours = colours or {name: variant["colour"] for name, variant in study.variants.items()}
     result = []
     for position, (name, variant) in enumerate(study.variants.items()):
         if name in colours:
-            look = {"color": SHADES.get(colours[name], colours[name]), "linestyle": DASHES[position % len(DASHES)]}
+            colour = SHADES.get(colours[name], colours[name])
+            if not is_color_like(colour):
+                raise InputError(f"{study.path}: variants.{name}: matplotlib knows no colour {colour!r}; give #rrggbb")
+            look = {"color": colour, "linestyle": DASHES[position % len(DASHES)]}
             result.append(Series(name, variant["label"], look))
     return result
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis import runs
+from analysis import command, runs
 from analysis.report import assumptions, curves, verdicts
 from nist import study
 from nist.files import replacing
@@ -131,7 +131,7 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", **words: st
     if entry["kind"] == "figure":
         svg = (results / path.with_suffix(".svg")).read_bytes()
         return shown | {"image": base64.b64encode(svg).decode()}
-    table = pd.read_csv(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
+    table = command.read_table(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
     return shown | {"table": table.to_dict("split")}
 
 

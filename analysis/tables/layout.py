@@ -12,7 +12,11 @@ from nist.measurements import read
 from nist.study import Study
 
 LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$"}
-LATEX_SPECIAL = str.maketrans({symbol: f"\\{symbol}" for symbol in "%&_#$"})
+LATEX_SPECIAL = str.maketrans(
+    {symbol: f"\\{symbol}" for symbol in "%&_#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
+MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "<": "&lt;"})  # would end a cell, or begin a tag
 
 DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100"}
 
@@ -76,9 +80,10 @@ def write(table: pd.DataFrame, title: str, path: Path) -> None:
     latex = table.to_latex(index=False, escape=True, caption=title.translate(LATEX_SPECIAL))
     for symbol, macro in LATEX_SYMBOLS.items():
         latex = latex.replace(symbol, macro)
+    markdown = table.map(lambda cell: cell.translate(MARKDOWN_SPECIAL))
     contents = {
         ".csv": table.to_csv(index=False),
-        ".md": f"{title}\n\n{table.to_markdown(index=False, disable_numparse=True)}\n",
+        ".md": f"{title.translate(MARKDOWN_SPECIAL)}\n\n{markdown.to_markdown(index=False, disable_numparse=True)}\n",
         ".tex": latex,
     }
     for suffix, text in contents.items():

@@ -9,10 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis import provenance, publish, published
-from nist import consistency, record, study
+from nist import consistency, measurements, record, study
 from nist.errors import InputError, run
+from tests.refusals import FUZZED, flipped, taken, truncated
 
 ROOT = Path(__file__).parents[2]
 EPOCHS, SEEDS = 5, "0-3"
@@ -451,3 +454,50 @@ def test_the_command_publishes_a_study_of_a_folder(train, capsys):
 def test_a_folder_without_metrics_is_named():
     with pytest.raises(InputError, match=r"results/metrics/small: no metrics files here"):
         publish.find(Path("results/metrics"), "small")
+
+
+def test_a_folder_of_benchmarks_is_refused_in_a_few_words(tree):
+    path = Path("results/benchmarks/cpu/layers.parquet")
+    measurements.write(path, [{f"column {number}": 1 for number in range(50)}], {"device": "x"})
+    with pytest.raises(
+        InputError, match=r"cpu/layers.parquet: a Parquet file, but not of metrics; give the folder"
+    ) as error:
+        publish.find(Path("results"))
+    assert len(str(error.value)) < 150
+
+
+@pytest.mark.parametrize("name", [published.SUMS, published.PROVENANCE])
+def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name):
+    whole, blocks, path = (tree / name).read_bytes(), published.read(), tree / name
+
+    def read(_):
+        sums = published.read_sums(tree)
+        published.check_listed(tree, sums)
+        published.check_sums(tree, sums | {published.PROVENANCE: published.sha256(tree / published.PROVENANCE)})
+        published.check_provenance(tree, blocks)
+
+    for content in (*truncated(whole), *flipped(whole)):
+        path.write_bytes(content)
+        # A sum that lacks the last newline is whole; of one that is altered the page's own is not looked at here.
+        assert not taken(read, Path("results/published")) or name == published.SUMS
+
+
+JSON = st.recursive(
+    st.sampled_from([None, True, -1, 2**70, 0.5, "", "x", "a\nb", "a|b"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["torch", "x\n"]), inner, max_size=2),
+    max_leaves=3,
+)
+SAID = ["device", "versions", "started", "ended", "precision", "training_images", "parameters", "commit",
+        "training_code_digest"]  # fmt: skip
+
+
+@settings(FUZZED, max_examples=60)
+@given(st.dictionaries(st.sampled_from(SAID), JSON, min_size=1, max_size=2))
+def test_whatever_a_file_says_of_itself_it_is_published_whole_or_refused_in_one_line(train, said):
+    path = train()
+    rewrite(path, lambda description: description | said)
+    shutil.rmtree(published.FOLDER, ignore_errors=True)
+    if taken(lambda path: publish.publish([path]), path):
+        rows = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8").splitlines()
+        assert len(rows) == len(provenance.HEADING.splitlines()) + 6  # heading, table's head, rule and row
+        assert published.read()

@@ -10,7 +10,7 @@ rule crossover:
     log:
         "results/logs/figures/benchmarks/{machine}/crossover.log",
     shell:
-        "python -m analysis.figures.crossover {input.measured} -o {output} > {log} 2>&1"
+        "python -m analysis.figures.crossover {input.measured:q} -o {output} > {log} 2>&1"
 
 
 rule cost_table:
@@ -23,4 +23,4 @@ rule cost_table:
     log:
         "results/logs/tables/benchmarks/{machine}/{cost}.log",
     shell:
-        "python -m analysis.tables.{wildcards.cost} {input.measured} -o {output.csv} > {log} 2>&1"
+        "python -m analysis.tables.{wildcards.cost} {input.measured:q} -o {output.csv} > {log} 2>&1"

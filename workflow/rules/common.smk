@@ -86,13 +86,14 @@ except InputError as error:
 wildcard_constraints:
     study="[a-z0-9][a-z0-9_-]*",
     variant="[a-z0-9][a-z0-9._-]*",
+    source="[a-z0-9][a-z0-9_-]*",
     trunk="[0-9a-f]+-epoch[0-9]+",
-    first=r"\d+",
-    last=r"\d+",
+    first="[0-9]+",
+    last="[0-9]+",
     dataset="[a-z0-9_]+",
     figure="fig[a-z0-9]+",
     table="table[a-z0-9]+|comparisons",
-    machine="[a-z0-9-]+",
+    machine="[a-z0-9][a-z0-9-]*",
     cost="layers|heads|trainer",
 
 

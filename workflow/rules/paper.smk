@@ -71,7 +71,7 @@ rule figure:
     log:
         "results/logs/figures/{study}/{figure}.log",
     shell:
-        "python -m analysis.figures.{wildcards.figure} --study {wildcards.study} {input.statistics} -o {output[0]}"
+        "python -m analysis.figures.{wildcards.figure} --study {wildcards.study} {input.statistics:q} -o {output[0]}"
         " > {log} 2>&1"
 
 
@@ -94,7 +94,7 @@ rule table:
     log:
         "results/logs/tables/{study}/{table}.log",
     shell:
-        "python -m analysis.tables.{wildcards.table} --study {wildcards.study} {input.statistics} -o {output.csv}"
+        "python -m analysis.tables.{wildcards.table} --study {wildcards.study} {input.statistics:q} -o {output.csv}"
         " > {log} 2>&1"
 
 
@@ -118,7 +118,7 @@ rule paper_figure:
     log:
         "results/logs/figures/{figure}.log",
     shell:
-        "python -m analysis.figures.{wildcards.figure} {params.studies} {input.statistics} -o {output[0]} > {log} 2>&1"
+        "python -m analysis.figures.{wildcards.figure} {params.studies:q} {input.statistics:q} -o {output[0]} > {log} 2>&1"
 
 
 rule paper_table:
@@ -141,7 +141,7 @@ rule paper_table:
     log:
         "results/logs/tables/{table}.log",
     shell:
-        "python -m analysis.tables.{wildcards.table} {params.studies} {input.statistics} -o {output.csv} > {log} 2>&1"
+        "python -m analysis.tables.{wildcards.table} {params.studies:q} {input.statistics:q} -o {output.csv} > {log} 2>&1"
 
 
 rule report:
@@ -162,8 +162,8 @@ rule report:
     log:
         "results/logs/report.log",
     shell:
-        "printf '%s\\n' {input.metrics} | python -m analysis.report --studies {input.studies} --manifest {input.manifest}"
-        " --results results --claims {input.claims} --benchmarks {input.benchmarks} -o {output} @/dev/stdin > {log} 2>&1"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
+        " --results results --claims {input.claims:q} --benchmarks {input.benchmarks:q} -o {output} @/dev/stdin > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [
@@ -199,4 +199,4 @@ rule ledger:
     log:
         "results/logs/ledger.log",
     shell:
-        "python -m analysis.claims {input.statistics} --studies {input.studies} -o {output} > {log} 2>&1"
+        "python -m analysis.claims {input.statistics:q} --studies {input.studies:q} -o {output} > {log} 2>&1"

@@ -30,7 +30,7 @@ rule statistics:
     log:
         "results/logs/statistics/{study}/together.log",
     shell:
-        "printf '%s\\n' {input.metrics} | python -m analysis.statistics.together --study {wildcards.study} @/dev/stdin"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics.together --study {wildcards.study} @/dev/stdin"
         " -o results/statistics/{wildcards.study} > {log} 2>&1"
 
 
@@ -45,7 +45,7 @@ rule aa_calibration:
     log:
         "results/logs/statistics/{study}/aa_calibration.log",
     shell:
-        "printf '%s\\n' {input.metrics} | python -m analysis.statistics.aa_calibration --study {wildcards.study} @/dev/stdin"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics.aa_calibration --study {wildcards.study} @/dev/stdin"
         " -o {output} > {log} 2>&1"
 
 
@@ -61,4 +61,4 @@ rule holm:
     log:
         "results/logs/statistics/{study}/holm.log",
     shell:
-        "python -m analysis.statistics.holm --study {wildcards.study} {input.tests} --calibration {input.calibration} -o {output} > {log} 2>&1"
+        "python -m analysis.statistics.holm --study {wildcards.study} {input.tests:q} --calibration {input.calibration:q} -o {output} > {log} 2>&1"

@@ -17,9 +17,9 @@ rule image_folder:
     output:
         "results/images/{dataset}-{size}-{fit}-{classes}{class_list}/manifest.json",
     wildcard_constraints:
-        size=r"\d+",
+        size="[0-9]+",
         fit="stretch|crop",
-        classes=r"\d+",
+        classes="[0-9]+",
         class_list="(-[A-Za-z0-9][A-Za-z0-9._-]*)?",
     log:
         "results/logs/images/{dataset}-{size}-{fit}-{classes}{class_list}.log",
@@ -45,7 +45,7 @@ rule trunk:
     benchmark:
         "results/benchmarks/trunks/{study}/{trunk}/seeds{first}-{last}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {params.variant} --until-prune"
+        "python -m nist.train --study {wildcards.study} --variant {params.variant:q} --until-prune"
         " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output} > {log} 2>&1"
 
@@ -59,7 +59,7 @@ rule take:
     log:
         "results/logs/take/{study}/{variant}/{source}/seeds{first}-{last}.log",
     shell:
-        "python -m analysis.take {input.metrics} --study {wildcards.study} --variant {wildcards.variant} -o {output} > {log} 2>&1"
+        "python -m analysis.take {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant} -o {output} > {log} 2>&1"
 
 
 rule train:
@@ -76,6 +76,6 @@ rule train:
     benchmark:
         "results/benchmarks/train/{study}/{variant}/seeds{first}-{last}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant} {params.trunk}"
+        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant} {params.trunk:q}"
         " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output.metrics} > {log} 2>&1"

@@ -1,0 +1,79 @@
+"""CSV files, pages and benchmarks that are cut off or altered: refused in one line that names the file, or whole."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis import command
+from analysis.claims import claim
+from analysis.report import assumptions, verdicts
+from nist import measurements
+from nist.errors import InputError
+from tests.refusals import FUZZED, flipped, taken, truncated
+
+CLAIMS = b"".join(Path("analysis/claims/claims.csv").read_bytes().splitlines(keepends=True)[:2])
+STATISTIC = b"variant,epochs,training_images\ndense,8,1201\nnist-1-10,8,1201\n"
+LEDGER = b"id,verdict,printed,ours,low,high,n,reason,rule\nabs.deit70,not run,negligible,,,,,x,y\n"
+PAGE = b"# A\n\n## B\n\n| No. | x |\n|---|---|\n| U1 | y |\n"
+READERS = {
+    "claims.csv": (claim.read, CLAIMS),
+    "cost.csv": (command.read_csv, STATISTIC),
+    "ledger.csv": (lambda path: verdicts.section(verdicts.read(path)), LEDGER),
+    "assumptions.md": (assumptions.read, PAGE),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_text_cut_off_or_altered_at_any_byte_is_taken_or_refused_in_one_line(tmp_path, name):
+    (read, whole), path = READERS[name], tmp_path / name
+    path.write_bytes(whole)
+    assert taken(read, path)
+    inserted = (whole[:at] + extra + whole[at:] for at in range(len(whole)) for extra in (b'"', b"\0"))
+    for content in (*truncated(whole), *flipped(whole), *inserted):
+        path.write_bytes(content)
+        taken(read, path)
+
+
+def test_a_table_cut_off_within_a_row_is_refused_and_one_cut_off_between_rows_is_a_shorter_one(tmp_path):
+    path = tmp_path / "cost.csv"
+    for content in truncated(STATISTIC):
+        path.write_bytes(content)
+        assert taken(command.read_csv, path) == content.endswith(b"\n")
+
+
+@settings(FUZZED, max_examples=200)
+@given(st.sampled_from(sorted(READERS)), st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode()))
+def test_any_text_is_refused_in_one_line(tmp_path_factory, name, content):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(content)
+    assert not taken(READERS[name][0], path)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_missing_file_is_named(tmp_path, name):
+    assert not taken(READERS[name][0], tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["1/0", "1e999999999", "1e-999999999", "nan", "inf", "9" * 5000, "", "٣", "1_0"])
+def test_a_printed_figure_that_is_no_number_is_refused_at_once(text):
+    fields = dict.fromkeys(claim.COLUMNS, "") | {"id": "x", "printed": text, "parameters": claim.Parameters({}, "x")}
+    with pytest.raises(InputError, match=r"claims.csv: x: .* is not a number"):
+        claim.Claim(**fields, changed=claim.Parameters({}, "x")).figure  # noqa: B018
+
+
+def test_a_benchmark_cut_off_or_altered_at_any_byte_is_refused_or_whole(tmp_path):
+    path, where = tmp_path / "layers.parquet", dict.fromkeys(("device", "threads", "torch", "measured"), "x")
+    measurements.write(path, [{"network": "n", "candidate": "c", "peak_bytes": 1}], where)
+    table = pq.read_table(path)
+    pq.write_table(table, path, compression="none", write_statistics=False)
+    whole = path.read_bytes()
+    assert taken(measurements.read, path)
+    for content in truncated(whole):
+        path.write_bytes(content)
+        assert not taken(measurements.read, path)
+    for content in flipped(whole):
+        path.write_bytes(content)
+        taken(measurements.read, path)
