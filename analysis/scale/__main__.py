@@ -50,8 +50,10 @@ model and batch size."""
 def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Block]) -> dict:
     """A study's row but for rates and prices: counts, bytes, FLOPs, and hours where they were measured."""
     counted, data = jobs.of(experiment, n_seeds, size), experiment.content["data"]
-    states = {name: work.state_bytes(experiment.configuration(name)) for name in experiment.trained}
-    trunks = {trunk.key: states[name] for name in states if (trunk := experiment.trunk(name))}
+    configurations = {name: experiment.configuration(name) for name in experiment.trained}
+    shared = {trunk.key: trunk.configuration for name in configurations if (trunk := experiment.trunk(name))}
+    trunks = [work.state_bytes(configuration) for configuration in shared.values()]
+    checkpoints = [work.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
     found = hours.measured(experiment, blocks)
     return {
         "study": experiment.name,
@@ -60,8 +62,10 @@ def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Bloc
         **counted._asdict(),
         "files": counted.files,
         "metrics_bytes": counted.files * simulation.sample_bytes(experiment, size),
-        "trunk_bytes": n_seeds * sum(trunks.values()),
-        "checkpoint_bytes": size * max(states.values()),
+        "trunk_bytes": n_seeds * sum(trunks),
+        "checkpoint_bytes": max(
+            *checkpoints, *(size * state for state in trunks)
+        ),  # a trunk's job keeps all its states
         "image_bytes": hours.image_bytes(data),
         "flops": hours.training_flops(experiment, n_seeds),
         "measured_hours": found and counted.epochs * found.seconds / 3600,

@@ -12,6 +12,7 @@ VGG16_SIDES = (224, 224, 112, 112, 56, 56, 56, 28, 28, 28, 14, 14, 14)
 VGG16_BLOCKS = (0, 2, 4, 7, 10, 13)  # convolutions in the first none, one, two, … of its blocks
 DEIT_WIDTH, DEIT_DEPTH = 384, 12
 FLOAT = 4  # bytes
+LARGEST_STACKED = 5_000_000  # parameters: that of nist.block, which needs torch
 
 
 class Layer(NamedTuple):
@@ -62,6 +63,12 @@ def state_bytes(configuration: dict) -> int:
     """Bytes of what a run goes on from, without random streams: numbers, and two of Adam beside each trained one."""
     numbers = sum(layer.trained * (1 if layer.frozen else 3) + layer.kept for layer in layers(configuration))
     return FLOAT * numbers
+
+
+def checkpoint_bytes(configuration: dict, size: int) -> int:
+    """Bytes of the checkpoint of ``size`` seeds at most: states of runs that advance together, all if small."""
+    is_small = sum(layer.trained for layer in layers(configuration)) <= LARGEST_STACKED
+    return state_bytes(configuration) * (size if is_small else 1)
 
 
 def _convolution(n_in: int, n_out: int, kernel: int, side: int, frozen: bool = False) -> Layer:

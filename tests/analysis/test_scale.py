@@ -9,6 +9,7 @@ from analysis import runs
 from analysis.scale import __main__ as scale
 from analysis.scale import hours, jobs, simulation, work
 from nist import data, record, study, train
+from nist.block import LARGEST_STACKED
 from nist.datasets import DATASETS
 from nist.errors import InputError
 from nist.models import build
@@ -83,6 +84,14 @@ def test_a_state_has_the_bytes_that_its_shapes_say(study_content, load_study, va
     next(iter(run.epochs(8)))
     kept = sum(value.nbytes for name, value in run.state().items() if not name.startswith("generator."))
     assert work.state_bytes(experiment.configuration(variant)) == pytest.approx(kept, rel=1e-3)
+
+
+def test_a_checkpoint_holds_the_runs_that_advance_together():
+    small, large = study.load("mobilenetv1-cifar10"), study.load("vgg16-imagenet100-low")
+    for experiment, together in ((small, 20), (large, 1)):
+        configuration = experiment.configuration(experiment.baseline)
+        assert work.checkpoint_bytes(configuration, 20) == together * work.state_bytes(configuration)
+    assert work.LARGEST_STACKED == LARGEST_STACKED
 
 
 def test_simulated_metrics_are_sound_and_as_many_as_asked_for(tmp_path, study_content, load_study):
