@@ -4,16 +4,16 @@ import argparse
 import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
+from analysis.scale import usage
+from analysis.scale.usage import Usage
 from nist import study
 from nist.errors import InputError, run
 
@@ -37,28 +37,19 @@ rule trunk:
 
 
 class Planned(NamedTuple):
-    """One dry run: jobs, wall clock and CPU time in seconds, and the most memory in bytes."""
+    """A dry run: how many jobs, and what it took."""
 
     jobs: int
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
+    usage: Usage
 
 
 def plan(folder: Path, options: list[str]) -> Planned:
     """Let Snakemake plan everything in ``folder``. Raises ``InputError`` with its last line if it does not."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", *options]
-    started = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        output.seek(0)
-        said = output.read()
+    taken, said = usage.of([sys.executable, "-m", "snakemake", "--dry-run", *options], folder)
     total = re.search(r"^total +(\d+)$", said, re.MULTILINE)
-    if status or total is None:
+    if total is None:
         raise InputError(f"snakemake --dry-run: {said.strip().splitlines()[-1]}")
-    return Planned(int(total[1]), seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
+    return Planned(int(total[1]), taken)
 
 
 def link(folder: Path) -> Path:
@@ -115,9 +106,9 @@ def summary(measured: dict[str, list[Planned]]) -> list[dict]:
             "Planned": name,
             "Jobs": f"{rounds[0].jobs:,}",
             "n": len(rounds),
-            "Seconds": _spread([one.seconds for one in rounds]),
-            "CPU seconds": _spread([one.cpu_seconds for one in rounds]),
-            "Peak memory": f"{max(one.peak_bytes for one in rounds) / 1e6:,.0f} MB",
+            "Seconds": _spread([one.usage.seconds for one in rounds]),
+            "CPU seconds": _spread([one.usage.cpu_seconds for one in rounds]),
+            "Peak memory": f"{max(one.usage.peak_bytes for one in rounds) / 1e6:,.0f} MB",
         }
         for name, rounds in measured.items()
     ]

@@ -102,11 +102,9 @@ def seeds_of(name):
 
 
 def blocks_of(name):
-    """(first, last) seed of every block; they start at multiples of the block size, so that adding seeds adds blocks."""
-    seeds, size = seeds_of(name), config["block_size"]
-    size = STUDIES[name].content["block_size"] if size == "auto" else size
-    starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
-    return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
+    """(first, last) seed of every block."""
+    size = config["block_size"]
+    return study.blocks(seeds_of(name), STUDIES[name].content["block_size"] if size == "auto" else size)
 
 
 def metrics_files(name):
