@@ -141,6 +141,12 @@ def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):
     assert planned(project)["train"] == 2
 
 
+def test_a_clock_that_went_backwards_retrains_nothing(project):
+    for path in project.glob("results/metrics/**/*.parquet"):
+        os.utime(path, (1e9, 1e9))  # older than the trunk and the images that it was trained from
+    assert planned(project) == {}
+
+
 def test_moving_the_data_retrains_nothing(project):
     assert planned(project, "--config", "data_root=elsewhere", "device=cpu") == {}
 

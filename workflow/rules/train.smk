@@ -65,7 +65,7 @@ rule take:
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
-        trunk=trunk_of,
+        trunk=ancient(trunk_of),  # its digest is part of this one's, so its age says nothing either
     output:
         metrics="results/metrics/{study}/{variant}/seeds{first}-{last}.parquet",
     params:

@@ -1,0 +1,162 @@
+"""Faults of drivers and of their jobs: kill -9 of one, of the other, of both; two drivers; a clock going backwards."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nist import record
+from tests.workflow.small_study import STUDY, edit_yaml, shrink
+
+ROOT = Path(__file__).parents[2]
+METRICS = "results/metrics/lenet5-digits/dense/seeds0-1.parquet"
+LOG = "results/logs/train/lenet5-digits/dense/seeds0-1.log"
+EPOCHS = 12
+
+pytestmark = [
+    pytest.mark.xdist_group("workflow"),
+    pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems"),
+]
+
+
+def command(*arguments):
+    profile = ["--workflow-profile", "workflow/profiles/default"]
+    return [sys.executable, "-m", "snakemake", *profile, *(arguments or [METRICS])]
+
+
+def surroundings():
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+
+
+def snakemake(project, *arguments):
+    """The exit status of snakemake, and all it said."""
+    done = subprocess.run(command(*arguments), cwd=project, env=surroundings(), capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def start(project, *arguments):
+    """Snakemake, started as the leader of a group of processes."""
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    return subprocess.Popen(command(*arguments), cwd=project, env=surroundings(), **options)
+
+
+def training(driver, project):
+    """The process that trains for a driver, once it has written a checkpoint."""
+    while not any(project.glob("results/checkpoints/**/seeds*")):
+        assert driver.poll() is None, "it ended before there was a checkpoint"
+        time.sleep(0.02)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    (job,) = (child for child in children if child.cmdline()[1:3] == ["-m", "nist.train"])
+    return job
+
+
+def shorten(content):
+    shrink(content)
+    content["training"]["epochs"] = EPOCHS
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A project whose dense block of two seeds has been trained; its jobs write a checkpoint after every epoch."""
+    project = tmp_path_factory.mktemp("faults") / "project"
+    for name in ("nist", "analysis", "workflow", "config", "docs"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", project)
+    edit_yaml(project / STUDY, shorten)
+    edit_yaml(project / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
+    rules = project / "workflow/rules/train.smk"
+    rules.write_text(rules.read_text().replace(" --threads {threads}", " --minutes 0 --threads {threads}"))
+    code, said = snakemake(project)
+    assert code == 0, said
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    """A copy whose block is to be trained anew."""
+    copy = Path(shutil.copytree(finished, tmp_path / "project"))
+    (copy / METRICS).unlink()
+    return copy
+
+
+def block(project):
+    """Rows without times, and how many sessions it took."""
+    table, description = record.read(project / METRICS)
+    return [{**row, "seconds": None} for row in table.to_pylist()], len(description["sessions"])
+
+
+def assert_complete(project, finished, sessions):
+    assert block(project) == (block(finished)[0], sessions)
+    assert not any((project / "results/checkpoints").iterdir())
+
+
+def test_a_job_that_is_killed_is_started_again_and_goes_on(project, finished):
+    driver = start(project, "--retries", "1", METRICS)
+    training(driver, project).kill()
+    assert driver.wait() == 0
+    assert_complete(project, finished, sessions=2)
+
+
+def test_a_killed_driver_leaves_a_job_that_no_second_one_disturbs(project, finished):
+    driver = start(project)
+    job = training(driver, project)
+    try:
+        job.suspend()  # so that it outlives what follows
+        _, said = snakemake(project)
+        assert sum("Directory cannot be locked" in line for line in said.splitlines()) == 1
+        os.kill(driver.pid, signal.SIGKILL)
+        driver.wait()
+        code, said = snakemake(project)
+        assert code != 0
+        assert "It can be removed with the --unlock argument" in said
+        assert snakemake(project, "--unlock")[0] == 0
+        code, said = snakemake(project)
+        assert code != 0
+        refusal = (project / LOG).read_text()
+        assert f"process {job.pid} on " in refusal
+        assert "trains this block; start again when it has finished or been ended; nothing was changed" in refusal
+        assert len(refusal.splitlines()) == 1
+        assert job.is_running()
+    finally:
+        os.killpg(driver.pid, signal.SIGKILL)
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert_complete(project, finished, sessions=2)
+
+
+def test_the_kill_of_everything_is_gone_on_from(project, finished):
+    driver = start(project)
+    training(driver, project)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not (project / METRICS).exists()
+    assert snakemake(project, "--unlock")[0] == 0
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert_complete(project, finished, sessions=2)
+
+
+def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, finished):
+    driver = start(project)
+    training(driver, project)
+    os.killpg(driver.pid, signal.SIGINT)  # what Ctrl-C on a terminal does
+    assert driver.wait() != 0
+    assert "Traceback" not in (project / LOG).read_text()
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert_complete(project, finished, sessions=2)
+
+
+def test_a_clock_that_goes_backwards_trains_nothing_again(finished, tmp_path):
+    project = Path(shutil.copytree(finished, tmp_path / "project"))
+    for path in (METRICS, STUDY, "results/images/digits.npz"):
+        os.utime(project / path, (1e9 if path == METRICS else 2e9,) * 2)
+    code, said = snakemake(project, "-n", METRICS)
+    assert code == 0
+    assert "Nothing to be done" in said
