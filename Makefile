@@ -3,6 +3,7 @@
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
+# make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
 # make lint    format and lint checks
 # make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
@@ -20,7 +21,7 @@ $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures publish bench lint audit lock clean distclean
+.PHONY: all test figures publish bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -46,6 +47,9 @@ bench: $(ENVIRONMENT)
 	    for table in layers heads trainer; do \
 	        python -m analysis.tables.$$table $$machine/$$table.parquet -o $$machine/$$table.csv || exit 1; done && \
 	    cat $$machine/heads.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
+
+bench-scale: $(ENVIRONMENT)
+	@python -m analysis.scale.planning
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .

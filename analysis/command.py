@@ -23,10 +23,13 @@ COLUMNS = {  # what is read of statistics by several modules, beside the variant
 
 
 def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParser:
-    """A parser for ``python -m module --study … input [input …] -o output``; ``inputs`` says what the inputs are."""
-    result = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    """A parser for ``python -m module --study … input [input …] -o output``; ``inputs`` says what the inputs are.
+
+    ``@file`` stands for the arguments in a file, one a line: a command can be given only so many.
+    """
+    result = argparse.ArgumentParser(f"python -m {module}", description=description, fromfile_prefix_chars="@")
     result.add_argument("--study", required=True, type=study.load, help="name or YAML file of the study")
-    result.add_argument("inputs", nargs="+", type=Path, help=inputs)
+    result.add_argument("inputs", nargs="+", type=Path, help=f"{inputs}, or @FILE with their names, one a line")
     result.add_argument("-o", "--output", required=True, type=Path)
     return result
 

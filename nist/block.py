@@ -1,11 +1,15 @@
 """The training of a block of seeds: together or one by one, from where a checkpoint left off."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import torch
 
 from nist.checkpoint import Checkpoint
+from nist.errors import InputError, StoppedError
+from nist.faults import cause_of
+from nist.interruption import Interruption
 from nist.loop import Run
 from nist.stack import Stack, can_stack
 
@@ -17,7 +21,9 @@ class Block:
 
     ``make_run`` builds the run of a seed; ``together`` is the most runs that are advanced at once, 0 for as many as
     make sense: one on a CPU, where stacking gains nothing, all on a GPU if the network is small enough for it to pay.
-    Every run is trained up to epoch ``epochs``. ``states`` keeps those of finished runs only with ``keep``.
+    Every run is trained up to epoch ``epochs``. ``states`` keeps those of finished runs only with ``keep``. Asked to
+    stop by ``interruption``, it does so at the end of an epoch. Raises ``InputError`` if the checkpoint is not of these
+    seeds and epochs.
     """
 
     def __init__(
@@ -28,17 +34,29 @@ class Block:
         checkpoint: Checkpoint,
         together: int = 0,
         keep: bool = False,
+        interruption: Interruption | None = None,
     ):
         self.make_run, self.seeds, self.epochs = make_run, seeds, epochs
         self.checkpoint, self.together, self.keep = checkpoint, together, keep
-        self.rows: dict[int, list[dict]] = {seed: [] for seed in seeds}
-        for row in checkpoint.rows:
-            self.rows[row["seed"]].append(row)
+        self.interruption = interruption or Interruption()
+        self.rows = {seed: [row for row in checkpoint.rows if row["seed"] == seed] for seed in seeds}
         self.states = dict(checkpoint.states)
+        self._check()
+
+    def _check(self) -> None:
+        total = sum(map(len, self.rows.values()))
+        in_order = all(row["epoch"] == place for rows in self.rows.values() for place, row in enumerate(rows, start=1))
+        too_many = any(len(rows) > self.epochs for rows in self.rows.values())
+        begun = {seed for seed in (self.seeds if self.keep else self._unfinished()) if self.rows[seed]}
+        if total != len(self.checkpoint.rows) or not in_order or too_many or begun - self.states.keys():
+            raise InputError(
+                f"{self.checkpoint.source}: not of seeds {self.seeds.start}-{self.seeds.stop - 1} at {self.epochs} "
+                "epochs, or not whole; remove it and start again"
+            )
 
     def train(self, identity: dict, sessions: list[dict]) -> Iterator[dict]:
         """Train every unfinished run to its end and yield its rows, ``identity`` in each, as they are measured."""
-        unfinished = sorted((seed for seed in self.seeds if self._epoch(seed) < self.epochs), key=self._epoch)
+        unfinished = sorted(self._unfinished(), key=self._epoch)
         for _, same_epoch in groupby(unfinished, key=self._epoch):
             waiting = list(same_epoch)
             size = self._size(waiting[0]) if len(waiting) > 1 else 1
@@ -57,6 +75,24 @@ class Block:
         """All rows, by seed and epoch."""
         return [row for seed in self.seeds for row in self.rows[seed]]
 
+    def write_checkpoint(self, sessions: list[dict]) -> None:
+        """Keep all rows, and the states that something goes on from."""
+        needed = [seed for seed in self.states if self.keep or self._epoch(seed) < self.epochs]
+        self.checkpoint.write(self.finished_rows(), sessions, {seed: self.states[seed] for seed in needed})
+
+    def outlook(self) -> str:
+        """How the block goes on when it is started again, in words."""
+        kept = Counter(row["seed"] for row in self.checkpoint.rows)
+        unfinished = [seed for seed in self.seeds if kept[seed] < self.epochs]
+        if not unfinished:
+            return "nothing is lost: started again, the block is trained to its end and only written"
+        where = f"epoch {kept[unfinished[0]] + 1} of seed {unfinished[0]}"
+        amount = f"{kept.total()} of {len(self.seeds) * self.epochs} epochs kept"
+        return f"resumable: started again, the block goes on from {where} ({amount})"
+
+    def _unfinished(self) -> list[int]:
+        return [seed for seed in self.seeds if self._epoch(seed) < self.epochs]
+
     def _epoch(self, seed: int) -> int:
         return len(self.rows[seed])
 
@@ -74,18 +110,29 @@ class Block:
             for seed, row in zip(group, measured, strict=True):
                 self.rows[seed].append({**identity, "seed": seed, **row})
                 yield self.rows[seed][-1]
-            is_due, finished = self.checkpoint.is_due(), self._epoch(group[0]) == self.epochs
+            asked, finished = self.interruption.asked, self._epoch(group[0]) == self.epochs
+            is_due = self.checkpoint.is_due() or asked
             if is_due or (self.keep and finished):
                 states = stack.states() if stack else [runs[0].state()]
                 self.states |= dict(zip(group, states, strict=True))
             if is_due:
-                needed = [seed for seed in self.states if self.keep or self._epoch(seed) < self.epochs]
-                self.checkpoint.write(self.finished_rows(), sessions, {seed: self.states[seed] for seed in needed})
+                self.write_checkpoint(sessions)
+            if asked and self._unfinished():
+                raise StoppedError(f"{asked}; {self.outlook()}")
 
     def _run(self, seed: int) -> Run:
         run = self.make_run(seed)
         if self._epoch(seed):
-            run.restore(self.states[seed])
+            try:
+                run.restore(self.states[seed])
+                if run.epoch != self._epoch(seed):
+                    raise ValueError("state and rows are not of the same epoch")
+            except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+                if cause_of(error):
+                    raise
+                raise InputError(
+                    f"{self.checkpoint.source}: the state of seed {seed} does not fit; remove it and start again"
+                ) from error
         return run
 
     def _go_back(self, group: list[int]) -> None:

@@ -1,6 +1,7 @@
 """Errors that a user can mend, and how a command reports them."""
 
 import sys
+import warnings
 from collections.abc import Callable
 
 LONGEST = 1000  # characters of a message
@@ -27,9 +28,19 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 + 3 :]}"
 
 
+class StoppedError(Exception):
+    """Training that ended before its time. The message is one line that says why and how it goes on."""
+
+
 def run(main: Callable[[], None]) -> None:
-    """Call a command's ``main``; turn bad input and failures of the file system into one line and exit status 1."""
+    """Call a command's ``main``; turn bad input and failures of the system into one line and exit status 1.
+
+    Warnings are one line too.
+    """
+    warnings.formatwarning = lambda message, *place: f"warning: {message}\n"
     try:
         main()
-    except (InputError, OSError) as error:
+    except (InputError, StoppedError, OSError) as error:
         sys.exit(f"error: {printable(str(error))}")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted")

@@ -9,6 +9,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from nist.augmentation import Augmentation
+from nist.interruption import leave_to_parent
 from nist.recipe import Recipe, seeded
 
 
@@ -61,6 +62,7 @@ class LoadedSplit:
             batch_sampler=batches,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
+            worker_init_fn=leave_to_parent,
             generator=torch.Generator(),  # or it would draw from the run's own stream
             # Forked workers share the memory map; it would be copied into them otherwise.
             multiprocessing_context=multiprocessing.get_context("fork") if self.workers else None,

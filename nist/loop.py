@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from nist import models, optimizer_state, optimizers, seeds
 from nist.augmentation import Augmentation
+from nist.heartbeat import beat
 from nist.layout import class_count
 from nist.pruning import nist_layers, prune
 from nist.recipe import Recipe
@@ -172,6 +173,7 @@ class Run(Scheduled):
             labels = targets.argmax(1) if targets.dim() == 2 else targets
             correct += (logits.detach().argmax(1) == labels).sum()
             images_seen += len(targets)
+            beat()
         return loss_sum.item() / images_seen, correct.item() / images_seen
 
 

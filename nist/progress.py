@@ -7,7 +7,7 @@ class Progress:
     """A bar on a terminal, a plain line for every finished run elsewhere."""
 
     def __init__(self, name: str, variant: str, seeds: range, epochs: int):
-        self.title, self.epochs = f"{name} {variant}", epochs
+        self.title, self.epochs, self.done = f"{name} {variant}", epochs, 0
         self.bar = tqdm(total=len(seeds) * epochs, desc=self.title, unit="epoch", disable=None)
 
     def __enter__(self):
@@ -19,12 +19,19 @@ class Progress:
     def skip(self, epochs: int) -> None:
         """Count epochs that a checkpoint holds."""
         self.bar.update(epochs)
+        self.done += epochs
         if epochs and self.bar.disable:
             print(f"{self.title}: going on after {epochs} of {self.bar.total} epochs", flush=True)
+
+    def say(self, line: str) -> None:
+        """Add a line to a log; a bar on a terminal moves by itself."""
+        if self.bar.disable:
+            print(f"{self.title}: {self.done} of {self.bar.total} epochs, {line}", flush=True)
 
     def update(self, row: dict) -> None:
         """Show the row of an epoch just finished."""
         self.bar.update()
+        self.done += 1
         if self.bar.disable and row["epoch"] == self.epochs:
             state = "diverged" if row["diverged"] else "finished"
             result = f"validation accuracy {row['val_accuracy']:.4f}, {row['seconds']:.2f} s an epoch"

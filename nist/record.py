@@ -42,6 +42,7 @@ SCHEMA = pa.schema(
 LOSSES = ("train_loss", "val_loss")
 ACCURACIES = ("train_accuracy", "val_accuracy")
 KEY = b"nist"
+LARGEST = 10**6  # seeds and epochs are below
 
 
 class Block(NamedTuple):
@@ -75,9 +76,10 @@ def read(path: Path | str) -> Block:
     path = Path(path)
     try:
         table = pq.read_table(path)
+        table.validate(full=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such metrics file") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{path}: not a whole Parquet file ({_first_line(error)})") from None
     description = _description(table.schema.metadata or {})
     # Files from before there was a version are of version 1. It comes first: another one may well have other columns.
@@ -105,11 +107,25 @@ def _check(path: Path, table: pa.Table, description: dict) -> None:
     missing = {"configuration", "configuration_digest", "seeds", "epochs", "checksum"} - description.keys()
     if missing:
         raise InputError(f"{path}: metadata lacks {', '.join(sorted(missing))}")
+    _check_types(path, description)
     _check_content(path, table, description)
     if digest.of_configuration(description["configuration"]) != description["configuration_digest"]:
         raise InputError(f"{path}: the configuration does not match its digest; the metadata was altered")
     if _checksum(table) != description["checksum"]:
         raise InputError(f"{path}: the rows do not match their checksum; the file was altered")
+
+
+def _check_types(path: Path, description: dict) -> None:
+    """Of what the checks of the rows rely on."""
+    seeds, epochs = description["seeds"], description["epochs"]
+    if not (isinstance(seeds, list) and all(type(seed) is int and 0 <= seed < LARGEST for seed in seeds)):
+        raise InputError(f"{path}: metadata: seeds is no list of whole numbers from 0")
+    if not (type(epochs) is int and 0 < epochs < LARGEST):
+        raise InputError(f"{path}: metadata: epochs is no whole number from 1")
+    try:
+        digest.of_configuration(description["configuration"])
+    except ValueError:
+        raise InputError(f"{path}: metadata: the configuration has a number that is none") from None
 
 
 def _check_content(path: Path, table: pa.Table, description: dict) -> None:

@@ -8,6 +8,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 
 from nist.batches import Split
+from nist.heartbeat import beat
 from nist.layout import sparsified_part
 from nist.loop import Run, evaluation_batch, precision, sparsified_weights
 from nist.pruning import nist_layers
@@ -165,6 +166,7 @@ class Sums:
         self.loss += losses * labels.shape[1]
         self.correct += (logits.argmax(-1) == labels).sum(1)
         self.images_seen += labels.shape[1]
+        beat()
 
     def means(self) -> tuple[list[float], list[float]]:
         """Loss and accuracy of every run."""

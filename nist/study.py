@@ -173,3 +173,9 @@ def parse_seeds(text: str) -> range:
         limit = f"at most {MOST_SEEDS:,} seeds"
         raise InputError(f"seeds {text!r}: write the first and the last one, as in 0-19, and {limit}")
     return seeds
+
+
+def blocks(seeds: range, size: int) -> list[tuple[int, int]]:
+    """First and last seed of every job; they start at multiples of ``size``, so that adding seeds adds jobs."""
+    starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
+    return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]

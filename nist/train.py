@@ -2,14 +2,18 @@
 
 import argparse
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
-from nist import data, digest, machine, pretrained, record, sources, splits, study, trunk
+from nist import data, digest, faults, machine, pretrained, record, sources, splits, study, trunk
 from nist.block import Block
-from nist.checkpoint import FOLDER, Checkpoint, path_of
+from nist.checkpoint import FOLDER, Checkpoint, locked, path_of
 from nist.errors import InputError, run
+from nist.files import check_writable, remove_partial
+from nist.heartbeat import Heartbeat
+from nist.interruption import Interruption
 from nist.linear import NISTLinear
 from nist.loop import Run, sparsified_weights
 from nist.progress import Progress
@@ -20,7 +24,8 @@ class Training:
 
     ``configuration`` is the variant's, or that of the trunk it shares with others; ``together`` as in
     ``nist.block.Block``; ``workers`` as in ``nist.splits.prepare``; ``weights`` are what ``nist.pretrained`` loads.
-    What ``checkpoint`` holds is not trained again, and it is kept up to date.
+    What ``checkpoint`` holds is not trained again, and it is kept up to date. ``interruption`` as in ``Block``;
+    ``heartbeat``, if any, watches.
     """
 
     def __init__(
@@ -36,9 +41,12 @@ class Training:
         together: int = 0,
         workers: int = 0,
         weights: dict[str, torch.Tensor] | None = None,
+        interruption: Interruption | None = None,
+        heartbeat: Heartbeat | None = None,
     ):
         self.experiment, self.variant, self.configuration, self.seeds = experiment, variant, configuration, seeds
         self.device, self.checkpoint, self.together = device, checkpoint or Checkpoint(None), together
+        self.interruption, self.heartbeat = interruption, heartbeat
         self.weights, self.prepared = weights, splits.prepare(images, configuration["data"], device, workers)
         tf32 = configuration["training"]["precision"] == "tf32"
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
@@ -53,20 +61,24 @@ class Training:
         """The run of one seed, at its beginning."""
         return Run(self.configuration, seed, self.prepared, self.weights)
 
-    def train(self, last: int, keep: bool = False) -> Block:
-        """Train every run up to epoch ``last``; with ``keep``, the block keeps the states that they end in."""
-        block = Block(self.run, self.seeds, last, self.checkpoint, self.together, keep)
+    def block(self, last: int, keep: bool = False) -> Block:
+        """The block of all runs up to epoch ``last``; with ``keep``, it keeps the states that they end in."""
+        return Block(self.run, self.seeds, last, self.checkpoint, self.together, keep, self.interruption)
+
+    def train(self, block: Block) -> None:
+        """Train every run of the block to its end."""
         identity = {
             "study": self.experiment.name,
             "variant": self.variant,
             "model": self.configuration["model"]["name"],
             "dataset": self.configuration["data"]["dataset"],
         }
-        with Progress(self.experiment.name, self.variant, self.seeds, last) as progress:
+        with Progress(self.experiment.name, self.variant, self.seeds, block.epochs) as progress, ExitStack() as watch:
             progress.skip(len(block.finished_rows()))
+            if self.heartbeat:
+                watch.enter_context(self.heartbeat.watch(progress.say, block.outlook))
             for row in block.train(identity, self.sessions):
                 progress.update(row)
-        return block
 
     def description(self, classes: list[str] | None = None) -> dict:
         """What ``nist.record.write`` wants to know of a finished block; ``classes`` are names by label."""
@@ -107,7 +119,8 @@ def train_block(
     """
     configuration = experiment.configuration(variant, epochs)
     training = Training(experiment, variant, configuration, seeds, images, device, **options)
-    block = training.train(configuration["training"]["epochs"])
+    block = training.block(configuration["training"]["epochs"])
+    training.train(block)
     return block.finished_rows(), training.description()
 
 
@@ -140,7 +153,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parse(argv)
     torch.set_num_threads(arguments.threads)
     machine.keep_freed_memory()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)  # a place that cannot be written to fails now, not later
+    check_writable(arguments.out.parent)  # now, not when all is trained
     experiment, seeds = study.load(arguments.study), arguments.seeds
     configuration = experiment.configuration(arguments.variant, arguments.epochs)
     shared = experiment.trunk(arguments.variant, arguments.epochs)
@@ -152,28 +165,44 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.until_prune:
         configuration = shared.configuration
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
-    checkpoint = Checkpoint(place, arguments.minutes)
-    if arguments.trunk:
-        trunk.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
-    training = Training(
-        experiment,
-        arguments.variant,
-        configuration,
-        seeds,
-        images,
-        device,
-        checkpoint=checkpoint,
-        together=arguments.together,
-        workers=default_workers(device) if arguments.workers is None else arguments.workers,
-        weights=weights,
-    )
-    if arguments.until_prune:
-        block = training.train(shared.epoch, keep=True)
-        trunk.save(arguments.out, block.finished_rows(), training.sessions, block.states, training.digests)
-    else:
-        block = training.train(configuration["training"]["epochs"])
-        record.write(arguments.out, block.finished_rows(), training.description(classes))
-    checkpoint.remove()
+    with locked(place), Interruption() as interruption:
+        checkpoint = Checkpoint(place, arguments.minutes)
+        if arguments.trunk:
+            trunk.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
+        training = Training(
+            experiment,
+            arguments.variant,
+            configuration,
+            seeds,
+            images,
+            device,
+            checkpoint=checkpoint,
+            together=arguments.together,
+            workers=default_workers(device) if arguments.workers is None else arguments.workers,
+            weights=weights,
+            interruption=interruption,
+            heartbeat=Heartbeat(arguments.stall_minutes),
+        )
+        block = training.block(
+            shared.epoch if arguments.until_prune else configuration["training"]["epochs"], keep=arguments.until_prune
+        )
+        with faults.told(block.outlook, interruption):
+            training.train(block)
+            write(arguments, training, block, classes)
+        checkpoint.remove()
+        remove_partial(arguments.out)
+
+
+def write(arguments: argparse.Namespace, training: Training, block: Block, classes: list[str] | None) -> None:
+    """Write the trunk or the metrics of a block that has been trained. If the disk refuses, its checkpoint has all."""
+    try:
+        if arguments.until_prune:
+            trunk.save(arguments.out, block.finished_rows(), training.sessions, block.states, training.digests)
+        else:
+            record.write(arguments.out, block.finished_rows(), training.description(classes))
+    except OSError:
+        block.write_checkpoint(training.sessions)
+        raise
 
 
 def default_workers(device: torch.device) -> int:
@@ -199,6 +228,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--together", type=int, default=0, help="runs advanced at once (default: as pays)")
     parser.add_argument("--checkpoints", type=Path, default=FOLDER, help="folder (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
+    parser.add_argument(
+        "--stall-minutes",
+        type=float,
+        default=60,
+        help="without a finished batch until the job ends, to be started again; 0: never (default: %(default)s)",
+    )
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
     if len(arguments.seeds) > 1:
@@ -212,6 +247,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         raise InputError(f"--workers {arguments.workers}: give the number of processes, 0 for none")
     if not arguments.minutes >= 0:
         raise InputError(f"--minutes {arguments.minutes}: give 0, for after every epoch, or more")
+    if not arguments.stall_minutes >= 0:
+        raise InputError(f"--stall-minutes {arguments.stall_minutes}: give minutes, or 0 to wait for ever")
     return arguments
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from nist import checkpoint
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
+from nist.files import replacing
 
 
 def save(path: Path, rows: list[dict], sessions: list[dict], states: dict, digests: tuple[str, str]) -> None:
     """Write rows and states of runs at the end of a trunk; ``digests`` as in ``nist.checkpoint.path_of``."""
-    checkpoint.save(path, rows, sessions, states, digests=digests)
+    with replacing(path) as temporary:
+        checkpoint.save(temporary, rows, sessions, states, digests=digests)
 
 
 def graft(kept: Checkpoint, path: Path, digests: tuple[str, str], seeds: range, variant: str) -> None:
@@ -25,9 +27,9 @@ def graft(kept: Checkpoint, path: Path, digests: tuple[str, str], seeds: range, 
         raise InputError(f"{path}: no such trunk; train it with --until-prune, or leave --trunk away") from None
     except checkpoint.DAMAGE as error:
         raise InputError(f"{path}: damaged trunk ({error}); remove it and train it again") from None
-    if tuple(content.get("digests", ())) != digests:
+    if content.get("digests") != list(digests):
         raise InputError(f"{path}: trunk of another configuration or another version of the code; train it again")
     if sorted(states) != list(seeds):
         raise InputError(f"{path}: trunk of seeds {sorted(states)}, not {seeds.start}-{seeds.stop - 1}")
     kept.rows = [{**row, "variant": variant} for row in content["rows"]]
-    kept.sessions, kept.states = content["sessions"], states
+    kept.sessions, kept.states, kept.source = content["sessions"], states, path

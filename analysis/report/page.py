@@ -202,13 +202,13 @@ def _versions(block: dict) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Build the page from metrics files and the figures and tables made from them."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=main.__doc__)
+    parser = argparse.ArgumentParser("python -m analysis.report", description=main.__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--studies", nargs="+", required=True, type=study.load)
     parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
-    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
+    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
     with replacing(arguments.output) as temporary:

@@ -4,11 +4,12 @@ Each is a command of its own, ``python -m analysis.statistics.wilson`` and so on
 most of their time on reading the same metrics and importing the same libraries.
 """
 
-import argparse
 from importlib import import_module
 from pathlib import Path
 
+from analysis import command
 from nist.errors import run
+from nist.study import Study
 
 METRICS = "metrics"
 # What each reads: the metrics, or statistics that stand above it.
@@ -37,8 +38,8 @@ ELSEWHERE = {"cost": "analysis.cost"}
 OPTIONS = {"cost": ["--epochs-to-converge", "epochs_to_converge"]}
 
 
-def compute(study: str, metrics: list[Path], folder: Path) -> None:
-    """Write every statistic of ``study``, a name or YAML file, as a CSV file in ``folder``.
+def compute(study: Study, metrics: list[Path], folder: Path) -> None:
+    """Write every statistic of ``study`` as a CSV file in ``folder``.
 
     Raises ``InputError`` as the statistics do.
     """
@@ -47,16 +48,12 @@ def compute(study: str, metrics: list[Path], folder: Path) -> None:
         read = [path for one in inputs for path in (metrics if one == METRICS else [files[one]])]
         options = [files.get(word, word) for word in OPTIONS.get(name, [])]
         module = import_module(ELSEWHERE.get(name, f"analysis.statistics.{name}"))
-        module.main(list(map(str, ["--study", study, *read, *options, "-o", files[name]])))
+        module.main(list(map(str, ["--study", study.path, *read, *options, "-o", files[name]])))
 
 
 def main(argv: list[str] | None = None) -> None:
     """Compute every statistic of a study, in one process."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.statistics.together", description=main.__doc__)
-    parser.add_argument("--study", required=True, help="name or YAML file of the study")
-    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="folder")
-    arguments = parser.parse_args(argv)
+    arguments = command.parser("analysis.statistics.together", main.__doc__, "metrics files").parse_args(argv)
     compute(arguments.study, arguments.inputs, arguments.output)
 
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 
@@ -15,19 +16,28 @@ time.sleep(60)
 """
 
 
-def start(folder):
+WITHOUT_LOCKS = """
+import errno, fcntl
+def refuse(*arguments):
+    raise OSError(errno.ENOLCK, "No locks available")
+fcntl.flock = refuse
+"""
+
+
+def start(folder, before=""):
     """A process that claims one of two GPUs and keeps it."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", CLAIM, folder], **options)
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", before + CLAIM, folder], **options)
 
 
-def test_processes_never_share_a_gpu_and_a_killed_one_gives_its_own_back(tmp_path):
-    holders = [start(tmp_path) for _ in range(2)]
+@pytest.mark.parametrize("before", ["", WITHOUT_LOCKS], ids=["locks", "no locks"])
+def test_processes_never_share_a_gpu_and_a_killed_one_gives_its_own_back(tmp_path, before):
+    holders = [start(tmp_path, before) for _ in range(2)]
     waiting = None
     try:
         claimed = [process.stdout.readline().strip() for process in holders]
         assert sorted(claimed) == ["0", "1"]
-        waiting = start(tmp_path)
+        waiting = start(tmp_path, before)
         assert waiting.stderr.readline().startswith("all 2 GPUs are taken by other jobs of yours; waiting for one")
         holders[0].kill()
         assert waiting.stdout.readline().strip() == claimed[0]
@@ -35,6 +45,16 @@ def test_processes_never_share_a_gpu_and_a_killed_one_gives_its_own_back(tmp_pat
         for process in filter(None, [*holders, waiting]):
             process.kill()
             process.communicate()
+
+
+def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(gpus.locks.fcntl, "flock", refuse)
+    with pytest.warns(UserWarning, match=f"{tmp_path}: no locks on this file system .No locks available."):
+        assert gpus.claim(1, tmp_path) == 0
+    gpus._claimed.pop().close()
 
 
 @pytest.fixture

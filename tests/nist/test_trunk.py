@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nist import record, study, train
-from nist.errors import InputError
+from nist.errors import InputError, StoppedError
 
 TIMES = {"seconds"}
 
@@ -67,7 +67,7 @@ def test_a_checkpoint_of_its_own_comes_before_the_trunk(command, tmp_path, monke
     trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
     with monkeypatch.context() as patch:
         patch.setattr(record, "write", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoppedError, match="stopped at once; nothing is lost"):
             command("branch.parquet", "nist-1-10-p98", "--trunk", trunk, "--minutes", 0)
     branch = command("branch.parquet", "nist-1-10-p98", "--trunk", trunk)
     assert len(record.read(branch).description["sessions"]) == 3
@@ -98,7 +98,7 @@ def test_a_trunk_goes_on_from_a_checkpoint(command, tmp_path, monkeypatch):
     whole = command("whole.safetensors", "nist-1-10-p98", "--until-prune")
     with monkeypatch.context() as patch:
         patch.setattr(train.trunk, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoppedError, match="stopped at once; nothing is lost"):
             command("trunk.safetensors", "nist-1-10-p98", "--until-prune", "--minutes", 0)
     patched = []
     monkeypatch.setattr(train.Run, "measured_epoch", lambda run: patched.append(run))

@@ -1,7 +1,15 @@
-"""The embedded LeNet-5 study made small enough to be trained in a test."""
+"""The embedded LeNet-5 study made small enough to be trained in a test, and Snakemake run on it."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
 import yaml
 
+ROOT = Path(__file__).parents[2]
 STUDY = "config/studies/lenet5-digits.yaml"
 VARIANTS = ("dense", "nist-1-10-p98")
 
@@ -20,3 +28,36 @@ def shrink(content):
     content["training"]["optimizers"][0]["share"] = content["training"]["optimizers"][1]["share"] = 0.5
     content["variants"] = {name: content["variants"][name] for name in VARIANTS}
     content["variants"]["nist-1-10-p98"]["prune"]["epoch"] = 1
+
+
+def make_project(folder):
+    """A copy of the project with the small study alone, as one block of seeds a variant."""
+    for name in ("nist", "analysis", "workflow", "config", "docs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    edit_yaml(folder / STUDY, shrink)
+    edit_yaml(folder / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
+    return folder
+
+
+def command(*arguments, profile="default"):
+    """Command line and environment that run Snakemake with one of the project's profiles."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+    words = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}", *arguments]
+    return words, environment
+
+
+def snakemake(project, *arguments, profile="default"):
+    words, environment = command(*arguments, profile=profile)
+    return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True)
+
+
+def metrics(project, variant):
+    """Metrics of a variant but for the times they took."""
+    path = project / f"results/metrics/lenet5-digits/{variant}/seeds0-1.parquet"
+    return pd.read_parquet(path).drop(columns="seconds")
+
+
+def logs(project):
+    """What the jobs of a project printed."""
+    return "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from nist import record, study
+from tests.workflow.small_study import ROOT, logs
 
-ROOT = Path(__file__).parents[2]
 EPOCHS = 6
 VARIANTS = ("dense", "nist-1-10-p98")
 RENDER = ("metrics_source=published", "studies=evidence")  # as make figures does
@@ -99,8 +99,7 @@ def project(bare, publish):
 
 def test_everything_is_rendered_without_torch_and_once(project, snakemake, planned):
     done = snakemake(project)
-    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
-    assert done.returncode == 0, done.stderr + logs
+    assert done.returncode == 0, done.stderr + logs(project)
     page = (project / "results/report.html").read_text(encoding="utf-8")
     assert "8 training runs in 1 study" in page
     for name in ("figures/fig1.svg", "figures/small/figa2.svg", "figures/small/figa3.png", "tables/small/tablea2.tex"):

@@ -1,48 +1,15 @@
 """The DAG, run for real on a study of two seeds and two epochs, and what it would redo after a change."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.workflow.small_study import STUDY, edit_yaml, shrink
-
-ROOT = Path(__file__).parents[2]
+from tests.workflow.small_study import ROOT, STUDY, edit_yaml, logs, snakemake
 
 pytestmark = pytest.mark.xdist_group("workflow")  # one worker, so that the project is trained once
-
-
-def snakemake(project, *arguments):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *arguments]
-    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A copy of the project whose small study has been trained, analysed and rendered."""
-    project = tmp_path_factory.mktemp("workflow") / "project"
-    ignore = shutil.ignore_patterns("__pycache__")
-    for name in ("nist", "analysis", "workflow", "config", "docs"):
-        shutil.copytree(ROOT / name, project / name, ignore=ignore)
-    shutil.copy(ROOT / "Snakefile", project)
-    edit_yaml(project / STUDY, shrink)
-    edit_yaml(project / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
-    done = snakemake(project)
-    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
-    assert done.returncode == 0, done.stderr + logs
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path):
-    """A copy of the finished project, times kept, that a test may change."""
-    return Path(shutil.copytree(finished, tmp_path / "project"))
 
 
 def planned(project, *arguments):
@@ -221,8 +188,7 @@ def test_the_tutorial_of_a_study_of_ones_own_works(finished, tmp_path):
         path.write_text(text, encoding="utf-8")
     smaller = ["seeds={small-digits: 0-2}", "studies=[small-digits]", "block_size=auto"]
     done = snakemake(project, "--config", *smaller)
-    logs = "\n".join(path.read_text() for path in project.glob("results/logs/**/*.log"))
-    assert done.returncode == 0, done.stderr + logs
+    assert done.returncode == 0, done.stderr + logs(project)
     report = (project / "results/report.html").read_text(encoding="utf-8")
     assert "A small network on handwritten digits" in report
     assert "9 training runs in 1 study" in report

@@ -102,11 +102,9 @@ def seeds_of(name):
 
 
 def blocks_of(name):
-    """(first, last) seed of every block; they start at multiples of the block size, so that adding seeds adds blocks."""
-    seeds, size = seeds_of(name), config["block_size"]
-    size = STUDIES[name].content["block_size"] if size == "auto" else size
-    starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
-    return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
+    """(first, last) seed of every block."""
+    size = config["block_size"]
+    return study.blocks(seeds_of(name), STUDIES[name].content["block_size"] if size == "auto" else size)
 
 
 def metrics_files(name):
@@ -147,12 +145,15 @@ def paper_items(kind, suffix):
     return [f"results/{kind}s/{name}{suffix}" for name in names]
 
 
+code_digest = cache(digest.of_training_code)  # it reads every module that trains, and models are few
+
+
 @cache  # blocks are many, variants few
 def digest_of(name, variant, is_trunk=False):
     """What decides a run's numbers. As a parameter of a rule it makes Snakemake retrain when, and only when, it changes."""
     experiment = STUDIES[name]
     configuration = experiment.trunk(variant).configuration if is_trunk else experiment.configuration(variant)
-    return f"{digest.of_configuration(configuration)}-{digest.of_training_code(configuration['model']['name'])}"
+    return f"{digest.of_configuration(configuration)}-{code_digest(configuration['model']['name'])}"
 
 
 @cache

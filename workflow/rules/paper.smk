@@ -162,8 +162,8 @@ rule report:
     log:
         "results/logs/report.log",
     shell:
-        "python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q} --results results"
-        " --claims {input.claims:q} --benchmarks {input.benchmarks:q} -o {output} {input.metrics:q} > {log} 2>&1"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
+        " --results results --claims {input.claims:q} --benchmarks {input.benchmarks:q} -o {output} @/dev/stdin > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [

@@ -1,6 +1,7 @@
 # The statistics of a study, from its metrics. Parameters come from the study's YAML; they stand in params so that a change
 # of theirs is seen, and modules among the inputs so that a change of code is. Nearly all are computed in one process:
-# started one by one, each would read the same metrics and import the same libraries.
+# started one by one, each would read the same metrics and import the same libraries. Names of metrics come through a pipe,
+# as arguments tens of thousands would exceed what the system lets a command have.
 def parameters_of(wildcards):
     return [STUDIES[wildcards.study].content["statistics"], checksums_of(wildcards.study)]
 
@@ -29,7 +30,7 @@ rule statistics:
     log:
         "results/logs/statistics/{study}/together.log",
     shell:
-        "python -m analysis.statistics.together --study {wildcards.study} {input.metrics:q}"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics.together --study {wildcards.study} @/dev/stdin"
         " -o results/statistics/{wildcards.study} > {log} 2>&1"
 
 
@@ -44,7 +45,8 @@ rule aa_calibration:
     log:
         "results/logs/statistics/{study}/aa_calibration.log",
     shell:
-        "python -m analysis.statistics.aa_calibration --study {wildcards.study} {input.metrics:q} -o {output} > {log} 2>&1"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics.aa_calibration --study {wildcards.study} @/dev/stdin"
+        " -o {output} > {log} 2>&1"
 
 
 rule holm:

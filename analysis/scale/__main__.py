@@ -1,0 +1,136 @@
+"""``python -m analysis.scale``: what many seeds of every study would take, without running any."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import command, published
+from analysis.scale import hours, jobs, simulation, work
+from nist import study
+from nist.errors import InputError, run
+from nist.record import Block
+
+# Column of the CSV file, its heading in print, and how it is written there.
+JOBS = {
+    "study": ("Study", str),
+    "runs": ("Runs", "{:,.0f}".format),
+    "block_size": ("Seeds a job", "{:,.0f}".format),
+    "blocks": ("Jobs: blocks", "{:,.0f}".format),
+    "trunks": ("Jobs: trunks", "{:,.0f}".format),
+    "taken": ("Jobs: taken over", "{:,.0f}".format),
+    "files": ("Metrics files", "{:,.0f}".format),
+    "metrics_bytes": ("Metrics, GB", lambda value: f"{value / 1e9:,.3f}"),
+    "trunk_bytes": ("Trunks, GB", lambda value: f"{value / 1e9:,.1f}"),
+    "checkpoint_bytes": ("Checkpoint of a job, GB", lambda value: f"{value / 1e9:,.3f}"),
+    "image_bytes": ("Images, GB", lambda value: f"{value / 1e9:,.1f}"),
+}
+HOURS = {
+    "study": ("Study", str),
+    "epochs": ("Epochs of all runs", "{:,.0f}".format),
+    "flops": ("PFLOP, floor", lambda value: f"{value / 1e15:,.0f}"),
+    "floor_hours": ("Hours, floor", "{:,.1f}".format),
+    "floor_cost": ("Cost, floor", "{:,.0f}".format),
+    "measured_hours": ("Hours, measured", "{:,.0f}".format),
+    "measured_cost": ("Cost, measured", "{:,.0f}".format),
+    "measured_runs": ("n", "{:,.0f}".format),
+    "measured_on": ("Measured on", str),
+}
+NOT_KNOWN = "not known"
+NOT_ADDED = ("study", "block_size", "checkpoint_bytes", "image_bytes", "measured_runs", "measured_on")
+LEGEND = """
+Jobs follow from the studies. Metrics: bytes of a file of random numbers, written to be measured. Trunks, and at most
+the checkpoint of a job: weights, masks and Adam's state, from shapes, without the places of weights in a compressed
+layer; trunks are kept, a checkpoint goes when its job ends. Images: decoded, once for all studies of a data set. Floor:
+multiply-accumulates at the rate given, and nothing else. Measured: seconds an epoch of published runs of the same data,
+model and batch size."""
+
+
+def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Block]) -> dict:
+    """A study's row but for rates and prices: counts, bytes, FLOPs, and hours where they were measured."""
+    counted, data = jobs.of(experiment, n_seeds, size), experiment.content["data"]
+    configurations = {name: experiment.configuration(name) for name in experiment.trained}
+    shared = {trunk.key: trunk.configuration for name in configurations if (trunk := experiment.trunk(name))}
+    trunks = [work.state_bytes(configuration) for configuration in shared.values()]
+    checkpoints = [work.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
+    found = hours.measured(experiment, blocks)
+    return {
+        "study": experiment.name,
+        "seeds": n_seeds,
+        "block_size": size,
+        **counted._asdict(),
+        "files": counted.files,
+        "metrics_bytes": counted.files * simulation.sample_bytes(experiment, size),
+        "trunk_bytes": n_seeds * sum(trunks),
+        "checkpoint_bytes": max(
+            *checkpoints, *(size * state for state in trunks)
+        ),  # a trunk's job keeps all its states
+        "image_bytes": hours.image_bytes(data),
+        "flops": hours.training_flops(experiment, n_seeds),
+        "measured_hours": found and counted.epochs * found.seconds / 3600,
+        "measured_runs": found and found.n,
+        "measured_on": found and f"{found.study}: {found.device}",
+    }
+
+
+def priced(table: pd.DataFrame, tflops: float | None, price: float | None, cpu_price: float | None) -> pd.DataFrame:
+    """The table with hours at a rate of ``tflops`` TFLOP/s and costs at prices an hour, where these are given."""
+    if tflops:
+        table = table.assign(floor_hours=table["flops"] / (tflops * 1e12) / 3600)
+    if tflops and price:
+        table = table.assign(floor_cost=table["floor_hours"] * price)
+    if cpu_price:
+        table = table.assign(measured_cost=table["measured_hours"] * cpu_price)
+    return table
+
+
+def total(table: pd.DataFrame) -> pd.DataFrame:
+    """One more row: sums of what can be added, not known where one of them is not."""
+    added = [name for name in table if name not in NOT_ADDED]
+    return pd.DataFrame([{"study": "Together", **table[added].sum(skipna=False)}])
+
+
+def printed(table: pd.DataFrame, columns: dict[str, tuple[str, Callable]]) -> str:
+    """Columns of the table and their total as Markdown."""
+    columns = {name: column for name, column in columns.items() if name in table and not (table[name] == 0).all()}
+    cells = {
+        heading: [NOT_KNOWN if pd.isna(value) else write(value) for value in table[name]]
+        for name, (heading, write) in columns.items()
+    }
+    sums = total(table).iloc[0]
+    for name, (heading, write) in columns.items():
+        cells[heading].append("" if name not in sums else NOT_KNOWN if pd.isna(sums[name]) else write(sums[name]))
+    align = ["right" if name not in ("study", "measured_on") else "left" for name in columns]
+    return pd.DataFrame(cells).to_markdown(index=False, disable_numparse=True, colalign=align)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Jobs, files, bytes, hours and cost of many seeds of the paper's studies, or of those named."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.scale", description=main.__doc__)
+    parser.add_argument("studies", nargs="*", type=study.load, help="names or YAML files (default: the paper's)")
+    parser.add_argument("--seeds", type=int, default=1_000, help="of every variant (default: %(default)s)")
+    parser.add_argument("--block-size", type=int, help="seeds a job (default: each study's)")
+    parser.add_argument("--tflops", type=float, help="TFLOP/s that a device sustains, for hours at least")
+    parser.add_argument("--price", type=float, help="of an hour of that device, in any currency")
+    parser.add_argument("--cpu-price", type=float, help="of an hour of one CPU core")
+    parser.add_argument("-o", "--output", type=Path, help="CSV file to write too")
+    arguments = parser.parse_args(argv)
+    if min(arguments.seeds, arguments.block_size or 1) < 1:
+        raise InputError("--seeds, --block-size: give at least 1")
+    chosen = arguments.studies or [one for one in map(study.load, sorted(study.FOLDER.glob("*.yaml"))) if is_paper(one)]
+    blocks = list(published.read().values())
+    rows = [estimate(one, arguments.seeds, arguments.block_size or one.content["block_size"], blocks) for one in chosen]
+    table = priced(pd.DataFrame(rows), arguments.tflops, arguments.price, arguments.cpu_price)
+    print(f"{arguments.seeds:,} seeds of every variant\n\n{printed(table, JOBS)}\n\n{printed(table, HOURS)}\n{LEGEND}")
+    if arguments.output:
+        command.write_csv(table, arguments.output)
+
+
+def is_paper(experiment: study.Study) -> bool:
+    """Whether a study is one of the paper's."""
+    return experiment.content["edition"] == "paper"
+
+
+if __name__ == "__main__":
+    run(main)

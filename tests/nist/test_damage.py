@@ -1,0 +1,185 @@
+"""Files cut at every byte, with any byte changed, or of any bytes at all: one line, never a traceback, never half."""
+
+import json
+import warnings
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nist import checkpoint, record, trunk
+from nist.checkpoint import Checkpoint
+from nist.errors import InputError
+
+ACCURACIES = [[0.1, 0.9]]
+DIGESTS = ("a" * 64, "b" * 64)
+SESSION = {"started": "2026-01-01T00:00:00+00:00", "device": "d", "versions": {}, "commit": None}
+STATES = {0: {"progress": torch.tensor([2, 0]), "network.x": torch.arange(20.0)}}
+
+
+@pytest.fixture
+def files(make_rows, metrics_file, tmp_path):
+    """A checkpoint, a trunk and a metrics file of the same rows."""
+    rows = make_rows(ACCURACIES)
+    kept, stem = tmp_path / "block.safetensors", tmp_path / "trunk.safetensors"
+    Checkpoint(kept).write(rows, [SESSION], STATES)
+    trunk.save(stem, rows, [SESSION], STATES, DIGESTS)
+    return kept, stem, metrics_file("m", ACCURACIES, describe={"configuration": {"prune": None}})
+
+
+def from_checkpoint(path):
+    """What a checkpoint gives, ``None`` if it is said to be damaged."""
+    with warnings.catch_warnings(record=True) as said:
+        kept = Checkpoint(path)
+    if not said:
+        return kept.rows, kept.sessions, {seed: list(map(str, state.values())) for seed, state in kept.states.items()}
+    assert "block.safetensors: damaged checkpoint" in str(said[0].message)
+    assert "starts from the beginning" in str(said[0].message)
+    assert "\n" not in str(said[0].message)
+    assert not kept.rows
+    return None
+
+
+def refused(start, call, *arguments):
+    """Whether a call ends in one line that has ``start`` in it."""
+    try:
+        call(*arguments)
+    except InputError as raised:
+        line = str(raised)
+    else:
+        return False
+    assert start in line
+    assert "\n" not in line
+    return True
+
+
+def from_trunk(path):
+    """What a trunk gives, ``None`` if it is refused."""
+    kept = Checkpoint(None)
+    if refused("trunk.safetensors: damaged trunk (", trunk.graft, kept, path, DIGESTS, range(1), "v"):
+        return None
+    return kept.rows, kept.sessions, {seed: list(map(str, state.values())) for seed, state in kept.states.items()}
+
+
+def from_metrics(path):
+    """What a metrics file says of its runs, ``None`` if it is refused."""
+    if refused("m.parquet: ", record.read, path):
+        return None
+    block = record.read(path)
+    decisive = ("configuration", "configuration_digest", "checksum")
+    return block.table.to_pylist(), {name: block.description[name] for name in decisive}
+
+
+READERS = [from_checkpoint, from_trunk, from_metrics]
+
+
+@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
+def test_a_file_cut_at_any_byte_is_refused(files, which):
+    path, read = files[which], READERS[which]
+    whole = path.read_bytes()
+    assert read(path) is not None
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert read(path) is None, length
+
+
+@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
+def test_a_changed_byte_is_refused_or_changes_nothing(files, which):
+    path, read = files[which], READERS[which]
+    whole = path.read_bytes()
+    content = read(path)
+    for place, byte in enumerate(whole):
+        changed = byte ^ (0x01, 0x80, 0xFF, byte)[place % 4]  # a bit, all bits, or zero
+        path.write_bytes(whole[:place] + bytes([changed]) + whole[place + 1 :])
+        assert read(path) in (None, content), place
+
+
+@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
+def test_a_zeroed_block_is_refused_or_changes_nothing(files, which):
+    path, read = files[which], READERS[which]
+    whole = path.read_bytes()
+    content = read(path)
+    for start in range(0, len(whole) - 16, 16):
+        path.write_bytes(whole[:start] + bytes(16) + whole[start + 16 :])
+        assert read(path) in (None, content), start  # Parquet holds some of it twice
+
+
+@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_any_bytes_are_refused(files, which, data):
+    path = files[which]
+    header = json.dumps(data.draw(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.integers()))))
+    framed = len(header.encode()).to_bytes(8, "little") + header.encode()
+    ending = data.draw(st.binary(max_size=40))
+    path.write_bytes(data.draw(st.sampled_from([ending, framed + ending, b"PAR1" + ending + b"PAR1"])))
+    assert READERS[which](path) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=JSON, sessions=JSON, digests=JSON, name=st.text(max_size=5).filter(lambda text: "\0" not in text))
+def test_a_whole_file_of_anything_but_a_block_is_refused(tmp_path_factory, rows, sessions, digests, name):
+    path = tmp_path_factory.mktemp("any") / "block.safetensors"
+    checkpoint.save(path, rows, sessions, {name: {"x": torch.zeros(1)}}, digests=digests)
+    if rows in ([], {}, "") and sessions in ([], {}, ""):
+        return
+    assert from_checkpoint(path) is None
+
+
+@pytest.mark.parametrize("change", ["name", "value", "absent", "seed", "epoch", "state"])
+def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, change):
+    from nist.block import Block
+
+    rows, states = make_rows(ACCURACIES), STATES
+    if change == "name":
+        rows[0]["more"] = 1
+    elif change == "value":
+        rows[0]["epoch"] = "first"
+    elif change == "absent":
+        rows[0]["val_loss"] = None
+    elif change in ("seed", "epoch"):
+        rows[0][change] = 7
+    else:
+        states = {}
+    path = tmp_path / "block.safetensors"
+    checkpoint.save(path, rows, [SESSION], states)
+    if change in ("name", "value", "absent"):
+        assert from_checkpoint(path) is None
+        return
+    with pytest.raises(InputError, match=r"block.safetensors: not of seeds 0-0 at 3 epochs, or not whole; remove it"):
+        Block(None, range(1), 3, Checkpoint(path))
+
+
+def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(make_rows, tmp_path):
+    path = tmp_path / "kept" / "study" / "variant" / "key" / "block.safetensors"
+    for epochs in (1, 2):
+        Checkpoint(path).write(make_rows([[0.5] * epochs]), [SESSION], STATES)
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.warns(UserWarning, match=r"damaged checkpoint \(.*\), the block goes on from the one before it"):
+        kept = Checkpoint(path)
+    assert len(kept.rows) == 1
+    assert len(Checkpoint(path).rows) == 1
+    kept.write(make_rows([[0.5] * 2]), [SESSION], STATES)
+    assert [len(checkpoint.read(each)[0]["rows"]) for each in (path, kept.previous)] == [2, 1]
+    kept.remove()
+    assert not any((tmp_path / "kept").iterdir())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(name=st.sampled_from(["seeds", "epochs", "configuration", "checksum"]), value=JSON)
+def test_a_metrics_file_whose_description_is_anything_is_refused(metrics_file, name, value):
+    path = metrics_file("m", ACCURACIES)
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[record.KEY])
+    altered = json.dumps({**description, name: value})
+    pq.write_table(table.replace_schema_metadata({record.KEY: altered}), path)
+    assert from_metrics(path) is None or value == description[name]

@@ -1,0 +1,139 @@
+"""Signs of life, and the end of a job that hangs; limits are short here, and nothing depends on how short."""
+
+import queue
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from nist import data, heartbeat, record, train
+from nist.batches import Split
+from nist.heartbeat import Heartbeat, beat
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_line_says_how_many_batches_there_were():
+    lines = queue.Queue()
+    with Heartbeat(stall_minutes=0, minutes=0.001).watch(lines.put, lambda: ""):
+        beat()
+        while not lines.get(timeout=60).startswith("1 batches in 0.0 min, the last 0.0 min ago"):
+            pass
+
+
+def ended(script):
+    """How a program ends that watches itself with a limit of half a second, then runs ``script``."""
+    start = "from nist.heartbeat import Heartbeat, beat\nimport re, time\n"
+    watch = "with Heartbeat(stall_minutes=0.01).watch(print, lambda: 'resumable: from epoch 3'):\n    "
+    command = [sys.executable, "-c", start + watch + script]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_a_job_without_a_batch_is_ended_and_says_where_it_hung_and_how_it_goes_on():
+    done = ended("beat(); time.sleep(10_000)")
+    assert done.returncode == 1
+    assert 'File "<string>", line 4 in <module>' in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: no batch has finished in 0.0 min; resumable: from epoch 3")
+
+
+def test_a_call_that_keeps_the_interpreter_to_itself_is_ended_too():
+    done = ended("re.match('(a+)+$', 'a' * 60 + 'b')")
+    assert done.returncode == 1
+    assert "Timeout (0:00:01" in done.stderr
+    assert 'File "<string>", line 4 in <module>' in done.stderr
+
+
+class Clock:
+    """Time that passes only where the watch waits; a batch finishes in every wait up to number ``batches``."""
+
+    def __init__(self, batches, waits):
+        self.now, self.batches, self.waits = 0.0, batches, waits
+
+    def wait(self, seconds):
+        self.now += seconds
+        self.waits -= 1
+        if self.batches:
+            self.batches -= 1
+            beat()
+        return self.waits < 0
+
+
+@pytest.mark.parametrize(("batches", "given_up"), [(1000, []), (400, [600.0])])
+def test_batches_keep_a_job_alive(monkeypatch, batches, given_up):
+    clock, ended_after, lines = Clock(batches, waits=1000), [], []
+
+    def give_up(seconds, outlook):
+        ended_after.append(seconds)
+        clock.waits = 0
+
+    monkeypatch.setattr(heartbeat, "_give_up", give_up)
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(Heartbeat, "_arm", lambda self: None)
+    Heartbeat(stall_minutes=10)._watch(clock, lines.append, lambda: "")
+    assert ended_after == given_up
+    assert lines[0] == "30 batches in 5.0 min, the last 0.0 min ago"
+    assert given_up == [] or lines[-1].startswith("0 batches in 5.0 min")
+
+
+def test_the_end_of_a_job_ends_the_watch():
+    done = ended("beat()\ntime.sleep(1.5)")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+HANGING = """
+import sys, time
+import torch._dynamo  # every first optimizer step imports it, for seconds
+from nist import errors, train
+from nist.batches import Split
+in_order, seen = Split.in_order, []
+
+def hang(split, batch_size):
+    seen.append(split)
+    if len(seen) > 3:
+        time.sleep(10_000)
+    return in_order(split, batch_size)
+
+Split.in_order = hang
+errors.run(lambda: train.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def words(study_content, load_study, tmp_path):
+    """Arguments of the command that trains one seed for five epochs."""
+    study_content["training"].update({"epochs": 5, "batch_size": 64})
+    experiment = load_study(study_content)
+    places = ["--out", tmp_path / "m.parquet", "--checkpoints", tmp_path / "kept", "--cache", tmp_path]
+    return [
+        str(word)
+        for word in ("--study", experiment.path, "--variant", "dense", "--seeds", "3-3", "--minutes", 0, *places)
+    ]
+
+
+def test_a_training_that_hangs_is_ended_and_goes_on(words, tmp_path):
+    command = [sys.executable, "-c", HANGING, *words, "--stall-minutes", "0.1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert "in _validate" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith(
+        "resumable: started again, the block goes on from epoch 4 of seed 3 (3 of 5 epochs kept)"
+    )
+    train.main(words)
+    assert len(record.read(tmp_path / "m.parquet").description["sessions"]) == 2
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_every_batch_counts(study_content, load_study, monkeypatch, together):
+    beats = []
+    for module in ("loop", "stack"):
+        monkeypatch.setattr(f"nist.{module}.beat", lambda: beats.append(1))
+    images = data.Images(*(array[::10] for array in data.digits()))
+    study_content["training"].update({"epochs": 5, "batch_size": 32})
+    experiment = load_study(study_content)
+    train.train_block(experiment, "dense", range(2), images, torch.device("cpu"), together=together)
+    split = Split(images.train_images, images.train_labels, torch.device("cpu"))
+    batches = -(-len(split) // 32) + 1  # and one of validation
+    assert len(beats) == 5 * batches * (2 if together == 1 else 1)

@@ -1,0 +1,73 @@
+"""Profiles are folders that one copies and edits; what they say of a machine stands nowhere else."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.small_study import ROOT, edit_yaml, make_project, snakemake
+
+PROFILES = sorted(path.parent.name for path in (ROOT / "workflow/profiles").glob("*/config.yaml"))
+WITH_SETTINGS = [name for name in PROFILES if name != "default"]
+# All jobs are announced: the studies of two models, and class folders that must be decoded.
+STUDIES = "studies=[lenet5-digits,vgg16-imagenet100]"
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    return make_project(tmp_path_factory.mktemp("profiles") / "project")
+
+
+@pytest.fixture
+def project(untrained, tmp_path):
+    return Path(shutil.copytree(untrained, tmp_path / "project"))
+
+
+def announced(project, profile, *configuration):
+    """Text of a dry run, one piece a job: its rule, resources and command."""
+    done = snakemake(project, "-n", "-p", "--quiet", "host", "--config", STUDIES, *configuration, profile=profile)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.split(r"^(?:local)?rule ", done.stdout, flags=re.MULTILINE)[1:]
+
+
+def test_there_is_a_profile_for_each_kind_of_machine():
+    assert {"default", "workstation", "slurm"} <= set(PROFILES)
+
+
+@pytest.mark.parametrize("profile", WITH_SETTINGS)
+def test_training_alone_asks_for_a_gpu(project, profile):
+    jobs = announced(project, profile)
+    asking = {job.partition(":")[0] for job in jobs if re.search(r"\bgpus?=1\b|gres=gpu:1\b", job)}
+    assert asking == {"train", "trunk"}
+    assert {"images", "image_folder", "statistics"} <= {job.partition(":")[0] for job in jobs}
+
+
+@pytest.mark.parametrize("profile", WITH_SETTINGS)
+def test_a_copied_profile_brings_its_own_settings_and_the_command_line_changes_single_ones(project, profile):
+    profiles = project / "workflow/profiles"
+    shutil.copytree(profiles / profile, profiles / "mine")
+    edit_yaml(profiles / "mine/settings.yaml", lambda settings: settings.update(block_size=1, device="cpu"))
+    jobs = announced(project, "mine", "device=cuda")
+    training = [job for job in jobs if job.startswith("train:")]
+    assert all("--device cuda" in job for job in training)
+    assert sum("--study lenet5-digits" in job for job in training) == 2 * 2  # two variants of two seeds, one a block
+
+
+@pytest.mark.parametrize("profile", WITH_SETTINGS)
+def test_a_mistake_in_a_profiles_settings_is_one_line(project, profile):
+    edit_yaml(project / f"workflow/profiles/{profile}/settings.yaml", lambda settings: settings.update(blocksize=1))
+    done = snakemake(project, "-n", profile=profile)
+    assert done.returncode != 0
+    assert sum("'blocksize' was unexpected" in line for line in done.stdout.splitlines()) == 1
+
+
+RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_rules_carry_no_words_of_a_cluster(path):
+    words = r"slurm|partition|\bgres\b|kubernetes|\bpods?\b|\bgpus?\b|account|mem_mb|runtime|nvidia"
+    assert re.findall(words, path.read_text(encoding="utf-8"), re.IGNORECASE) == []

@@ -1,0 +1,71 @@
+"""The DAG with more files than a command can be given arguments, and the benchmark of its planning."""
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from analysis.scale import planning, simulation
+from nist import study
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 350
+LONG = "-".join(map(str, range(85)))  # makes few files enough; Snakemake refuses a name that repeats itself
+STUDY, VARIANTS = f"study-{LONG[:120]}", {"dense": f"dense-{LONG}", "nist-1-10-p98": f"pruned-{LONG}"}
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+@pytest.fixture
+def few_arguments():
+    """Commands take 256 KB of arguments, a quarter of the stack, instead of some megabytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (2**20, hard))
+    yield 2**18
+    resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+
+
+@pytest.fixture
+def project(tmp_path, study_content):
+    """A copy of the project with a study whose metrics are there, one seed a file."""
+    for name in ("nist", "analysis", "workflow", "config"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    content = {**study_content, "study": STUDY, "edition": "own"}
+    content["training"]["epochs"] = 5
+    content["statistics"].update(
+        baseline=VARIANTS["dense"], resamples=99, calibration_splits=100, calibration_resamples=99
+    )
+    content["variants"] = {name: content["variants"][known] for known, name in VARIANTS.items()}
+    path = tmp_path / f"config/studies/{STUDY}.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    simulation.write_all(tmp_path / "results/metrics" / STUDY, study.load(path), SEEDS, size=1)
+    return tmp_path
+
+
+def test_statistics_read_more_files_than_a_command_can_be_given(project, few_arguments):
+    assert sum(len(str(path.relative_to(project))) for path in project.rglob("*.parquet")) > few_arguments
+    configuration = [f"studies=[{STUDY}]", f"seeds={{{STUDY}: 0-{SEEDS - 1}}}", "block_size=1"]
+    targets = [f"results/statistics/{STUDY}/{name}.csv" for name in ("readings", "aa_calibration")]
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *targets]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        [*command, "--config", *configuration], cwd=project, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert len(pd.read_csv(project / targets[0])) == 3 * 2 * SEEDS
+
+
+def test_the_benchmark_of_planning_plans_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    ours, plain, paper = planning.cases(tmp_path, blocks=8, seeds=1).values()
+    jobs = {"ours": planning.plan(*ours).jobs, "plain": planning.plan(*plain).jobs}
+    assert jobs["plain"] == 8 + 4 + 1
+    assert jobs["ours"] > jobs["plain"]
+    assert "studies=paper" in paper[1]
