@@ -26,7 +26,7 @@ HOSTILE = [
     "]]> --> ' \" onload=alert(1) {{ 7 * 7 }} {% raw %}",
     "a & b < c | d || e \\| f",
     r"\input{/etc/passwd} $x$ ^2 ~ _ # % {",
-    r"$\frac{$ and $\undefined$ and $",
+    r"$\frac{$ and $\undefined$",
     "\u202e \u00fc \u4e2d \U0001f600",
 ]
 

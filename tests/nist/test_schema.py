@@ -6,6 +6,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timm.data import auto_augment
 
 from nist import schema
 from nist.errors import InputError
@@ -62,3 +63,9 @@ def checked(tmp_path_factory):
         schema.check(value, path, "a.yaml")
 
     return check
+
+
+@settings(FUZZED, max_examples=30)
+@given(st.from_regex(next(pattern for pattern in PATTERNS if "mstd" in pattern), fullmatch=True))
+def test_timm_reads_every_randaugment_that_a_study_may_ask_for(text):
+    auto_augment.rand_augment_transform(text, {})

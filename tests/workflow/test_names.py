@@ -147,7 +147,45 @@ def test_a_study_file_that_a_shell_would_run_is_quoted(project):
 
 
 @pytest.mark.xdist_group("workflow")
-def test_a_study_given_on_the_command_line_cannot_climb(project):
-    done = snakemake(project[0], "-n", "--config", "studies=['../../x']")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("studies=['../../x']", "studies.0: '../../x' does not match"),
+        ("seeds={lenet5-digits: 5-2}", "seeds: lenet5-digits: seeds '5-2': write the first and the last one"),
+    ],
+)
+def test_a_setting_on_the_command_line_is_checked_as_the_file_is(project, setting, message):
+    done = snakemake(project[0], "-n", "--config", setting)
     assert done.returncode != 0
-    assert "config/config.yaml: studies.0: '../../x' does not match" in done.stdout + done.stderr
+    assert f"config/config.yaml: {message}" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Run make where its environment is there already and every program prints its arguments, one a line."""
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "snakemake"):
+        (programs / name).write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+        (programs / name).chmod(0o755)
+    for name in ("Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
+    (programs.parent / ".complete").touch()
+    os.utime(tmp_path / "requirements.lock", (0, 0))
+
+    def make(*arguments, **environment):
+        command = ["make", "--silent", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert list(tmp_path.glob("run*")) == []
+        return done.stdout.splitlines()
+
+    return make
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_hands_folders_on_as_they_are(made):
+    folder = "a 'b' \"c\" `touch run1`; touch run2"
+    assert made("publish", f"FROM={folder}", f"STUDY={folder}") == ["-m", "analysis.publish", folder, "--study", folder]
+    assert f"data_root={folder}" in made("all", NIST_DATA_ROOT=folder)

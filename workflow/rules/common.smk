@@ -34,6 +34,11 @@ def load_configuration():
     unknown = set(config["seeds"]) - set(studies)
     if unknown:
         raise InputError(f"config/config.yaml: seeds: {min(unknown)!r} is not among the studies")
+    for name, text in config["seeds"].items():
+        try:
+            study.parse_seeds(text)
+        except InputError as error:
+            raise InputError(f"config/config.yaml: seeds: {name}: {error}") from None
     if config["seeds"] and config["metrics_source"] == "published":
         raise InputError("config/config.yaml: seeds: chooses what is trained; all published runs are rendered, so leave it empty")
     for experiment in studies.values():
