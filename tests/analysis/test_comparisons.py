@@ -23,7 +23,7 @@ def table(metrics_file, load_study, study_content, tmp_path):
     for name, (sd, shift) in noise.items():
         accuracies = rise + shift + sd * rng.standard_normal((12, 4))
         metrics.append(metrics_file(name, accuracies, study=experiment.name, variant=name))
-    together.compute(str(experiment.path), metrics, tmp_path)
+    together.compute(experiment, metrics, tmp_path)
     path, study = (
         {name: str(tmp_path / f"{name}.csv") for name in [*together.INPUTS, "aa", "holm"]},
         str(experiment.path),

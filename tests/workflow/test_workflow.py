@@ -1,5 +1,6 @@
 """The DAG, run for real on a study of two seeds and two epochs, and what it would redo after a change."""
 
+import os
 import re
 import shutil
 from pathlib import Path
