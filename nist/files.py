@@ -58,9 +58,13 @@ def check_writable(folder: Path) -> None:
 
 
 def remove_partial(path: Path) -> None:
-    """Remove what killed processes of any host left of writing ``path``; only for one that alone writes it."""
+    """Remove what killed processes of any host left of writing ``path``; only for one that alone writes it.
+
+    What cannot be removed does no harm.
+    """
     for file in path.parent.glob(f".{escape(path.stem)}.*.partial{escape(path.suffix)}"):
-        file.unlink(missing_ok=True)
+        with suppress(OSError):
+            file.unlink()
 
 
 def _sync(path: Path) -> None:

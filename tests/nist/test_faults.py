@@ -2,7 +2,10 @@
 
 import errno
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -287,3 +290,39 @@ def test_the_last_line_of_another_process_tells():
         "Caught OSError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\nOSError: gone"
     )
     assert faults.cause_of(error) == "OSError: gone"
+
+
+def on_a_disk_of_its_own(script, folder):
+    """How a shell script ends that has a disk of 256 KiB at ``disk`` to itself; skipped where none can be mounted."""
+    (folder / "disk").mkdir()
+    options = {"cwd": folder, "capture_output": True, "text": True, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    mount = "mount -t tmpfs -o size=256k none disk"
+    if not shutil.which("unshare") or subprocess.run([*alone, mount], **options).returncode:
+        pytest.skip("needs a user namespace, to mount a disk")
+    return subprocess.run([*alone, f"{mount} && {script}"], **options)
+
+
+def test_a_disk_that_is_really_full_costs_nothing_but_the_file(words, tmp_path):
+    arguments = " ".join(words(variant="dense", out="disk/m.parquet", epochs=3))
+    train_it = f"{sys.executable} -m nist.train {arguments}"
+    fill = "head -c 250000 /dev/zero > disk/filler"
+    done = on_a_disk_of_its_own(f"{fill}; {train_it}; ls -A disk; rm disk/filler; {train_it}; ls -A disk", tmp_path)
+    error, *rest = done.stderr.splitlines()
+    assert error.startswith("error: [Errno 28]")
+    assert error.endswith("; nothing is lost: started again, the block is trained to its end and only written")
+    assert rest == []
+    assert "dense: going on after 6 of 6 epochs" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line in ("filler", "m.parquet")] == ["filler", "m.parquet"]
+
+
+@pytest.mark.parametrize("option", ["out", "checkpoints"])
+def test_a_disk_that_is_really_read_only_is_said_before_anything_is_trained(words, tmp_path, option):
+    place = "disk/m.parquet" if option == "out" else "disk/kept"
+    arguments = " ".join(words(variant="dense", epochs=3, **{option: place}))
+    done = on_a_disk_of_its_own(f"mount -o remount,ro disk; {sys.executable} -m nist.train {arguments}", tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: disk")
+    assert line.endswith("(Read-only file system), so nothing is trained; what is there is kept")
+    assert not (tmp_path / "m.parquet").exists()

@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from nist.files import replacing
+from nist.errors import InputError
+from nist.files import check_writable, make_folder, remove_partial, replacing
 
 
 def test_a_file_is_put_in_place_whole(tmp_path):
@@ -34,3 +35,49 @@ def test_the_temporary_name_keeps_the_ending(tmp_path):
     with replacing(tmp_path / "figure.svg") as temporary:
         assert temporary.suffix == ".svg"
         temporary.touch()
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "out.csv"
+    with replacing(path) as first, replacing(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+    assert os.listdir(tmp_path) == ["out.csv"]
+
+
+@pytest.mark.parametrize(("number", "is_fatal"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_syncs_no_folders_will_do(tmp_path, monkeypatch, number, is_fatal):
+    sync = os.fsync
+
+    def refuse(descriptor):
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if is_fatal:
+        with pytest.raises(OSError, match="Input/output error"):
+            make_folder(tmp_path / "new")
+        return
+    with replacing(tmp_path / "new" / "out.csv") as temporary:
+        temporary.write_text("content")
+    assert (tmp_path / "new" / "out.csv").read_text() == "content"
+
+
+def test_leftovers_of_a_file_are_removed_and_no_others(tmp_path):
+    path = tmp_path / "a[1].csv"
+    kept = [path, tmp_path / ".a[2].x.partial.csv", tmp_path / ".a[1].x.partial.txt", tmp_path / "a[1].x.partial.csv"]
+    for each in (*kept, tmp_path / ".a[1].x.partial.csv", tmp_path / ".a[1].host-1-ff.partial.csv"):
+        each.touch()
+    remove_partial(path)
+    assert set(tmp_path.iterdir()) == set(kept)
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        InputError, match="file/m: nothing can be written there .Not a directory., so nothing is trained"
+    ):
+        check_writable(tmp_path / "file" / "m")

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from nist import data, layout, loop, models, optimizers, record, study, train
+from nist.errors import StoppedError
 from nist.mask import kept_weights, neuroseed_mask
 from nist.models import vgg16
 
@@ -135,7 +136,7 @@ def test_a_stopped_run_on_class_folders_goes_on_to_the_same_bits(command, name, 
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Run, "measured_epoch", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(StoppedError, match="stopped at once; resumable"):
             command(experiment, variant, "--minutes", 0)
     again, description = command(experiment, variant)
     assert again.drop(["seconds"]).equals(whole.drop(["seconds"]))

@@ -140,6 +140,7 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
         (["--study", "{study}", "--variant", "dense", "--threads", "0"], "--threads 0: give at least 1"),
         (["--study", "{study}", "--variant", "dense", "--together", "-1"], "--together -1: give the number of runs"),
         (["--study", "{study}", "--variant", "dense", "--minutes", "nan"], "--minutes nan: give 0"),
+        (["--study", "{study}", "--variant", "dense", "--stall-minutes", "-1"], "--stall-minutes -1.0: give minutes"),
         (["--study", "{study}", "--variant", "dense", "--seeds", "5-2"], "seeds '5-2': write the first and the last"),
         (["--study", "{study}", "--variant", "dense", "--seeds", "2-3"], "--seeds: given 2 times; give one range"),
         (["--study", "{study}", "--variant", "dense", "--workers", "-1"], "--workers -1: give the number of processes"),
