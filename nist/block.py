@@ -85,7 +85,7 @@ class Block:
         kept = Counter(row["seed"] for row in self.checkpoint.rows)
         unfinished = [seed for seed in self.seeds if kept[seed] < self.epochs]
         if not unfinished:
-            return "nothing is lost: started again, the block is trained to its end and only written"
+            return "nothing is lost: started again, the job only writes what it has trained"
         where = f"epoch {kept[unfinished[0]] + 1} of seed {unfinished[0]}"
         amount = f"{kept.total()} of {len(self.seeds) * self.epochs} epochs kept"
         return f"resumable: started again, the block goes on from {where} ({amount})"

@@ -310,7 +310,7 @@ def test_a_disk_that_is_really_full_costs_nothing_but_the_file(words, tmp_path):
     done = on_a_disk_of_its_own(f"{fill}; {train_it}; ls -A disk; rm disk/filler; {train_it}; ls -A disk", tmp_path)
     error, *rest = done.stderr.splitlines()
     assert error.startswith("error: [Errno 28]")
-    assert error.endswith("; nothing is lost: started again, the block is trained to its end and only written")
+    assert error.endswith("; nothing is lost: started again, the job only writes what it has trained")
     assert rest == []
     assert "dense: going on after 6 of 6 epochs" in done.stdout
     assert [line for line in done.stdout.splitlines() if line in ("filler", "m.parquet")] == ["filler", "m.parquet"]
