@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import torch
 
-from nist import data, digest, faults, machine, options, pretrained, record, sources, splits, study, trunk
+from nist import data, digest, faults, finished, machine, options, pretrained, record, sources, splits, study, trunk
 from nist.block import Block
 from nist.checkpoint import Checkpoint, locked, path_of
 from nist.errors import InputError, run
@@ -158,11 +158,15 @@ def main(argv: list[str] | None = None) -> None:
     shared = experiment.trunk(arguments.variant, arguments.epochs)
     if shared is None and (arguments.until_prune or arguments.trunk):
         raise InputError(f"{experiment.path}: variants.{arguments.variant} is not pruned, so it has no trunk")
+    if arguments.until_prune:
+        configuration = shared.configuration
+    if is_finished(arguments, experiment.name, configuration):
+        print(f"{arguments.out}: complete already; remove it to train these runs again")
+        arguments.out.touch()  # newer than what Snakemake takes it to be made from
+        return
     device = machine.choose_device(arguments.device)
     weights = pretrained.load(configuration, arguments.data_root, arguments.download)
     images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
-    if arguments.until_prune:
-        configuration = shared.configuration
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
     with locked(place), Interruption() as interruption:
         checkpoint = Checkpoint(place, arguments.minutes)
@@ -190,6 +194,13 @@ def main(argv: list[str] | None = None) -> None:
             write(arguments, training, block, classes)
         checkpoint.remove()
         remove_partial(arguments.out)
+
+
+def is_finished(arguments: argparse.Namespace, name: str, configuration: dict) -> bool:
+    """Whether the trunk or the metrics are there already, of this configuration and code."""
+    if arguments.until_prune:
+        return finished.is_trunk(arguments.out, arguments.seeds, digests(configuration))
+    return finished.is_block(arguments.out, name, arguments.variant, arguments.seeds, digests(configuration))
 
 
 def write(arguments: argparse.Namespace, training: Training, block: Block, classes: list[str] | None) -> None:

@@ -92,6 +92,7 @@ def command(class_folders, load_study, tmp_path):
 
     def run(experiment, variant, *options):
         out = tmp_path / f"{variant}.parquet"
+        out.unlink(missing_ok=True)  # what is complete would not be trained again
         places = ["--data-root", class_folders, "--cache", class_folders / "cache", "--checkpoints", tmp_path / "kept"]
         words = ["--study", experiment.path, "--variant", variant, "--seeds", "0-0", "--out", out, *places, *options]
         train.main([str(word) for word in words])

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from nist import record
-from tests.workflow.small_study import STUDY, edit_yaml, shrink
+from tests.workflow import small_study
+from tests.workflow.small_study import STUDY, edit_yaml, make_project
 
-ROOT = Path(__file__).parents[2]
 METRICS = "results/metrics/lenet5-digits/dense/seeds0-1.parquet"
 LOG = "results/logs/train/lenet5-digits/dense/seeds0-1.log"
 EPOCHS = 12
@@ -25,25 +25,17 @@ pytestmark = [
 ]
 
 
-def command(*arguments):
-    profile = ["--workflow-profile", "workflow/profiles/default"]
-    return [sys.executable, "-m", "snakemake", *profile, *(arguments or [METRICS])]
-
-
-def surroundings():
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-
-
 def snakemake(project, *arguments):
     """The exit status of snakemake, and all it said."""
-    done = subprocess.run(command(*arguments), cwd=project, env=surroundings(), capture_output=True, text=True)
+    done = small_study.snakemake(project, *(arguments or [METRICS]))
     return done.returncode, done.stdout + done.stderr
 
 
 def start(project, *arguments):
     """Snakemake, started as the leader of a group of processes."""
+    words, environment = small_study.command(*(arguments or [METRICS]))
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    return subprocess.Popen(command(*arguments), cwd=project, env=surroundings(), **options)
+    return subprocess.Popen(words, cwd=project, env=environment, **options)
 
 
 def training(driver, project):
@@ -56,20 +48,11 @@ def training(driver, project):
     return job
 
 
-def shorten(content):
-    shrink(content)
-    content["training"]["epochs"] = EPOCHS
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def trained(tmp_path_factory):
     """A project whose dense block of two seeds has been trained; its jobs write a checkpoint after every epoch."""
-    project = tmp_path_factory.mktemp("faults") / "project"
-    for name in ("nist", "analysis", "workflow", "config", "docs"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", project)
-    edit_yaml(project / STUDY, shorten)
-    edit_yaml(project / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
+    project = make_project(tmp_path_factory.mktemp("faults") / "project")
+    edit_yaml(project / STUDY, lambda content: content["training"].update(epochs=EPOCHS))
     rules = project / "workflow/rules/train.smk"
     rules.write_text(rules.read_text().replace(" --threads {threads}", " --minutes 0 --threads {threads}"))
     code, said = snakemake(project)
@@ -78,9 +61,9 @@ def finished(tmp_path_factory):
 
 
 @pytest.fixture
-def project(finished, tmp_path):
+def project(trained, tmp_path):
     """A copy whose block is to be trained anew."""
-    copy = Path(shutil.copytree(finished, tmp_path / "project"))
+    copy = Path(shutil.copytree(trained, tmp_path / "project"))
     (copy / METRICS).unlink()
     return copy
 
@@ -91,19 +74,19 @@ def block(project):
     return [{**row, "seconds": None} for row in table.to_pylist()], len(description["sessions"])
 
 
-def assert_complete(project, finished, sessions):
-    assert block(project) == (block(finished)[0], sessions)
+def assert_complete(project, trained, sessions):
+    assert block(project) == (block(trained)[0], sessions)
     assert not any((project / "results/checkpoints").iterdir())
 
 
-def test_a_job_that_is_killed_is_started_again_and_goes_on(project, finished):
+def test_a_job_that_is_killed_is_started_again_and_goes_on(project, trained):
     driver = start(project, "--retries", "1", METRICS)
     training(driver, project).kill()
     assert driver.wait() == 0
-    assert_complete(project, finished, sessions=2)
+    assert_complete(project, trained, sessions=2)
 
 
-def test_a_killed_driver_leaves_a_job_that_no_second_one_disturbs(project, finished):
+def test_a_killed_driver_leaves_a_job_that_no_second_one_disturbs(project, trained):
     driver = start(project)
     job = training(driver, project)
     try:
@@ -127,10 +110,23 @@ def test_a_killed_driver_leaves_a_job_that_no_second_one_disturbs(project, finis
         os.killpg(driver.pid, signal.SIGKILL)
     code, said = snakemake(project)
     assert code == 0, said
-    assert_complete(project, finished, sessions=2)
+    assert_complete(project, trained, sessions=2)
 
 
-def test_the_kill_of_everything_is_gone_on_from(project, finished):
+def test_what_a_job_finished_after_its_driver_was_killed_is_kept(project, trained):
+    driver = start(project)
+    job = training(driver, project)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    job.wait()
+    assert snakemake(project, "--unlock")[0] == 0
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert (project / LOG).read_text() == f"{METRICS}: complete already; remove it to train these runs again\n"
+    assert_complete(project, trained, sessions=1)
+
+
+def test_the_kill_of_everything_is_gone_on_from(project, trained):
     driver = start(project)
     training(driver, project)
     os.killpg(driver.pid, signal.SIGKILL)
@@ -139,10 +135,10 @@ def test_the_kill_of_everything_is_gone_on_from(project, finished):
     assert snakemake(project, "--unlock")[0] == 0
     code, said = snakemake(project)
     assert code == 0, said
-    assert_complete(project, finished, sessions=2)
+    assert_complete(project, trained, sessions=2)
 
 
-def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, finished):
+def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, trained):
     driver = start(project)
     training(driver, project)
     os.killpg(driver.pid, signal.SIGINT)  # what Ctrl-C on a terminal does
@@ -150,11 +146,11 @@ def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, finished):
     assert "Traceback" not in (project / LOG).read_text()
     code, said = snakemake(project)
     assert code == 0, said
-    assert_complete(project, finished, sessions=2)
+    assert_complete(project, trained, sessions=2)
 
 
-def test_a_clock_that_goes_backwards_trains_nothing_again(finished, tmp_path):
-    project = Path(shutil.copytree(finished, tmp_path / "project"))
+def test_a_clock_that_goes_backwards_trains_nothing_again(trained, tmp_path):
+    project = Path(shutil.copytree(trained, tmp_path / "project"))
     for path in (METRICS, STUDY, "results/images/digits.npz"):
         os.utime(project / path, (1e9 if path == METRICS else 2e9,) * 2)
     code, said = snakemake(project, "-n", METRICS)

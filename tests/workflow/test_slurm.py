@@ -6,7 +6,7 @@ import pytest
 from analysis.statistics.together import INPUTS
 from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.slurm_cluster import Cluster, ask, why_not
-from tests.workflow.small_study import VARIANTS, edit_yaml, make_project, metrics
+from tests.workflow.small_study import VARIANTS, command, edit_yaml, make_project, metrics
 
 PROFILE = "workflow/profiles/slurm/config.yaml"
 
@@ -43,7 +43,8 @@ def trained(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("cluster") / "project")
     edit_yaml(project / PROFILE, edit_profile)
     with Cluster(tmp_path_factory.mktemp("slurm")) as cluster:
-        driver = start(project, "slurm")
+        without_accounting = project / "workflow/profiles/slurm/without-accounting"
+        driver = start(project, "slurm", PATH=f"{without_accounting}:{command()[1]['PATH']}")
         try:
             cancelled = wait_for(lambda: running_job_of("dense"), 180, "a running job that trains dense")
             ask("scancel", cancelled)

@@ -30,13 +30,17 @@ rule image_folder:
         " --size {wildcards.size} --fit {wildcards.fit} --n-classes {wildcards.classes} {params.classes:q} > {log} 2>&1"
 
 
+# What training makes is updated, not deleted first: a job that finds it whole leaves it as it is. So what a job finished after
+# its driver was killed is not trained again, and a new version that fails costs nothing.
+
+
 # Variants that differ in their prune alone are one until then (audit E9). Trunks are kept: a variant that is added later
 # goes on from them, and the others would be trained again if their trunk had to be made anew.
 rule trunk:
     input:
         images=ancient(images_of),
     output:
-        "results/trunks/{study}/{trunk}/seeds{first}-{last}.safetensors",
+        update("results/trunks/{study}/{trunk}/seeds{first}-{last}.safetensors"),
     params:
         digest=trunk_digest,
         variant=variant_of_trunk,
@@ -65,9 +69,9 @@ rule take:
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
-        trunk=ancient(trunk_of),  # its digest is part of this one's, so its age says nothing either
+        trunk=trunk_of,
     output:
-        metrics="results/metrics/{study}/{variant}/seeds{first}-{last}.parquet",
+        metrics=update("results/metrics/{study}/{variant}/seeds{first}-{last}.parquet"),
     params:
         digest=training_digest,
         trunk=trunk_option,
