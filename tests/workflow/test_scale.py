@@ -1,11 +1,6 @@
 """The DAG with more files than a command can be given arguments, and the benchmark of its planning."""
 
-import os
 import resource
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,8 +8,8 @@ import yaml
 
 from analysis.scale import planning, simulation
 from nist import study
+from tests.workflow.small_study import ROOT, make_project, snakemake
 
-ROOT = Path(__file__).parents[2]
 SEEDS = 600
 LONG = "-".join(map(str, range(85)))  # makes few files enough; Snakemake refuses a name that repeats itself
 STUDY, VARIANTS = f"study-{LONG[:90]}", {"dense": f"dense-{LONG[:90]}", "nist-1-10-p98": f"pruned-{LONG[:90]}"}
@@ -34,30 +29,24 @@ def few_arguments():
 @pytest.fixture
 def project(tmp_path, study_content):
     """A copy of the project with a study whose metrics are there, one seed a file."""
-    for name in ("nist", "analysis", "workflow", "config"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", tmp_path)
+    project = make_project(tmp_path / "project")
     content = {**study_content, "study": STUDY, "edition": "own"}
     content["training"]["epochs"] = 5
     content["statistics"].update(
         baseline=VARIANTS["dense"], resamples=99, calibration_splits=100, calibration_resamples=99
     )
     content["variants"] = {name: content["variants"][known] for known, name in VARIANTS.items()}
-    path = tmp_path / f"config/studies/{STUDY}.yaml"
+    path = project / f"config/studies/{STUDY}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    simulation.write_all(tmp_path / "results/metrics" / STUDY, study.load(path), SEEDS, size=1)
-    return tmp_path
+    simulation.write_all(project / "results/metrics" / STUDY, study.load(path), SEEDS, size=1)
+    return project
 
 
 def test_statistics_read_more_files_than_a_command_can_be_given(project, few_arguments):
     assert sum(len(str(path.relative_to(project))) for path in project.rglob("*.parquet")) > few_arguments
     configuration = [f"studies=[{STUDY}]", f"seeds={{{STUDY}: 0-{SEEDS - 1}}}", "block_size=1"]
     targets = [f"results/statistics/{STUDY}/{name}.csv" for name in ("readings", "aa_calibration")]
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *targets]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [*command, "--config", *configuration], cwd=project, env=environment, capture_output=True, text=True
-    )
+    done = snakemake(project, *targets, "--config", *configuration)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert len(pd.read_csv(project / targets[0])) == 3 * 2 * SEEDS
 
