@@ -59,3 +59,11 @@ def test_the_lock_has_hashes_and_no_addresses():
 def test_torch_is_the_one_the_runs_were_made_with(locked):
     assert locked["torch"] == ["2.15.0"]
     assert len(locked["torchvision"]) == 1
+
+
+@pytest.mark.xdist_group("environment")
+def test_tests_of_one_group_stay_in_one_worker(request):
+    """Those of Slurm would start it twice otherwise, and others train their project once a worker."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("of make test alone, which runs tests in several workers")
+    assert request.node.nodeid.endswith("@environment")
