@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
 LOSSES = ("train_loss", "val_loss")
 ACCURACIES = ("train_accuracy", "val_accuracy")
 KEY = b"nist"
-LARGEST = 10**6  # seeds and epochs are below
+LARGEST = 10**6  # seeds are below, epochs at most; as nist.study and its schema have it
 
 
 class Block(NamedTuple):
@@ -120,7 +120,7 @@ def _check_types(path: Path, description: dict) -> None:
     seeds, epochs = description["seeds"], description["epochs"]
     if not (isinstance(seeds, list) and all(type(seed) is int and 0 <= seed < LARGEST for seed in seeds)):
         raise InputError(f"{path}: metadata: seeds is no list of whole numbers from 0")
-    if not (type(epochs) is int and 0 < epochs < LARGEST):
+    if not (type(epochs) is int and 0 < epochs <= LARGEST):
         raise InputError(f"{path}: metadata: epochs is no whole number from 1")
     try:
         digest.of_configuration(description["configuration"])

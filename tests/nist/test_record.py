@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nist import record
+from nist import record, study
 from nist.errors import InputError
 
 ACCURACIES = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8]]
@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(metrics_file, 
 
 WRITER = """
 import resource, sys
-from nist import record
+from nist import record, study
 from nist.errors import run
 block = record.read(sys.argv[1])
 def main():
@@ -177,3 +177,10 @@ def test_a_write_that_the_system_refuses_ends_in_one_line(metrics_file, tmp_path
     assert result.stderr.startswith("error: ")
     assert len(result.stderr.splitlines()) == 1
     assert list(target.parent.iterdir()) == []
+
+
+def test_whatever_seed_a_study_may_have_can_be_read_back(tmp_path, make_rows, description):
+    seed = study.LARGEST_SEED - 1
+    rows = [{**row, "seed": seed} for row in make_rows(ACCURACIES[:1])]
+    record.write(tmp_path / "m.parquet", rows, description([seed], 3))
+    assert record.read(tmp_path / "m.parquet").description["seeds"] == [seed]

@@ -1,4 +1,4 @@
-"""Faults of drivers and of their jobs: kill -9 of one, of the other, of both; two drivers; a clock going backwards."""
+"""Faults of drivers and of their jobs: kill -9 of one, of the other, of both; two drivers."""
 
 import os
 import shutil
@@ -147,12 +147,3 @@ def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, trained):
     code, said = snakemake(project)
     assert code == 0, said
     assert_complete(project, trained, sessions=2)
-
-
-def test_a_clock_that_goes_backwards_trains_nothing_again(trained, tmp_path):
-    project = Path(shutil.copytree(trained, tmp_path / "project"))
-    for path in (METRICS, STUDY, "results/images/digits.npz"):
-        os.utime(project / path, (1e9 if path == METRICS else 2e9,) * 2)
-    code, said = snakemake(project, "-n", METRICS)
-    assert code == 0
-    assert "Nothing to be done" in said

@@ -69,7 +69,7 @@ rule take:
 rule train:
     input:
         images=ancient(images_of),  # its content is verified against pinned digests, so its age says nothing
-        trunk=trunk_of,
+        trunk=trunk_of,  # not ancient: made in the same run, it would hide that this rule's own digest has changed
     output:
         metrics=update("results/metrics/{study}/{variant}/seeds{first}-{last}.parquet"),
     params:
