@@ -1,6 +1,7 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
+# make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, and publish their runs: hours of a GPU
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
@@ -23,7 +24,7 @@ COMMA := ,
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures evidence publish bench bench-scale lint audit lock clean distclean
+.PHONY: all test figures findings evidence publish bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -36,6 +37,10 @@ test: $(ENVIRONMENT)
 figures: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
 	@echo "Report: $(CURDIR)/results/report.html"
+
+findings: $(RENDERING)
+	@$(SNAKEMAKE) --config metrics_source=published studies=evidence -- results/findings.md
+	@cp results/findings.md FINDINGS.md
 
 # The study, and of its pilot and its controls what there is.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \

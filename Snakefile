@@ -34,6 +34,7 @@ localrules:
     paper_figure,
     paper_table,
     ledger,
+    findings,
     report,
 
 

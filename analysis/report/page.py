@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 
 from analysis import command, runs
-from analysis.report import assumptions, curves, verdicts
+from analysis.report import assumptions, curves, findings, verdicts
 from nist import study
 from nist.files import replacing
 from nist.measurements import read
@@ -24,8 +24,8 @@ TEMPLATE = Path(__file__).with_name("page.html.jinja")
 def page(**content) -> str:
     """The whole page as HTML, with everything it shows inside it.
 
-    ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``method`` and
-    ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
+    ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``findings`` from
+    ``analysis.report.findings.section``, ``method`` and ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
     ``provenance`` is a table from ``provenance``.
     """
     environment = jinja2.Environment(
@@ -207,6 +207,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
+    parser.add_argument("--findings", required=True, type=Path, help="findings.md of analysis.findings")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
     parser.add_argument("-o", "--output", required=True, type=Path)
@@ -238,6 +239,7 @@ def contents(arguments: argparse.Namespace) -> dict:
     return {
         "studies": sections,
         "claims": verdicts.section(verdicts.read(arguments.claims)),
+        "findings": findings.section(arguments.findings),
         "method": [item(name, manifest, results) for name in DRAWINGS],
         "settings": item(SETTINGS, manifest, results),
         "paper": paper_items(

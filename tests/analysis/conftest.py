@@ -25,6 +25,7 @@ def make_page(tmp_path):
         return page.page(
             studies=[page.study_section(experiment, blocks, tmp_path, items)],
             claims=verdicts.section(ledger.ledger(Evidence(read(), {}, {}))),
+            findings="",
             method=[],
             costs=[],
             settings={
