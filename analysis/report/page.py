@@ -9,6 +9,7 @@ import jinja2
 import pandas as pd
 
 from analysis import command, runs
+from analysis.provenance import NOT_RECORDED, joules
 from analysis.report import assumptions, curves, findings, verdicts
 from nist import study
 from nist.files import replacing
@@ -46,8 +47,8 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], results: P
     described = descriptions[0]
     return {
         "name": experiment.name,
-        "title": experiment.content["title"],
-        "example": experiment.content["edition"] == "example",
+        "title": experiment.title,
+        "edition": experiment.content["edition"],
         "description": experiment.content["description"],
         "facts": {
             "Training images": f"{described['training_images']:,}",
@@ -162,8 +163,11 @@ def seeds_in_words(descriptions: list[dict]) -> str:
 
 
 def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code."""
-    seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum"])
+    """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code.
+
+    Seconds of runs that advanced together are shares of one clock, so that seed-epochs a second are those of a job.
+    """
+    seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum", "size"])
     counts = runs.count(frame).set_index(runs.GROUP)
     rows = []
     for name, group in _by_variant(blocks).items():
@@ -176,13 +180,21 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
                 "Diverged": int(counts.loc[name, "n_diverged"]),
                 "Epochs": first["epochs"],
                 "Seconds an epoch": f"{seconds.loc[name, 'mean']:.2f}",
+                "Seed-epochs a second": f"{seconds.loc[name, 'size'] / seconds.loc[name, 'sum']:.2f}",
                 "Minutes in all": f"{seconds.loc[name, 'sum'] / 60:.1f}",
+                "kJ": _kilojoules(group),
                 "Trained (UTC)": min(block["started"] for block in group)[:16].replace("T", " "),
                 "Configuration": first["configuration_digest"][:12],
                 "Training code": "; ".join(sorted({block["training_code_digest"][:12] for block in group})),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _kilojoules(group: list[dict]) -> str:
+    """Energy of all blocks of a variant, where each of them recorded its own."""
+    energies = [joules(description) for description in group]
+    return NOT_RECORDED if None in energies else f"{sum(energies) / 1000:.1f}"
 
 
 def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
