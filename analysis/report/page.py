@@ -26,8 +26,8 @@ def page(**content) -> str:
     """The whole page as HTML, with everything it shows inside it.
 
     ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``findings`` from
-    ``analysis.report.findings.section``, ``method`` and ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
-    ``provenance`` is a table from ``provenance``.
+    ``analysis.report.findings.section``, ``method`` and ``costs`` (what belongs to no study) are lists from ``item``,
+    ``assumptions`` are tables by heading, and ``provenance`` is a table from ``provenance``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
