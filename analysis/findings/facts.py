@@ -42,6 +42,10 @@ class StudyFacts:
         """Variants with runs, but for the baseline."""
         return [name for name in self.source.variants() if name != self.source.study.baseline]
 
+    @property
+    def baseline(self) -> str:
+        return self.source.study.baseline
+
     def label(self, variant: str) -> str:
         return self.source.study.variants[variant]["label"]
 
@@ -140,6 +144,46 @@ class StudyFacts:
                     "Last epoch (%)": _with_margin(last),
                     "SD, last (points)": f"{100 * last['sd']:.2f}",
                     "Runs": str(last["n"]),
+                }
+            )
+        return words.markdown(rows)
+
+    def beside_the_baseline(self) -> str:
+        """A Markdown table: every other head's accuracy and SD over runs as difference and ratio to the baseline's."""
+        rows = [
+            {
+                "Head": self.label(variant),
+                "Weights": self.weights(variant),
+                "Accuracy": f"{self.is_higher(variant)}, {self.difference(variant)}",
+                "SD over runs": "× {ratio}, {said}".format(**self.spread(variant)),
+                "p, whole runs": self.spread(variant)["valid"].removeprefix("p = "),
+                "Runs needed": self.spread(variant)["needed"].replace("no number of", "–"),
+            }
+            for variant in self.compared
+        ]
+        return words.markdown(rows)
+
+    def spreads(self, prefix: str, names: dict[str, str]) -> str:
+        """A Markdown table: mean epochwise SD and AUC_SD of validation accuracy, as the paper prints them and ours.
+
+        ``names`` are the paper's variants in the ids of claims that begin with ``prefix``, by ours.
+        """
+        rows = []
+        for variant in self.source.variants():
+            ours = self.row("auc_sd", variant, metric="val_accuracy")
+            name = f"{prefix}.{names.get(variant, variant)}"
+            mean, total = (self.claims.get(f"{name}.{what}") for what in ("mean_sd", "auc_sd"))
+            rows.append(
+                {
+                    "Head": self.label(variant),
+                    "Weights": self.weights(variant),
+                    "Paper, mean SD": mean.printed if mean else "–",
+                    "Mean SD over runs": f"{ours['mean_sd']:.5f}",
+                    "Paper, AUC_SD": total.printed if total else "–",
+                    "AUC_SD": f"{ours['auc_sd']:.4f}",
+                    "Peak (%)": _with_margin(self.accuracy(variant, "peak")),
+                    "Last epoch (%)": _with_margin(self.accuracy(variant, "last")),
+                    "Runs": str(ours["n"]),
                 }
             )
         return words.markdown(rows)
