@@ -8,9 +8,9 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis import command, runs
+from analysis import command, replays, runs
 from analysis.report import assumptions, curves, verdicts
-from nist import study
+from nist import record, study
 from nist.files import replacing
 from nist.measurements import read
 from nist.record import Block
@@ -18,6 +18,10 @@ from nist.record import Block
 SETTINGS = "tablea1"  # made from the studies' files alone
 DRAWINGS = ("fig1", "fig2", "figa1")
 SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}
+REPLAYED = [  # headings of analysis.replays.words that the page has room for
+    "Study", "Variant", "Seed", "Epochs", "First epoch that differs",
+    "Largest difference in validation accuracy (points)", "Same device", "Same versions", "Same training code",
+]  # fmt: skip
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
@@ -26,7 +30,7 @@ def page(**content) -> str:
 
     ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``method`` and
     ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
-    ``provenance`` is a table from ``provenance``.
+    ``provenance`` is a table from ``provenance``, ``replays`` one from ``replay_table``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
@@ -185,6 +189,12 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def replay_table(paths: list[Path], blocks: dict[Path, Block]) -> dict:
+    """Replays, metrics files of one seed each, beside their runs among ``blocks``: one row a replay, as text."""
+    compared = replays.compare_all({path: record.read(path) for path in paths}, blocks.values())
+    return pd.DataFrame(map(replays.words, compared)).filter(REPLAYED).to_dict("split")
+
+
 def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
     groups: dict[tuple, list[dict]] = {}
     for block in blocks.values():
@@ -208,6 +218,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
+    parser.add_argument("--replays", nargs="*", default=[], type=Path, help="replays of published runs")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
@@ -252,5 +263,6 @@ def contents(arguments: argparse.Namespace) -> dict:
         "costs": cost_items(arguments.benchmarks, manifest, results),
         "assumptions": {name: one.to_dict("split") for name, one in assumptions.read().items()},
         "provenance": table.to_dict("split"),
+        "replays": replay_table(arguments.replays, blocks),
         "total_runs": int(table["Runs"].sum()),
     }

@@ -40,6 +40,7 @@ def make_page(tmp_path):
             paper=page.paper_items(manifest, set(), {experiment.name}),
             assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
             provenance=provenance.to_dict("split"),
+            replays=page.replay_table([], blocks),
             total_runs=int(provenance["Runs"].sum()),
         )
 
