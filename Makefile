@@ -1,6 +1,7 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
+# make evidence STUDY=…   train a study of the paper, its pilot and its controls, and publish their runs: hours of a GPU
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
@@ -20,10 +21,11 @@ TORCH := torch|torchvision|timm|triton|nvidia-[a-z0-9-]*|cuda-[a-z]*|onnx[a-z-]*
 $(ENVIRONMENT): SIZE := about 6 GB, most of it torch
 $(LIGHT): SIZE := about 0.8 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
+COMMA := ,
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures publish replay publish-replays bench bench-scale lint audit lock clean distclean
+.PHONY: all test figures evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -36,6 +38,15 @@ test: $(ENVIRONMENT)
 figures: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
 	@echo "Report: $(CURDIR)/results/report.html"
+
+# The study, and of its pilot and its controls what there is.
+evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \
+    $(STUDY:%=config/studies/%-controls.yaml))))
+evidence: $(ENVIRONMENT)
+	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
+	@snakemake --workflow-profile workflow/profiles/workstation \
+	    --config "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
+	@for study in $(RUN); do python -m analysis.publish results/metrics --study $$study || exit 1; done
 
 publish: $(RENDERING)
 	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \

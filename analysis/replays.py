@@ -49,7 +49,7 @@ def chosen(blocks: Iterable[Block], experiment: study.Study, seed: int | None = 
     seeds: dict[str, set[int]] = {}
     for block in blocks:
         name, variant = runs.name(block)
-        if name == experiment.name and experiment.taken_from(variant) is None:
+        if name == experiment.name and variant in experiment.trained:
             seeds.setdefault(variant, set()).update(block.description["seeds"])
     for variant, there in seeds.items():
         if seed is not None and seed not in there:

@@ -32,6 +32,7 @@ INPUTS = {
     "paired_difference": ["readings"],
     "equivalence": ["readings"],
     "epochs_to_accuracy": [METRICS],
+    "gap_at_accuracy": [METRICS],
     "power": [METRICS],
 }
 ELSEWHERE = {"cost": "analysis.cost"}

@@ -12,7 +12,7 @@ from nist.errors import run
 from nist.study import Study
 
 READING = "peak_final"  # a peak before the prune says nothing of the pruned network
-SPREAD, EPOCHS = "val_accuracy", "epochs_to_accuracy"
+SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
 
 
 class Question(NamedTuple):
@@ -31,6 +31,7 @@ def build(
     paired: pd.DataFrame,
     superior: pd.DataFrame,
     epochs: pd.DataFrame,
+    gaps: pd.DataFrame,
     power: pd.DataFrame,
     study: Study,
 ) -> pd.DataFrame:
@@ -40,7 +41,7 @@ def build(
     the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
     """
     margin = study.content["statistics"]["equivalence_margin"]
-    tables = {"bootstrap": run_bootstrap, "paired": paired, "superior": superior, "epochs": epochs}
+    tables = {"bootstrap": run_bootstrap, "paired": paired, "superior": superior, "epochs": epochs, "gaps": gaps}
     questions = [
         Question("Is it steadier? (the paper's test)", wilcoxon.TEST, SPREAD, _sd_ratio),
         Question("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, "log_sd_ratio"),
@@ -48,6 +49,7 @@ def build(
         Question("Is a run of it better than one of the baseline?", superiority.TEST, READING, _probability),
         Question(f"Is it equal, within {100 * margin:g} points?", equivalence.TEST, READING, _difference),
         Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs),
+        Question("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap),
     ]
     compared = [name for name in study.variants if name != study.baseline]
     rows = [_row(name, question, holm, power, tables, study) for name in compared for question in questions]
@@ -92,7 +94,14 @@ def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:
 
 
 def _difference(tables: dict[str, pd.DataFrame], name: str) -> str:
-    row = _only(tables["paired"], variant=name, metric=READING)
+    return _points(_only(tables["paired"], variant=name, metric=READING))
+
+
+def _gap(tables: dict[str, pd.DataFrame], name: str) -> str:
+    return _points(_only(tables["gaps"], variant=name))
+
+
+def _points(row: pd.Series) -> str:
     points = [f"{100 * row[column]:+.2f}".replace("-", "−") for column in ("difference", "low", "high")]
     return "{} points ({} to {})".format(*points)
 

@@ -4,17 +4,21 @@ from torch import nn
 
 STEM = 32
 FEATURES = 1024
+POOLINGS = ("none", "average")  # of the last maps
 
 
 def backbone(
-    image_shape: tuple[int, int, int], *, width: float, stem_stride: int, blocks: list[list[int]]
+    image_shape: tuple[int, int, int], *, width: float, stem_stride: int, blocks: list[list[int]], pooling: str = "none"
 ) -> tuple[nn.Module, int]:
     """Convolutional part: ``(batch, channels, height, width)`` to ``(batch, 1024)``.
 
     ``blocks`` lists output channels at width 1 and stride of each separable convolution. ``width`` below 1 thins every
     layer but the last, which keeps its 1,024 channels, so that the heads of section A.5 stay the paper's own to the
-    weight. Raises ``ValueError`` unless the strides shrink the images to 1×1, which is then flattened (assumption U39).
+    weight. Maps of 1×1 are flattened (assumption U39); larger ones are averaged first, with ``pooling`` "average".
+    Raises ``ValueError`` for another ``pooling``, or where the strides leave larger maps and it is "none".
     """
+    if pooling not in POOLINGS:
+        raise ValueError(f"unknown pooling {pooling!r}; there are {', '.join(POOLINGS)}")
     channels, *size = image_shape
     plan = [(max(8, round(n_out * width)), stride) for n_out, stride in blocks]
     plan[-1] = (FEATURES, plan[-1][1])
@@ -26,7 +30,9 @@ def backbone(
         layers.append(_convolution(n_in, n_out, kernel=1, stride=1))
         size = [_shrink(side, stride) for side in size]
         n_in = n_out
-    if size != [1, 1]:
+    if pooling == "average":
+        layers.append(nn.AdaptiveAvgPool2d(1))
+    elif size != [1, 1]:
         raise ValueError(f"the strides leave {size[0]}×{size[1]} pixels of the image, not 1×1")
     return nn.Sequential(*layers, nn.Flatten()), FEATURES
 

@@ -13,6 +13,7 @@ from analysis.statistics.epochs_to_accuracy import epochs_to_accuracy
 from analysis.statistics.epochs_to_converge import epochs_to_converge
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.equivalence import equivalence
+from analysis.statistics.gap_at_accuracy import gap_at_accuracy
 from analysis.statistics.holm import holm
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
@@ -53,10 +54,15 @@ def compute(runs):
         "paired_difference": paired_difference(one_a_run, "dense"),
         "equivalence": equivalence(one_a_run, "dense", margin=0.005),
         "epochs_to_accuracy": epochs_to_accuracy(runs, "dense"),
+        "gap_at_accuracy": gap_at_accuracy(runs, "dense"),
         "power": power(runs, "dense"),
         "aa_calibration": aa_calibration(runs, "dense", splits=20, target_share=0.95, settings=settings, **sampled),
     }
-    return result | {"holm": holm([result[name] for name in [*TESTS, "epochs_to_accuracy"]], result["aa_calibration"])}
+    return result | {
+        "holm": holm(
+            [result[name] for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy"]], result["aa_calibration"]
+        )
+    }
 
 
 def curves(n, epochs, seed=0):
@@ -90,7 +96,7 @@ def test_every_statistic_answers(two_variants, ours, baseline):
     for name, table in result.items():
         if name != "aa_calibration":  # it has the baseline alone, and needs four runs
             assert "sparse" in set(table["variant"]), name
-    for name in [*TESTS, "epochs_to_accuracy", "holm"]:
+    for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy", "holm"]:
         p = result[name]["p"].dropna()
         assert p.between(0, 1).all(), name
     intervals = result["run_bootstrap"]
@@ -99,7 +105,7 @@ def test_every_statistic_answers(two_variants, ours, baseline):
 
 def test_a_single_run_has_no_p_and_no_interval(two_variants):
     result = compute(two_variants(curves(1, 5), curves(1, 5, 1)))
-    for name in [*TESTS, "epochs_to_accuracy"]:
+    for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy"]:
         assert result[name]["p"].isna().all(), name
     for name in ["run_bootstrap", "simultaneous_band", "wilson"]:
         assert result[name]["low"].isna().all(), name
@@ -121,7 +127,7 @@ def test_constants_apart_differ_but_no_t_says_so(two_variants):
 def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame):
     alone = compute(frame(curves(12, 5), variant="dense"))
     beside = compute(pd.concat([frame(curves(12, 5), variant=name) for name in ("dense", "sparse")]))
-    for name in [*TESTS, "wilson", "run_bootstrap", "power", "holm"]:
+    for name in [*TESTS, "gap_at_accuracy", "wilson", "run_bootstrap", "power", "holm"]:
         assert alone[name].empty, name
         assert alone[name].columns.tolist() == beside[name].columns.tolist(), name
     assert alone["epochs_to_accuracy"]["variant"].tolist() == ["dense"]
@@ -146,6 +152,7 @@ def test_diverged_runs_stay_in(two_variants):
         lambda runs: run_bootstrap(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
         lambda runs: simultaneous_band(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
         lambda runs: epochs_to_accuracy(runs, "dense"),
+        lambda runs: gap_at_accuracy(runs, "dense"),
         lambda runs: power(runs, "dense"),
         lambda runs: superiority(readings(runs), "dense"),
     ],

@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -140,6 +142,16 @@ def test_a_comment_in_the_training_code_retrains_nothing_a_number_does(project):
     source = loop.read_text(encoding="utf-8")
     loop.write_text(source.replace("EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 512"), encoding="utf-8")
     assert planned(project)["train"] == 2
+
+
+def test_what_is_trained_without_snakemake_is_not_trained_again(project):
+    for name in ("metrics", "trunks", "statistics"):
+        shutil.rmtree(project / "results" / name)
+    assert planned(project).keys() >= {"train", "trunk"}
+    command = [sys.executable, "-m", "nist.train_all", "lenet5-digits"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert planned(project).keys().isdisjoint({"train", "trunk"})
 
 
 def test_a_clock_that_went_backwards_trains_nothing_again(project):

@@ -16,6 +16,7 @@ def modules_of_statistics():
 # Those with a p of each comparison.
 TESTS = [
     "wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence", "epochs_to_accuracy",
+    "gap_at_accuracy",
 ]
 
 
