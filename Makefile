@@ -1,6 +1,7 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
 # make test    the whole test suite
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
+# make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, and publish their runs: hours of a GPU
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
@@ -25,7 +26,7 @@ COMMA := ,
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
+.PHONY: all test figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -38,6 +39,10 @@ test: $(ENVIRONMENT)
 figures: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
 	@echo "Report: $(CURDIR)/results/report.html"
+
+findings: $(RENDERING)
+	@$(SNAKEMAKE) --config metrics_source=published studies=evidence -- results/findings.md
+	@cp results/findings.md FINDINGS.md
 
 # The study, and of its pilot and its controls what there is.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \

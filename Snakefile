@@ -35,6 +35,7 @@ localrules:
     paper_figure,
     paper_table,
     ledger,
+    findings,
     report,
 
 

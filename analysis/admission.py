@@ -14,6 +14,8 @@ DESCRIBED = {
     **dict.fromkeys(["training_images", "validation_images"], int),
 }
 
+MOST_JOULES = 1e15  # of a session: of numbers below it every sum is finite
+
 
 def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
     """Read metrics files and check that they are runs of the paper's studies as these stand in ``studies``, none twice.
@@ -44,6 +46,15 @@ def check_description(path: Path, description: dict) -> None:
         texts = [*value, *value.values()] if name == "versions" and isinstance(value, dict) else [value]
         if type(value) is not kind or not all(_is_line(text) for text in texts if name == "versions" or kind is str):
             raise InputError(f"{path}: metadata: {name} is {value!r}; expected what training writes there")
+    sessions = description.get("sessions", [])
+    if not (isinstance(sessions, list) and all(map(_is_session, sessions))):
+        raise InputError(f"{path}: metadata: sessions is {sessions!r:.200}; expected what training writes there")
+
+
+def _is_session(session: object) -> bool:
+    """Whether a session's energy, if it says one, is a number of joules."""
+    energy = session.get("joules") if isinstance(session, dict) else ""
+    return energy is None or (type(energy) is float and 0 <= energy < MOST_JOULES)
 
 
 def _is_line(text: object) -> bool:

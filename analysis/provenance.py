@@ -9,7 +9,9 @@ from nist.record import Block
 HEADING = """# Provenance of the published metrics
 
 Written by `make publish` from the metadata of the files; one row a file. Configuration and training code are the first
-12 digits of their SHA-256. Seconds are those of all epochs of all runs; times are UTC.
+12 digits of their SHA-256. Seconds are those of all epochs of all runs. Joules are those of the GPU while they were
+trained, with all else that ran on it; – where the device reports none, or before they were recorded. Both count a trunk
+in every variant that shares it. Times are UTC.
 """
 NOT_RECORDED = "–"
 REPLAYS = """
@@ -34,12 +36,19 @@ def row(block: Block) -> dict[str, str]:
         "Precision": said["precision"],
         "Versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
         "Seconds": f"{math.fsum(block.table['seconds'].to_pylist()):.0f}",
+        "Joules": NOT_RECORDED if (energy := joules(said)) is None else f"{energy:.0f}",
         "Started": said["started"][:19].replace("T", " "),
         "Ended": said["ended"][:19].replace("T", " "),
         "Configuration": said["configuration_digest"][:12],
         "Training code": said["training_code_digest"][:12],
         "Commit": _commit(said.get("commit")),
     }
+
+
+def joules(description: dict) -> float | None:
+    """Energy of all sessions of a block, in joules; ``None`` unless each of them recorded its own (``nist.energy``)."""
+    found = [session.get("joules") for session in description.get("sessions", [])]
+    return math.fsum(found) if found and None not in found else None
 
 
 def _commit(name: str | None) -> str:

@@ -13,7 +13,8 @@ from nist.strict_yaml import read as read_yaml
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.record reads
 FOLDER = Path("config/studies")
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
-EVIDENCE = ("paper", "pilot", "control")  # editions whose runs are kept with the project
+EVIDENCE = ("paper", "pilot", "control", "stand-in")  # editions whose runs are kept with the project
+IN_TITLES = {"example": "embedded example", "stand-in": "stand-in"}  # no experiments of the paper
 
 
 class Trunk(NamedTuple):
@@ -40,8 +41,9 @@ class Study:
 
     @property
     def title(self) -> str:
-        """The study's heading, which says so if it is the embedded example."""
-        return self.content["title"] + (" (embedded example)" if self.content["edition"] == "example" else "")
+        """The study's heading, which says so if it is the embedded example or a stand-in."""
+        kind = IN_TITLES.get(self.content["edition"])
+        return self.content["title"] + (f" ({kind})" if kind else "")
 
     @property
     def variants(self) -> dict[str, dict]:

@@ -9,6 +9,7 @@ import torch
 from nist import data, digest, faults, finished, machine, options, pretrained, record, sources, splits, study, trunk
 from nist.block import Block
 from nist.checkpoint import Checkpoint, locked, path_of
+from nist.energy import Meter
 from nist.errors import InputError, run
 from nist.files import check_writable, remove_partial
 from nist.heartbeat import Heartbeat
@@ -49,7 +50,9 @@ class Training:
         self.weights, self.prepared = weights, splits.prepare(images, configuration["data"], device, workers)
         tf32 = configuration["training"]["precision"] == "tf32"
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-        self.sessions = [*self.checkpoint.sessions, machine.session(device)]
+        self.meter = Meter(device)
+        session = {**machine.session(device), "joules": self.meter.joules()}
+        self.sessions = [*self.checkpoint.sessions, session]
 
     @property
     def digests(self) -> tuple[str, str]:
@@ -77,6 +80,7 @@ class Training:
             if self.heartbeat:
                 watch.enter_context(self.heartbeat.watch(progress.say, block.outlook))
             for row in block.train(identity, self.sessions):
+                self.sessions[-1]["joules"] = self.meter.joules()  # before the block keeps them with the row
                 progress.update(row)
 
     def description(self, classes: list[str] | None = None) -> dict:

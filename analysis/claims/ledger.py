@@ -100,7 +100,7 @@ def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
     """Say where the runs were smaller than the paper's, and let no such outcome read ``reproduced``.
 
     With fewer runs the interval is wider already, so a contradiction stands. With fewer epochs or images, or on another
-    data set, it is another experiment, and nothing is decided.
+    data set, it is another experiment, and nothing is decided; the reason says what these runs alone would say.
     """
     if outcome.verdict.startswith("arithmetic"):
         return outcome
@@ -111,7 +111,7 @@ def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
     undecided = differences or (fewer and outcome.verdict == "reproduced")
     reasons = [
         f"smaller than the paper's: {', '.join(differences + fewer)}" if differences or fewer else "",
-        "" if differences else outcome.reason,
+        f"of these runs alone: {outcome.verdict}" if differences else outcome.reason,
         f"{diverged} runs diverged" if diverged else "",
     ]
     verdict = "inconclusive" if undecided else outcome.verdict

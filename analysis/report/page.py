@@ -8,9 +8,10 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis import command, replays, runs
-from analysis.report import assumptions, curves, verdicts
-from nist import record, study
+from analysis import command, runs
+from analysis.provenance import NOT_RECORDED, joules
+from analysis.report import assumptions, curves, findings, replays, verdicts
+from nist import study
 from nist.files import replacing
 from nist.measurements import read
 from nist.record import Block
@@ -18,19 +19,16 @@ from nist.record import Block
 SETTINGS = "tablea1"  # made from the studies' files alone
 DRAWINGS = ("fig1", "fig2", "figa1")
 SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}
-REPLAYED = [  # headings of analysis.replays.words that the page has room for
-    "Study", "Variant", "Seed", "Epochs", "First epoch that differs",
-    "Largest difference in validation accuracy (points)", "Same device", "Same versions", "Same training code",
-]  # fmt: skip
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 def page(**content) -> str:
     """The whole page as HTML, with everything it shows inside it.
 
-    ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``method`` and
-    ``costs`` (what belongs to no study) are lists from ``item``, ``assumptions`` are tables by heading, and
-    ``provenance`` is a table from ``provenance``, ``replays`` one from ``replay_table``.
+    ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``findings`` from
+    ``analysis.report.findings.section``, ``method`` and ``costs`` (what belongs to no study) are lists from ``item``,
+    ``assumptions`` are tables by heading, ``provenance`` is a table from ``provenance``, and ``replays`` one from
+    ``analysis.report.replays.table``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
@@ -50,8 +48,8 @@ def study_section(experiment: study.Study, blocks: dict[Path, Block], results: P
     described = descriptions[0]
     return {
         "name": experiment.name,
-        "title": experiment.content["title"],
-        "example": experiment.content["edition"] == "example",
+        "title": experiment.title,
+        "edition": experiment.content["edition"],
         "description": experiment.content["description"],
         "facts": {
             "Training images": f"{described['training_images']:,}",
@@ -166,8 +164,11 @@ def seeds_in_words(descriptions: list[dict]) -> str:
 
 
 def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code."""
-    seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum"])
+    """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code.
+
+    Seconds of runs that advanced together are shares of one clock, so that seed-epochs a second are those of a job.
+    """
+    seconds = frame.groupby(runs.GROUP)["seconds"].agg(["mean", "sum", "size"])
     counts = runs.count(frame).set_index(runs.GROUP)
     rows = []
     for name, group in _by_variant(blocks).items():
@@ -180,7 +181,9 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
                 "Diverged": int(counts.loc[name, "n_diverged"]),
                 "Epochs": first["epochs"],
                 "Seconds an epoch": f"{seconds.loc[name, 'mean']:.2f}",
+                "Seed-epochs a second": f"{seconds.loc[name, 'size'] / seconds.loc[name, 'sum']:.2f}",
                 "Minutes in all": f"{seconds.loc[name, 'sum'] / 60:.1f}",
+                "kJ": _kilojoules(group),
                 "Trained (UTC)": min(block["started"] for block in group)[:16].replace("T", " "),
                 "Configuration": first["configuration_digest"][:12],
                 "Training code": "; ".join(sorted({block["training_code_digest"][:12] for block in group})),
@@ -189,10 +192,10 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def replay_table(paths: list[Path], blocks: dict[Path, Block]) -> dict:
-    """Replays, metrics files of one seed each, beside their runs among ``blocks``: one row a replay, as text."""
-    compared = replays.compare_all({path: record.read(path) for path in paths}, blocks.values())
-    return pd.DataFrame(map(replays.words, compared)).filter(REPLAYED).to_dict("split")
+def _kilojoules(group: list[dict]) -> str:
+    """Energy of all blocks of a variant, where each of them recorded its own."""
+    energies = [joules(description) for description in group]
+    return NOT_RECORDED if None in energies else f"{sum(energies) / 1000:.1f}"
 
 
 def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
@@ -217,6 +220,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
+    parser.add_argument("--findings", required=True, type=Path, help="findings.md of analysis.findings")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
     parser.add_argument("--replays", nargs="*", default=[], type=Path, help="replays of published runs")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
@@ -249,6 +253,7 @@ def contents(arguments: argparse.Namespace) -> dict:
     return {
         "studies": sections,
         "claims": verdicts.section(verdicts.read(arguments.claims)),
+        "findings": findings.section(arguments.findings),
         "method": [item(name, manifest, results) for name in DRAWINGS],
         "settings": item(SETTINGS, manifest, results),
         "paper": paper_items(
@@ -263,6 +268,6 @@ def contents(arguments: argparse.Namespace) -> dict:
         "costs": cost_items(arguments.benchmarks, manifest, results),
         "assumptions": {name: one.to_dict("split") for name, one in assumptions.read().items()},
         "provenance": table.to_dict("split"),
-        "replays": replay_table(arguments.replays, blocks),
+        "replays": replays.table(arguments.replays, blocks),
         "total_runs": int(table["Runs"].sum()),
     }

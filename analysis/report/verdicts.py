@@ -27,7 +27,7 @@ def section(verdicts: pd.DataFrame) -> dict:
             "what": _what(claims[row["id"]]),
             **row,
             "printed": _with_unit(row["printed"], claims[row["id"]].unit),
-            **{name: _short(row[name]) for name in ("ours", "low", "high")},
+            **{name: short(row[name]) for name in ("ours", "low", "high")},
         }
         for row in verdicts.to_dict("records")
     ]
@@ -72,7 +72,7 @@ def _with_unit(printed: str, unit: str) -> str:
     return f"{printed} {unit}".strip() if _is_number(printed) else printed
 
 
-def _short(value: str) -> str:
+def short(value: str) -> str:
     """A number with five digits, or all of a whole one; the table's file has more."""
     if not _is_number(value) or value.lstrip("-").isdigit():
         return value

@@ -110,6 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analysis.scale", description=main.__doc__)
     parser.add_argument("studies", nargs="*", type=study.load, help="names or YAML files (default: the paper's)")
     parser.add_argument("--seeds", type=int, default=1_000, help="of every variant (default: %(default)s)")
+    parser.add_argument("--own-seeds", action="store_true", help="as many seeds as each study has, in place of --seeds")
     parser.add_argument("--block-size", type=int, help="seeds a job (default: each study's)")
     parser.add_argument("--tflops", type=float, help="TFLOP/s that a device sustains, for hours at least")
     parser.add_argument("--price", type=float, help="of an hour of that device, in any currency")
@@ -120,9 +121,18 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("--seeds, --block-size: give at least 1")
     chosen = arguments.studies or [one for one in map(study.load, sorted(study.FOLDER.glob("*.yaml"))) if is_paper(one)]
     blocks = list(published.read().values())
-    rows = [estimate(one, arguments.seeds, arguments.block_size or one.content["block_size"], blocks) for one in chosen]
+    rows = [
+        estimate(
+            one,
+            len(one.seeds) if arguments.own_seeds else arguments.seeds,
+            arguments.block_size or one.content["block_size"],
+            blocks,
+        )
+        for one in chosen
+    ]
     table = priced(pd.DataFrame(rows), arguments.tflops, arguments.price, arguments.cpu_price)
-    print(f"{arguments.seeds:,} seeds of every variant\n\n{printed(table, JOBS)}\n\n{printed(table, HOURS)}\n{LEGEND}")
+    seeds = "each study's own" if arguments.own_seeds else f"{arguments.seeds:,}"
+    print(f"{seeds} seeds of every variant\n\n{printed(table, JOBS)}\n\n{printed(table, HOURS)}\n{LEGEND}")
     if arguments.output:
         command.write_csv(table, arguments.output)
 

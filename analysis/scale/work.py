@@ -8,7 +8,7 @@ from nist.datasets import DATASETS
 from nist.layout import MASK_KEY, bands, sparsified_part
 
 ALEXNET_SIDES = (32, 16, 8, 8, 8)  # of the maps of each convolution
-VGG16_SIDES = (224, 224, 112, 112, 56, 56, 56, 28, 28, 28, 14, 14, 14)
+VGG16_HALVINGS = (0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4)  # of the image's side, before each convolution
 VGG16_BLOCKS = (0, 2, 4, 7, 10, 13)  # convolutions in the first none, one, two, … of its blocks
 DEIT_WIDTH, DEIT_DEPTH = 384, 12
 FLOAT = 4  # bytes
@@ -88,8 +88,8 @@ def _alexnet(channels: int, side: int, options: dict) -> list[Layer]:
 
 def _vgg16(channels: int, side: int, options: dict) -> list[Layer]:
     frozen = VGG16_BLOCKS[options["frozen_blocks"]]
-    shapes = zip(pairwise(CHANNELS["vgg16"]), VGG16_SIDES, strict=True)
-    return [_convolution(*ends, 3, size, position < frozen) for position, (ends, size) in enumerate(shapes)]
+    shapes = zip(pairwise(CHANNELS["vgg16"]), VGG16_HALVINGS, strict=True)
+    return [_convolution(*ends, 3, side >> n, position < frozen) for position, (ends, n) in enumerate(shapes)]
 
 
 def _mobilenetv1(channels: int, side: int, options: dict) -> list[Layer]:

@@ -4,21 +4,28 @@ from torch import nn
 
 # Output channels, and whether a 2×2 maximum is taken after it (U38): three halvings of 32 leave 256 maps of 4×4.
 CONVOLUTIONS = ((64, True), (192, True), (384, False), (256, False), (256, True))
+SIDE = 4  # of the last maps
+POOLINGS = ("none", "average")
 
 
-def backbone(image_shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+def backbone(image_shape: tuple[int, int, int], *, pooling: str = "none") -> tuple[nn.Module, int]:
     """Convolutional part for 32×32 images: ``(batch, channels, 32, 32)`` to ``(batch, 4096)``.
 
-    2,251,584 parameters for three channels, no batch normalisation (U37); flattened channels-first (U25).
-    Raises ``ValueError`` for another image size.
+    2,251,584 parameters for three channels, no batch normalisation (U37); flattened channels-first (U25). With
+    ``pooling="average"``, a control, each of the last maps is averaged to one feature: ``(batch, 256)``.
+    Raises ``ValueError`` for another image size or an unknown pooling.
     """
     n_in, *size = image_shape
     if size != [32, 32]:
         raise ValueError(f"takes images of 32×32 pixels, not {size[0]}×{size[1]}")
+    if pooling not in POOLINGS:
+        raise ValueError(f"unknown pooling {pooling!r}; there are {', '.join(POOLINGS)}")
     layers: list[nn.Module] = []
     for n_out, pooled in CONVOLUTIONS:
         layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(inplace=True)]
         if pooled:
             layers.append(nn.MaxPool2d(2))
         n_in = n_out
-    return nn.Sequential(*layers, nn.Flatten()), n_in * 4 * 4
+    if pooling == "average":
+        return nn.Sequential(*layers, nn.AvgPool2d(SIDE), nn.Flatten()), n_in
+    return nn.Sequential(*layers, nn.Flatten()), n_in * SIDE**2

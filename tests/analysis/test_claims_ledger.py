@@ -53,6 +53,10 @@ class TestClaims:
     def test_nothing_is_left_blank(self, column):
         assert all(getattr(one, column) for one in CLAIMS.values())
 
+    def test_every_claim_is_on_a_study_of_the_paper(self):
+        assert {one.study for one in CLAIMS.values()} & set(STUDIES) <= set(PAPER)
+        assert {STUDIES[name].content["edition"] for name in PAPER} == {"paper"}
+
     def test_claims_on_runs_are_on_studies_of_the_paper(self):
         for one in CLAIMS.values():
             if one.rule in ledger.OF_RUNS:
@@ -204,6 +208,27 @@ def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
     assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "inconclusive"  # all gaps are the same
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "n"] == "20"
+
+
+STAND_INS = [name for name, one in STUDIES.items() if one.content["edition"] == "stand-in"]
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_runs_of_a_stand_in_decide_no_claim(run_statistics, name):
+    def statistics(study_name, variants):
+        tables = {statistic: table.assign(study=study_name) for (_, statistic), table in run_statistics.items()}
+        for table in tables.values():
+            table["variant"] = table["variant"].map(
+                dict(zip(STUDIES["lenet5-cifar10"].variants, variants, strict=False))
+            )
+        return {(study_name, statistic): table for statistic, table in tables.items()}
+
+    source = f"{name.removesuffix('-cifar10')}-imagenet100"
+    without = ledger.ledger(Evidence(CLAIMS, STUDIES))
+    given = statistics(name, STUDIES[name].variants)
+    pd.testing.assert_frame_equal(ledger.ledger(Evidence(CLAIMS, STUDIES, given)), without)
+    genuine = statistics(source, STUDIES[source].variants)  # the very same numbers, of what it stands for
+    assert (ledger.ledger(Evidence(CLAIMS, STUDIES, genuine))["verdict"] != without["verdict"]).any()
 
 
 def test_the_command_writes_the_same_bytes_each_time(run_statistics, tmp_path):

@@ -128,12 +128,37 @@ def test_the_provenance_says_what_the_files_say(tree):
         "Precision": "float32",
         "Versions": "torch 0",
         "Seconds": "5",  # 2 runs × 5 epochs × 0.5 s
+        "Joules": "–",
         "Started": "2026-01-01 00:00:00",
         "Ended": "2026-01-01 00:00:01",
         "Configuration": rows[0]["Configuration"],
         "Training code": "0" * 12,
         "Commit": "–",
     }
+
+
+@pytest.mark.parametrize(
+    ("sessions", "shown"),
+    [([{"joules": 99.5}, {"joules": 1200.25}], "1300"), ([{"joules": 99.5}, {"joules": None}], "–")],
+)
+def test_the_provenance_adds_up_the_energy_of_sessions_if_all_recorded_it(train, sessions, shown):
+    publish.publish([train(sessions=sessions)])
+    head, _, row = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8").splitlines()[-3:]
+    assert row.split(" | ")[head.split(" | ").index("Joules")] == shown
+
+
+@pytest.mark.parametrize(
+    "sessions", [{}, [1], [{"joules": "many"}], [{"joules": -1.0}], [{"joules": True}], [{"joules": 1e300}]]
+)
+def test_energy_that_is_none_is_refused(train, sessions):
+    path = train(sessions=sessions)
+    with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):
+        publish.publish([path])
+
+
+def test_a_stand_in_is_published_as_any_evidence(train, study_content):
+    write_study({**study_content, "edition": "stand-in"})
+    assert [*publish.publish([train()])] == [DENSE]
 
 
 def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(train, study_content):
@@ -528,7 +553,9 @@ def test_the_key_that_differs(before, now, words):
 def test_an_example_is_not_published(train, study_content):
     path = train()
     write_study({**study_content, "edition": "example"})
-    with pytest.raises(InputError, match="small is a study of edition 'example'; published are paper, pilot, control"):
+    with pytest.raises(
+        InputError, match="small is a study of edition 'example'; published are paper, pilot, control, stand"
+    ):
         publish.publish([path])
 
 
@@ -649,7 +676,7 @@ JSON = st.recursive(
     max_leaves=3,
 )
 SAID = ["device", "versions", "started", "ended", "precision", "training_images", "parameters", "commit",
-        "training_code_digest"]  # fmt: skip
+        "training_code_digest", "sessions"]  # fmt: skip
 
 
 @settings(FUZZED, max_examples=60)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import runs
 from analysis.claims.claim import read as read_claims
 from analysis.report import assumptions, curves, page, verdicts
 from nist import study
@@ -58,6 +59,48 @@ def test_the_page_is_self_contained(html):
     assert "Embedded example." in html
     assert "test device" in html
     assert '<a href="m.parquet">' in html
+
+
+def test_a_stand_in_is_named_as_one(metrics_file, make_page):
+    stand_in, paper = study.load("vgg16-cifar10"), study.load("alexnet-cifar10")
+    pages = []
+    for one in (stand_in, paper):
+        one.content["feeds"], one.content["study"] = {}, "small"  # nothing is drawn, and no figure is of a small study
+        path = metrics_file(one.path.stem, [[0.1, 0.2]] * 2, study="small", variant="dense")
+        pages.append(make_page(one, [path]))
+    assert '<h2 id="small">VGG16 on CIFAR-10 (stand-in)</h2>' in pages[0]
+    assert "They are never a verdict on the paper" in pages[0]
+    assert "Stand-in.</strong>" not in pages[1]
+    assert "Embedded example.</strong>" not in "".join(pages)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "shown"),
+    [
+        ([], "–"),
+        ([{"joules": None}], "–"),
+        ([{"joules": 1500.0}, {"joules": 600.0}], "2.1"),
+        ([{"joules": 1500.0}, {}], "–"),  # what is not known of one session is not known of all
+    ],
+)
+def test_the_table_of_runs_says_their_rate_and_energy(metrics_file, sessions, shown):
+    path = metrics_file("m", [[0.1, 0.2]] * 3, study="s", variant="v", describe={"sessions": sessions})
+    blocks = runs.read_blocks([path])
+    (row,) = page.provenance(blocks, runs.join(blocks)).to_dict("records")
+    assert (row["Seed-epochs a second"], row["Minutes in all"], row["kJ"]) == ("2.00", "0.1", shown)
+
+
+def test_energies_of_a_variants_blocks_are_added_up_or_not_known(metrics_file):
+    def energy(*joules):
+        paths = [
+            metrics_file(f"m{place}", [[0.1]], first_seed=place, describe={"sessions": [{"joules": one}]})
+            for place, one in enumerate(joules)
+        ]
+        blocks = runs.read_blocks(paths)
+        return page.provenance(blocks, runs.join(blocks))["kJ"].tolist()
+
+    assert energy(1000.0, 250.0) == ["1.2"]
+    assert energy(1000.0, None) == ["–"]
 
 
 def test_the_page_escapes_what_it_is_given(html):

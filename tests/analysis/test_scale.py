@@ -52,6 +52,10 @@ def counted_macs(network, image_shape):
         ("lenet5-fmnist", "nist-1-10-p98"),
         ("mobilenetv1-cifar10", "sparse-3"),
         ("deit-small-imagenet100", "nist-p50"),
+        ("deit-small-cifar10", "nist-p70"),
+        ("vgg16-cifar10", "dense"),
+        ("alexnet-cifar10-controls", "average-pooling"),
+        ("alexnet-cifar10-controls", "narrow-168k"),
     ],
 )
 def test_multiply_accumulates_are_those_of_the_network(name, variant):
@@ -59,7 +63,7 @@ def test_multiply_accumulates_are_those_of_the_network(name, variant):
     content = configuration["data"]
     channels = DATASETS[content["dataset"]].shape[2] if content["dataset"] in DATASETS else 3
     shape = (channels, content["image_size"], content["image_size"])
-    tokens = 14**2 + 1
+    tokens = {224: 14**2, 32: 8**2}[content["image_size"]] + 1
     attention = 12 * 2 * tokens**2 * 384 if configuration["model"]["name"] == "deit_small" else 0  # no layer of its own
     assert work.forward(configuration) == counted_macs(build(configuration["model"], shape), shape) + attention
 
@@ -142,6 +146,16 @@ def test_a_price_multiplies_hours():
     table = pd.DataFrame({"flops": [3.6e18], "measured_hours": [4.0]})
     priced = scale.priced(table, tflops=100, price=3, cpu_price=0.5)
     assert priced.loc[0, ["floor_hours", "floor_cost", "measured_cost"]].tolist() == [10, 30, 2]
+
+
+def test_each_study_may_count_its_own_seeds(tmp_path, capsys):
+    names = ["alexnet-cifar10-pilot", "vgg16-cifar10", "deit-small-cifar10"]
+    scale.main([*names, "--own-seeds", "--tflops", "100", "-o", str(tmp_path / "scale.csv")])
+    assert capsys.readouterr().out.startswith("each study's own seeds of every variant")
+    table = pd.read_csv(tmp_path / "scale.csv").set_index("study").loc[names]
+    # 4 · 3 runs of 60 epochs; 3 · 5 of 20; 5 · 5 of 20, twice 10 of them a trunk's and so in the count as they are.
+    assert table["epochs"].tolist() == [4 * 3 * 60, 3 * 5 * 20, 5 * 5 * 20]
+    assert (table["floor_hours"] > 0).all()
 
 
 def test_no_seeds_are_refused():

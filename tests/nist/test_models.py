@@ -7,7 +7,7 @@ from torch import nn
 from nist import NISTLinear, layout, models, optimizers, study, train
 from nist.errors import InputError
 from nist.loop import sparsified_weights
-from nist.models import vgg16
+from nist.models import alexnet, vgg16
 from nist.seeds import streams
 
 
@@ -60,6 +60,26 @@ def test_alexnet_has_the_papers_parameters_and_heads(variant, weights):
 def test_alexnet_takes_only_32_pixels():
     with pytest.raises(InputError, match="alexnet refuses .* takes images of 32×32 pixels, not 28×28"):
         models.build(model_of("alexnet-cifar10", "dense"), (3, 28, 28))
+
+
+def test_average_pooling_leaves_alexnet_the_mean_of_each_map():
+    flat, averaged = ({"pooling": pooling} for pooling in ("none", "average"))
+    networks = []
+    for options in ({}, flat, averaged):
+        torch.manual_seed(0)
+        networks.append(alexnet.backbone((3, 32, 32), **options))
+    images = torch.randn(2, 3, 32, 32)
+    (plain, features), (same, _), (pooled, maps) = networks
+    assert (features, maps) == (4096, 256)
+    assert torch.equal(plain(images), same(images))
+    torch.testing.assert_close(pooled(images), plain(images).view(2, 256, 16).mean(2))
+    assert parameters(pooled) == parameters(plain) == 2_251_584
+
+
+def test_alexnet_knows_two_poolings():
+    model = {**model_of("alexnet-cifar10", "dense"), "options": {"pooling": "maximum"}}
+    with pytest.raises(InputError, match="alexnet refuses .* unknown pooling 'maximum'; there are none, average"):
+        models.build(model, (3, 32, 32))
 
 
 @pytest.mark.parametrize(("dropout", "layers"), [(0, 5), (0.5, 7)])

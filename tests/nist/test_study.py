@@ -1,3 +1,4 @@
+import re
 import sys
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import yaml
 
 from nist import layout, study
 from nist.errors import InputError
+from nist.mask import kept_weights
 
 ALL = sorted(Path(study.FOLDER).glob("*.yaml"))
 
@@ -31,6 +33,77 @@ def test_every_study_of_the_repository_is_valid(path):
 def test_head_counts_of_the_paper(name, variant, dense, initial):
     model = study.load(name).configuration(variant)["model"]
     assert (layout.dense_weights(model), layout.initial_weights(model)) == (dense, initial)
+
+
+@pytest.mark.parametrize(
+    ("variant", "weights"),
+    [
+        ("nist-1-2-10-p99.99", 3_359),
+        ("narrow-one-unit", 4_106),
+        ("narrow-pooled", 3_336),
+        ("nist-1-50-10-p99.5", 167_976),
+        ("narrow-168k", 170_027),
+    ],
+)
+def test_narrow_heads_of_alexnet_have_the_weights_that_their_labels_say(variant, weights):
+    experiment = study.load("alexnet-cifar10-controls")
+    configuration = experiment.configuration(variant)
+    prune, model = configuration["prune"], configuration["model"]
+    kept = kept_weights(layout.dense_weights(model), prune["sparsity"]) if prune else layout.initial_weights(model)
+    assert kept == weights
+    label = experiment.variants[variant]["label"]
+    pruned = {3_359: (4_106, 3_336), 167_976: (170_027,)}
+    (method,) = (method for method, others in pruned.items() if weights in (method, *others))
+    if weights != method:
+        assert f"{weights:,} weights" in label
+        share, more = re.search(r"\(([0-9.]+) % (more|fewer)\)", label).groups()
+        assert float(share) == pytest.approx(100 * abs(weights / method - 1), abs=0.5 if "." not in share else 0.05)
+        assert (more == "more") == (weights > method)
+
+
+def test_no_other_hidden_layer_on_alexnets_features_comes_nearer():
+    head = study.load("alexnet-cifar10-controls").configuration("narrow-one-unit")["model"]["head"]
+    counts = {sizes: layout.dense_weights({"head": {**head, "sizes": [*sizes, 10]}}) for sizes in ((1,), (2,), (1, 1))}
+    assert min(counts, key=counts.get) == (1,)
+    both = {width: layout.dense_weights({"head": {**head, "sizes": [width, width, 10]}}) for width in range(38, 45)}
+    assert min(both, key=lambda width: abs(both[width] - 167_976)) == 41
+    averages = {**head, "n_in": 256}
+    both = {width: layout.dense_weights({"head": {**averages, "sizes": [width, width, 10]}}) for width in range(9, 16)}
+    assert min(both, key=lambda width: abs(both[width] - 3_359)) == 12
+
+
+def test_pilots_share_no_seed_with_their_study_and_differ_in_what_they_try():
+    for pilot in (one for one in map(study.load, [path.stem for path in ALL]) if one.content["edition"] == "pilot"):
+        main = study.load(pilot.name.removesuffix("-pilot"))
+        assert not {*pilot.seeds} & {*main.seeds}
+        assert all(entry["factors"] is None for entry in pilot.variants.values())  # the dense head alone
+        assert pilot.content["data"] == {**main.content["data"], "augmentation": "none"}
+
+
+def test_the_pilot_of_alexnet_tries_two_settings_of_two_choices_at_the_studys_length():
+    pilot, main = study.load("alexnet-cifar10-pilot"), study.load("alexnet-cifar10")
+    tried = {
+        (str(configuration["data"]["augmentation"]), configuration["model"]["head"]["dropout"])
+        for configuration in map(pilot.configuration, pilot.variants)
+    }
+    assert len(tried) == 4
+    assert pilot.content["training"] == main.content["training"]
+    assert "78.49 %" in pilot.content["description"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("vgg16-cifar10", "vgg16-imagenet100"), ("deit-small-cifar10", "deit-small-imagenet100")]
+)
+def test_a_stand_in_says_so_and_differs_from_what_it_stands_for_in_its_data_and_length(name, source):
+    ours, theirs = study.load(name), study.load(source)
+    assert ours.title == f"{ours.content['title']} (stand-in)"
+    assert ours.content["description"].startswith("A stand-in for ")
+    assert "never a verdict on the paper" in " ".join(ours.content["description"].split())
+    training = [{**one.content["training"], "epochs": 0, "schedule": 0} for one in (ours, theirs)]
+    assert training[0] == training[1]
+    assert ours.content["model"]["name"] == theirs.content["model"]["name"]
+    assert ours.content["data"]["augmentation"] == theirs.content["data"]["augmentation"]
+    assert theirs.title == theirs.content["title"]
 
 
 def test_appearance_is_no_part_of_a_configuration(study_content, load_study):

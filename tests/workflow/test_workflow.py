@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.workflow.small_study import ROOT, STUDY, edit_yaml, logs, snakemake
+from tests.workflow.small_study import ROOT, STUDY, edit_yaml, logs, make_project, snakemake
 
 pytestmark = pytest.mark.xdist_group("workflow")  # one worker, so that the project is trained once
 
@@ -63,6 +63,18 @@ def test_items_of_the_paper_train_nothing_and_take_what_is_configured(project):
     jobs = planned(project, "--config", "studies=[alexnet-cifar10]", "--", "results/tables/tablea3.csv")
     assert jobs["paper_table"] == 1
     assert jobs["train"] > 1
+
+
+@pytest.mark.parametrize(
+    ("names", "jobs"),
+    [
+        ("[vgg16-cifar10, deit-small-cifar10, alexnet-cifar10-pilot]", {"ledger"}),
+        ("[alexnet-cifar10]", {"images", "ledger", "statistics", "train", "trunk"}),
+    ],
+)
+def test_the_ledger_reads_statistics_of_the_papers_studies_alone(tmp_path, names, jobs):
+    fresh = make_project(tmp_path / "project")
+    assert set(planned(fresh, "--config", f"studies={names}", "--", "results/claims.csv")) == jobs
 
 
 def test_a_manifest_that_names_a_study_that_is_not_there(project):

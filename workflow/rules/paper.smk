@@ -157,6 +157,7 @@ rule report:
         comparison="analysis/replays.py",
         manifest=MANIFEST,
         claims="results/claims.csv",
+        findings="results/findings.md",
         assumptions="docs/assumptions.md",
         modules=sorted(str(path) for path in Path("analysis/report").iterdir() if path.is_file()),
     output:
@@ -167,8 +168,8 @@ rule report:
         "results/logs/report.log",
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
-        " --results results --claims {input.claims:q} --benchmarks {input.benchmarks:q} --replays {input.replays:q}"
-        " -o {output} @/dev/stdin > {log} 2>&1"
+        " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q}"
+        " --replays {input.replays:q} -o {output} @/dev/stdin > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [
@@ -205,3 +206,36 @@ rule ledger:
         "results/logs/ledger.log",
     shell:
         "python -m analysis.claims {input.statistics:q} --studies {input.studies:q} -o {output} > {log} 2>&1"
+
+
+FINDINGS_STATISTICS = [
+    "aa_calibration", "accuracy", "cost", "gap_at_accuracy", "holm", "learning_curve", "overfitting_gap", "paired_difference",
+    "power", "readings", "run_bootstrap",
+]
+
+
+def findings_statistics(wildcards):
+    """Statistics of what is configured of the paper's studies, their pilots and controls."""
+    names = [name for name, experiment in STUDIES.items() if experiment.content["edition"] in study.EVIDENCE]
+    return expand("results/statistics/{study}/{statistic}.csv", study=names, statistic=FINDINGS_STATISTICS)
+
+
+def studies_of_evidence(wildcards):
+    """Every study that the findings may speak of, configured or not."""
+    paths = sorted(study.FOLDER.glob("*.yaml"))
+    return [str(path) for path in paths if study.read_yaml(path).get("edition") in study.EVIDENCE]
+
+
+rule findings:
+    input:
+        statistics=findings_statistics,
+        studies=studies_of_evidence,
+        claims="results/claims.csv",
+        modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
+    output:
+        "results/findings.md",
+    log:
+        "results/logs/findings.log",
+    shell:
+        "python -m analysis.findings --studies {input.studies:q} --claims {input.claims:q} -o {output} {input.statistics:q}"
+        " > {log} 2>&1"

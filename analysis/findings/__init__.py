@@ -1,0 +1,1 @@
+"""What the runs say of the paper, in prose whose every number is computed."""

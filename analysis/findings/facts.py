@@ -1,0 +1,157 @@
+"""What the text of the findings may ask of one study that has been run."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from analysis.claims.claim import Claim
+from analysis.findings import words
+from analysis.sources import Source
+from analysis.statistics import sd_permutation, wilcoxon
+from nist.errors import InputError
+
+FINAL = "peak_final"  # a peak before the prune says nothing of the pruned network
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """A study that has been run, its statistics, and what the paper prints of it (``claims`` by id)."""
+
+    source: Source
+    claims: dict[str, Claim]
+
+    def row(self, statistic: str, variant: str, **where: object) -> pd.Series:
+        """The one row of a statistic. Raises ``InputError`` where there are none or several."""
+        frame = self.source.statistic(statistic)
+        kept = frame["variant"] == variant
+        for column, value in where.items():
+            kept &= frame[column] == value
+        if kept.sum() != 1:
+            name = f"{self.source.study.name}: {statistic}.csv"
+            raise InputError(f"{name}: {kept.sum()} rows of {variant} with {where}; there should be one")
+        return frame[kept].iloc[0]
+
+    def has(self, *variants: str) -> bool:
+        """Whether there are runs of all these variants."""
+        return set(variants) <= set(self.source.variants())
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """Variants with runs, but for the baseline."""
+        return [name for name in self.source.variants() if name != self.source.study.baseline]
+
+    def label(self, variant: str) -> str:
+        return self.source.study.variants[variant]["label"]
+
+    @property
+    def runs(self) -> str:
+        """Runs a variant, of those planned, in words."""
+        counts, planned = self.source.statistic("accuracy")["n"], len(self.source.study.seeds)
+        low, high = counts.min(), counts.max()
+        there = f"{low}" if low == high else f"{low} to {high}"
+        return f"{there} runs of each head" if low == planned else f"{there} of {planned} runs of each head"
+
+    @property
+    def epochs(self) -> int:
+        return int(self.source.statistic("cost")["epochs"].max())
+
+    def accuracy(self, variant: str, reading: str = FINAL) -> pd.Series:
+        """Mean, SD, margin of error and number of runs of an accuracy; see ``analysis.statistics.accuracy``."""
+        return self.row("accuracy", variant, reading=reading)
+
+    def difference(self, variant: str, reading: str = FINAL) -> str:
+        """Mean difference of accuracy to the baseline with its interval, in points."""
+        return _interval(self.row("paired_difference", variant, metric=reading))
+
+    def is_higher(self, variant: str, reading: str = FINAL) -> str:
+        """What the interval of that difference allows to be said."""
+        row = self.row("paired_difference", variant, metric=reading)
+        return words.said(row["low"], row["high"], "higher", "lower")
+
+    def last_runs(self, variant: str) -> str:
+        """Every run's last accuracy, lowest first."""
+        readings = self.source.statistic("readings")
+        kept = readings[(readings["variant"] == variant) & (readings["reading"] == "last")]
+        return words.listed([f"{100 * value:.1f}" for value in sorted(kept["accuracy"])]) + " %"
+
+    def spread(self, variant: str) -> dict[str, str]:
+        """The SD over runs beside the baseline's: ``ratio`` with interval, the ``papers`` p, the ``valid`` one."""
+        bootstrap = self.source.statistic("run_bootstrap")
+        ratio = bootstrap[
+            (bootstrap["variant"] == variant)
+            & (bootstrap["metric"] == "val_accuracy")
+            & (bootstrap["quantity"] == "log_sd_ratio")
+            & bootstrap["interval"].str.startswith("jackknife", na=False)
+        ].iloc[0]
+        values = [f"{math.exp(ratio[name]):.2f}" for name in ("estimate", "low", "high")]
+        needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
+        return {
+            "ratio": "{} ({} to {})".format(*values),
+            "papers": words.p_value(self._p(variant, wilcoxon.TEST)),
+            "valid": words.p_value(self._p(variant, sd_permutation.TEST)),
+            "said": words.said(ratio["low"], ratio["high"], "less steady", "steadier"),
+            "needed": f"{needed:,.0f}" if needed > 0 else "no number of",
+        }
+
+    def errs(self) -> str:
+        """How often the paper's test finds a difference of spread between random halves of the baseline's runs."""
+        rates = self.source.statistic("aa_calibration")
+        kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
+        return words.percent(kept["false_positive_rate"].iloc[0], 0)
+
+    def gap(self, variant: str) -> pd.Series:
+        """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
+        return self.row("gap_at_accuracy", variant)
+
+    def gap_difference(self, variant: str) -> str:
+        return _interval(self.gap(variant))
+
+    def last_gap(self, variant: str) -> float:
+        """The gap at the last epoch, mean over runs, a fraction."""
+        return float(self.row("overfitting_gap", variant, epoch=self.epochs)["gap"])
+
+    def last_train(self, variant: str) -> float:
+        """Training accuracy of the last epoch, mean over runs, a fraction."""
+        return float(self.row("learning_curve", variant, metric="train_accuracy", epoch=self.epochs)["mean"])
+
+    def weights(self, variant: str) -> str:
+        return f"{self.row('cost', variant)['final']:,.0f}"
+
+    def beside_the_paper(self, prefix: str) -> str:
+        """A Markdown table: accuracies of every head as the paper prints them, and ours, margins in points.
+
+        ``prefix`` is the start of the ids of the study's claims. The paper's margins are taken for fractions (N5).
+        """
+        rows = []
+        for variant in self.source.variants():
+            name = f"{prefix}.{variant.replace('-', '_')}"
+            mean, margin = (self.claims.get(f"{name}.{what}") for what in ("mean_acc", "moe"))
+            peak, final, last = (self.accuracy(variant, reading) for reading in ("peak", FINAL, "last"))
+            printed = f"{mean.printed} ± {100 * float(margin.printed):.1f}" if mean and margin else "–"
+            rows.append(
+                {
+                    "Head": self.label(variant),
+                    "Weights": self.weights(variant),
+                    "Paper, peak (%)": printed,
+                    "Peak (%)": _with_margin(peak),
+                    "Peak, final weights (%)": _with_margin(final),
+                    "Last epoch (%)": _with_margin(last),
+                    "SD, last (points)": f"{100 * last['sd']:.2f}",
+                    "Runs": str(last["n"]),
+                }
+            )
+        return words.markdown(rows)
+
+    def _p(self, variant: str, test: str, metric: str = "val_accuracy") -> float:
+        return float(self.row("holm", variant, test=test, metric=metric)["p"])
+
+
+def _interval(row: pd.Series) -> str:
+    """A difference of fractions and its interval, in points."""
+    return "{} points ({} to {})".format(*(words.points(row[name]) for name in ("difference", "low", "high")))
+
+
+def _with_margin(row: pd.Series) -> str:
+    return f"{100 * row['mean']:.1f} ± {100 * row['margin']:.2f}"

@@ -1,0 +1,47 @@
+"""What the text of the findings may ask of the ledger."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.claims.claim import Claim
+from analysis.claims.outcome import VERDICTS
+from analysis.findings import words
+from analysis.report.verdicts import short
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The result of ``analysis.claims.ledger`` beside the ``claims`` it judges."""
+
+    verdicts: pd.DataFrame
+    claims: dict[str, Claim]
+
+    @property
+    def total(self) -> int:
+        return len(self.verdicts)
+
+    def count(self, verdict: str) -> int:
+        return int((self.verdicts["verdict"] == verdict).sum())
+
+    def of_study(self, name: str) -> str:
+        """Claims on a study by verdict, in words; nothing if there is none."""
+        own = self.verdicts[[self.claims[one].study == name for one in self.verdicts["id"]]]
+        counts = own["verdict"].value_counts()
+        if own.empty:
+            return ""
+        return f"{len(own)} claims: " + words.listed([f"{counts[one]} {one}" for one in VERDICTS if one in counts])
+
+    def table(self, verdict: str, kind: str | None = None) -> str:
+        """A Markdown table of the claims with a verdict, of one ``kind`` if it is given."""
+        rows = [
+            {
+                "Claim": self.claims[row["id"]].source,
+                "Printed": f"{row['printed']} {self.claims[row['id']].unit}".strip(),
+                "Recomputed": short(row["ours"]) or "–",
+                "Why": row["reason"],
+            }
+            for row in self.verdicts.to_dict("records")
+            if row["verdict"] == verdict and kind in (None, self.claims[row["id"]].kind)
+        ]
+        return words.markdown(rows)

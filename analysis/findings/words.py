@@ -1,0 +1,41 @@
+"""How findings are put: numbers as text, and what an interval allows to be said."""
+
+import pandas as pd
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, a true minus."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def points(fraction: float, digits: int = 2) -> str:
+    """A difference of fractions in percentage points, with its sign."""
+    return signed(100 * fraction, digits)
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in percent."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def p_value(p: float) -> str:
+    """A p with its relation, to two digits."""
+    return "p undefined" if pd.isna(p) else "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
+def said(low: float, high: float, more: str, less: str, neither: str = "not shown to differ") -> str:
+    """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``."""
+    return more if low > 0 else less if high < 0 else neither
+
+
+def listed(parts: list[str]) -> str:
+    """Parts in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def markdown(rows: list[dict[str, str]]) -> str:
+    """A Markdown table of rows of text, which all have the same columns; nothing for none."""
+    if not rows:
+        return ""
+    cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)
