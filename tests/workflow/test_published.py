@@ -201,7 +201,7 @@ def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish)
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (RENDER, "results/published: no published runs to render alexnet-cifar10, deit-small-imagenet100"),
+        (RENDER, "results/published: no published runs to render alexnet-cifar10, alexnet-cifar10-controls, "),
         ([RENDER[0], "studies=[small]", "seeds={small: 0-1}"], "seeds: chooses what is trained; all published runs"),
         (["studies=papers"], "studies: 'papers' does not match '^(paper|evidence)$'"),
         (["metrics_source=publish"], "metrics_source: 'publish' is not one of ['train', 'published']"),
