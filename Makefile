@@ -4,6 +4,8 @@
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, and publish their runs: hours of a GPU
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
+# make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
+# make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
 # make lint    format and lint checks
@@ -24,7 +26,7 @@ COMMA := ,
 SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures findings evidence publish bench bench-scale lint audit lock clean distclean
+.PHONY: all test figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -54,6 +56,14 @@ evidence: $(ENVIRONMENT)
 publish: $(RENDERING)
 	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
 	    $(if $(STUDY),--study "$$STUDY")
+
+replay: $(ENVIRONMENT)
+	@$(SNAKEMAKE) replays --config metrics_source=published $(if $(STUDY),"studies=[$$STUDY]",$(error give the study, as in make replay STUDY=lenet5-fmnist)) \
+	    $(if $(SEED),"replay_seed=$$SEED") $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
+	@python -m analysis.replayed results/replays --study "$$STUDY"
+
+publish-replays: $(RENDERING)
+	@python -m analysis.publish --replays $(if $(FROM),"$$FROM",results/replays) $(if $(STUDY),--study "$$STUDY")
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
@@ -90,7 +100,7 @@ lock: $(ENVIRONMENT)
 
 clean:
 	rm -rf results/images results/metrics results/statistics results/figures results/tables results/report.html \
-	    results/logs results/benchmarks results/checkpoints results/trunks .snakemake
+	    results/logs results/benchmarks results/checkpoints results/trunks results/replays .snakemake
 
 distclean: clean
 	rm -rf $(VENV)

@@ -25,6 +25,7 @@ rule all:
 # Seconds each: wherever jobs are sent, these run where snakemake does.
 localrules:
     all,
+    replays,
     take,
     holm,
     crossover,
@@ -39,6 +40,7 @@ localrules:
 
 
 include: "workflow/rules/train.smk"
+include: "workflow/rules/replay.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/paper.smk"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from analysis import runs
+from analysis import replays, runs
 from nist.record import Block
 
 HEADING = """# Provenance of the published metrics
@@ -14,6 +14,15 @@ trained, with all else that ran on it; – where the device reports none, or bef
 in every variant that shares it. Times are UTC.
 """
 NOT_RECORDED = "–"
+REPLAYS = """
+## Replays
+
+Published runs trained again, from their first epoch, and compared bit by bit, times apart. Differences are the largest
+of all epochs; that of the peak is the replay's less the published run's. "Same" tells whether the replay had the
+published run's device and so on, and what it had instead. Runs that a GPU advanced together may differ by rounding from
+one that is replayed alone.
+
+"""
 
 
 def row(block: Block) -> dict[str, str]:
@@ -49,13 +58,14 @@ def _commit(name: str | None) -> str:
     return name[:12] + ("+" if name.endswith("+") else "")
 
 
-def page(blocks: Iterable[Block]) -> str:
-    """The page as Markdown: a section a study, and in it a table of its blocks by variant and seed."""
+def page(blocks: Iterable[Block], compared: Iterable[replays.Comparison] = ()) -> str:
+    """The page as Markdown: a section a study, and in it a table of its blocks by variant and seed; replays last."""
     by_study: dict[str, list[dict]] = {}
     for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):
         by_study.setdefault(runs.name(block)[0], []).append(row(block))
     tables = [f"\n## {name}\n\n{_table(rows)}\n" for name, rows in by_study.items()]
-    return HEADING + "".join(tables)
+    replayed = [replays.words(one) for one in compared]
+    return HEADING + "".join(tables) + (f"{REPLAYS}{_table(replayed)}\n" if replayed else "")
 
 
 def _table(rows: list[dict[str, str]]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import admission, provenance, published
-from analysis.published import FOLDER, PROVENANCE, SUMS
+from analysis import admission, published
+from analysis.published import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
 from nist import record, study
 from nist.errors import InputError, run
 from nist.files import replacing
@@ -38,26 +38,30 @@ def _says_what_it_is(path: Path) -> bool:
         return True
 
 
-def publish(sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[str, Block]:
+def publish(
+    sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER, kind: str = METRICS
+) -> dict[str, Block]:
     """Add metrics files to ``folder``, with their sums and provenance; return what was added, by name in ``folder``.
 
-    Files that are published already are passed over. Everything is checked first, together with what is there, and
-    raises ``InputError`` as ``analysis.published.read`` does. Then all is written under temporary names; ``SHA256SUMS``
-    takes its place last. If that is cut short, files are there that it does not list: they are refused by every reader,
-    and publishing them again makes them whole.
+    ``kind`` says whether they are runs, ``METRICS``, or ``REPLAYS`` of published ones. Files that are published already
+    are passed over. Everything is checked first, together with what is there, and raises ``InputError`` as
+    ``analysis.published.read_by_kind`` does. Then all is written under temporary names; ``SHA256SUMS`` takes its place
+    last. If that is cut short, files are there that it does not list: they are refused by every reader, and publishing
+    them again makes them whole.
     """
     sums = published.read_sums(folder)
     sums.pop(PROVENANCE, None)  # it is written anew
     published.check_sums(folder, sums)
-    new = [path for path in sources if published.sha256(path) not in sums.values()]
-    there = [folder / name for name in sums]
-    blocks = admission.read([*there, *new], studies)
-    published.check_places(folder, {path: blocks[path] for path in there})
-    places = {published.place(path, block): path for path, block in blocks.items()}
+    new = {kind: [path for path in sources if published.sha256(path) not in sums.values()]}
+    there = published.paths_by_kind(folder, sums)
+    blocks = {each: admission.read([*there[each], *new.get(each, [])], studies) for each in KINDS}
+    for each in KINDS:
+        published.check_places(folder, {path: blocks[each][path] for path in there[each]}, each)
+    places = {published.place(path, block, each): path for each in KINDS for path, block in blocks[each].items()}
     published.check_listed(folder, {*places, PROVENANCE})
     added = {name: path for name, path in sorted(places.items()) if name not in sums}
-    _write(folder, added, sums, provenance.page(blocks.values()))
-    return {name: blocks[path] for name, path in added.items()}
+    _write(folder, added, sums, published.page_of(blocks))
+    return {name: blocks[kind][path] for name, path in added.items()}
 
 
 def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], page: str) -> None:
@@ -80,9 +84,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analysis.publish", description=main.__doc__)
     parser.add_argument("source", type=Path, help="folder laid out as results/metrics")
     parser.add_argument("--study", help="publish the runs of this study alone")
+    parser.add_argument("--replays", action="store_true", help="they are replays of published runs")
     arguments = parser.parse_args(argv)
     found = find(arguments.source, arguments.study)
-    added = publish(found)
+    added = publish(found, kind=REPLAYS if arguments.replays else METRICS)
     for name in added:
         print(f"published {FOLDER / name}")
     print(f"{len(added)} files added, {len(found) - len(added)} were published already")

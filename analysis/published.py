@@ -1,7 +1,8 @@
 """Metrics that were trained elsewhere and are kept with the project: which there are, and whether they are sound.
 
-``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``),
-``PROVENANCE.md``, and ``SHA256SUMS`` of both, which ``sha256sum -c`` can read. ``analysis.publish`` writes them.
+``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``), replays of
+single seeds of them under ``replays/`` (see ``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which
+``sha256sum -c`` can read. ``analysis.publish`` writes them.
 """
 
 import argparse
@@ -10,29 +11,51 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from analysis import admission, provenance, runs
+from analysis import admission, provenance, replays, runs
 from nist import study
 from nist.errors import InputError, run
 from nist.record import Block
 
 FOLDER = Path("results/published")
-SUMS, PROVENANCE, METRICS = "SHA256SUMS", "PROVENANCE.md", "metrics"
+SUMS, PROVENANCE = "SHA256SUMS", "PROVENANCE.md"
+KINDS = METRICS, REPLAYS = "metrics", "replays"  # no statistic is made from a replay
+
+ByKind = dict[str, dict[Path, Block]]
 
 
 def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, Block]:
-    """All published blocks, sorted by path; none where nothing is published.
+    """All published runs, sorted by path; none where nothing is published. Errors as those of ``read_by_kind``."""
+    return read_by_kind(folder, studies)[METRICS]
+
+
+def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
+    """All published blocks of each of ``KINDS``, sorted by path.
 
     ``studies`` is the folder of the studies' YAML files. Raises ``InputError`` that names the first file which is not
     listed in ``SHA256SUMS``, not there, not what its sum says, not a metrics file of this version of the contract, not
-    of runs that the studies ask for, or, of ``PROVENANCE.md``, not what the metrics files say.
+    of runs that the studies ask for, no replay of a published run (see ``analysis.replays.compare_all``), or, of
+    ``PROVENANCE.md``, not what the metrics files say.
     """
     sums = read_sums(folder)
     check_listed(folder, sums)
     check_sums(folder, sums)
-    blocks = admission.read([folder / name for name in sums if name != PROVENANCE], studies)
-    check_places(folder, blocks)
+    sums.pop(PROVENANCE, None)
+    blocks = {kind: admission.read(paths, studies) for kind, paths in paths_by_kind(folder, sums).items()}
+    for kind in KINDS:
+        check_places(folder, blocks[kind], kind)
     check_provenance(folder, blocks)
     return blocks
+
+
+def paths_by_kind(folder: Path, names: Iterable[str]) -> dict[str, list[Path]]:
+    """Paths of published files by kind, to be read apart, as a replay has the seed of a run.
+
+    A name that is of neither kind counts as metrics, where its place is refused.
+    """
+    paths: dict[str, list[Path]] = {METRICS: [], REPLAYS: []}
+    for name in names:
+        paths[REPLAYS if name.startswith(f"{REPLAYS}/") else METRICS].append(folder / name)
+    return paths
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -50,7 +73,7 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 def check_listed(folder: Path, names: set[str] | dict[str, str]) -> None:
     """Check that ``folder`` holds no published file that is not in ``names``; those with a leading dot are none."""
-    present = [path for path in (folder / METRICS).rglob("[!.]*") if path.is_file()]
+    present = [path for kind in KINDS for path in (folder / kind).rglob("[!.]*") if path.is_file()]
     for path in sorted([*present, *folder.glob(PROVENANCE)]):
         if path.relative_to(folder).as_posix() not in names:
             raise InputError(f"{path}: not listed in {folder / SUMS}; publish it with make publish, or remove it")
@@ -72,31 +95,37 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_places(folder: Path, blocks: dict[Path, Block]) -> None:
+def check_places(folder: Path, blocks: dict[Path, Block], kind: str) -> None:
     """Check that every block is in the file whose name says what it holds."""
     for path, block in blocks.items():
-        wanted = folder / place(path, block)
+        wanted = folder / place(path, block, kind)
         if path != wanted:
             raise InputError(
                 f"{path}: holds what belongs in {wanted}; it was renamed, or a run is missing or one too many"
             )
 
 
-def check_provenance(folder: Path, blocks: dict[Path, Block]) -> None:
+def check_provenance(folder: Path, blocks: ByKind) -> None:
     """Check that ``PROVENANCE.md`` says what the blocks say of themselves."""
-    path = folder / PROVENANCE
-    if blocks and not (path.is_file() and path.read_bytes() == provenance.page(blocks.values()).encode()):
+    path, page = folder / PROVENANCE, page_of(blocks)
+    if any(blocks.values()) and not (path.is_file() and path.read_bytes() == page.encode()):
         raise InputError(f"{path}: not what the metrics files say; make publish FROM={folder / METRICS} writes it anew")
 
 
-def place(path: Path, block: Block) -> str:
+def page_of(blocks: ByKind) -> str:
+    """``PROVENANCE.md``, replays compared with their runs. Raises ``InputError`` for what is no replay of one."""
+    metrics = blocks[METRICS].values()
+    return provenance.page(metrics, replays.compare_all(blocks[REPLAYS], metrics))
+
+
+def place(path: Path, block: Block, kind: str) -> str:
     """Name of a block's file below the published folder. Raises ``InputError`` if its seeds are no range."""
     seeds = sorted(block.description["seeds"])
     if seeds != list(range(seeds[0], seeds[-1] + 1)):
         raise InputError(
             f"{path}: seeds {', '.join(map(str, seeds))} are no range; publish each range as a file of its own"
         )
-    return "/".join([METRICS, *runs.name(block), f"seeds{seeds[0]}-{seeds[-1]}.parquet"])
+    return "/".join([kind, *runs.name(block), f"seeds{seeds[0]}-{seeds[-1]}.parquet"])
 
 
 def of_study(blocks: dict[Path, Block], experiment: study.Study) -> dict[str, list[Path]]:

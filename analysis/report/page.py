@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import command, runs
 from analysis.provenance import NOT_RECORDED, joules
-from analysis.report import assumptions, curves, findings, verdicts
+from analysis.report import assumptions, curves, findings, replays, verdicts
 from nist import study
 from nist.files import replacing
 from nist.measurements import read
@@ -27,7 +27,8 @@ def page(**content) -> str:
 
     ``studies`` come from ``study_section``, ``claims`` from ``analysis.report.verdicts.section``, ``findings`` from
     ``analysis.report.findings.section``, ``method`` and ``costs`` (what belongs to no study) are lists from ``item``,
-    ``assumptions`` are tables by heading, and ``provenance`` is a table from ``provenance``.
+    ``assumptions`` are tables by heading, ``provenance`` is a table from ``provenance``, and ``replays`` one from
+    ``analysis.report.replays.table``.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE.parent),
@@ -221,6 +222,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
     parser.add_argument("--findings", required=True, type=Path, help="findings.md of analysis.findings")
     parser.add_argument("--benchmarks", nargs="*", default=[], type=Path, help="layers.parquet files")
+    parser.add_argument("--replays", nargs="*", default=[], type=Path, help="replays of published runs")
     parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
@@ -266,5 +268,6 @@ def contents(arguments: argparse.Namespace) -> dict:
         "costs": cost_items(arguments.benchmarks, manifest, results),
         "assumptions": {name: one.to_dict("split") for name, one in assumptions.read().items()},
         "provenance": table.to_dict("split"),
+        "replays": replays.table(arguments.replays, blocks),
         "total_runs": int(table["Runs"].sum()),
     }

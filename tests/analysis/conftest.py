@@ -7,7 +7,7 @@ from analysis import runs
 from analysis.claims import ledger
 from analysis.claims.claim import read
 from analysis.claims.evidence import Evidence
-from analysis.report import assumptions, page, verdicts
+from analysis.report import assumptions, page, replays, verdicts
 from nist import study
 
 
@@ -41,6 +41,7 @@ def make_page(tmp_path):
             paper=page.paper_items(manifest, set(), {experiment.name}),
             assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
             provenance=provenance.to_dict("split"),
+            replays=replays.table([], blocks),
             total_runs=int(provenance["Runs"].sum()),
         )
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import provenance, publish, published
+from analysis.replayed import main as compare
 from nist import consistency, measurements, record, study
 from nist.errors import InputError, run
 from tests.refusals import FUZZED, flipped, taken, truncated
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 EPOCHS, SEEDS = 5, "0-3"
 DENSE = "metrics/small/dense/seeds0-1.parquet"
 NIST = "metrics/small/nist-1-10-p98/seeds0-1.parquet"
+REPLAY = "replays/small/dense/seeds3-3.parquet"
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +45,28 @@ def write_study(content):
 def train(make_rows, description):
     """Write what training a block of ``small`` would, and return its path."""
 
-    def write(variant="dense", first=0, n=2, epochs=EPOCHS, name="small", folder="results/metrics", **changes):
+    def write(
+        variant="dense", first=0, n=2, epochs=EPOCHS, name="small", folder="results/metrics", seconds=0.5, **changes
+    ):
         known = variant in (small := study.load("small")).variants
         changes = {"configuration": small.configuration(variant if known else "dense", epochs), **changes}
         path = Path(folder, name, variant, f"seeds{first}-{first + n - 1}.parquet")
         rows = make_rows(
             [[0.1 * epoch for epoch in range(1, epochs + 1)]] * n, study=name, variant=variant, first_seed=first
         )
+        rows = [row | {"seconds": seconds} for row in rows]
         record.write(path, rows, description(range(first, first + n), epochs, **changes))
         return path
+
+    return write
+
+
+@pytest.fixture
+def replay(train):
+    """Write what training one published seed again would, and return its path."""
+
+    def write(variant="dense", seed=0, seconds=0.25, **changes):
+        return train(variant, seed, 1, folder="results/replays", seconds=seconds, **changes)
 
     return write
 
@@ -65,7 +80,7 @@ def tree(train):
 
 def resum(folder):
     """Make SHA256SUMS say what the files are, as somebody would who wants no trouble."""
-    names = [path.relative_to(folder).as_posix() for path in (folder / "metrics").rglob("*.parquet")]
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
     names = sorted([published.PROVENANCE, *names])
     lines = [f"{published.sha256(folder / name)}  {name}\n" for name in names]
     (folder / published.SUMS).write_text("".join(lines))
@@ -345,6 +360,152 @@ def test_a_check_says_nothing_where_nothing_is_wrong(tree, capsys):
     assert capsys.readouterr().out.startswith("small: not published: nist-1-10-p98 (2 of 4 runs), ")
 
 
+# Replays lie beside the runs, and are as strictly checked.
+
+
+@pytest.fixture
+def replayed(tree, replay):
+    """The same with replays of two of the runs."""
+    publish.publish([replay(seed=3, device="another"), replay("nist-1-10-p98")], kind=published.REPLAYS)
+    return tree
+
+
+def test_replays_are_listed_and_compared_and_no_run_is_more_or_other(replayed, tree):
+    assert [path.relative_to(tree).as_posix() for path in published.read_by_kind()[published.REPLAYS]] == [
+        "replays/small/dense/seeds3-3.parquet",
+        "replays/small/nist-1-10-p98/seeds0-0.parquet",
+    ]
+    assert REPLAY in (tree / "SHA256SUMS").read_text()
+    assert len(published.read()) == 3
+    files, remarks = published.renderable(published.read(), [study.load("small")])
+    assert len(files["small"]) == 3
+    assert remarks == ["small: not published: nist-1-10-p98 (2 of 4 runs), nist-1-10-p99.5 (4 of 4 runs), "
+                       "nist-1-5-p99.5 (4 of 4 runs)"]  # fmt: skip
+
+
+def test_the_provenance_has_a_section_of_replays_where_there_are_any(tree, replay):
+    before = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
+    assert "Replays" not in before
+    publish.publish([replay(seed=3, device="another")], kind=published.REPLAYS)
+    after = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
+    assert after.startswith(f"{before}\n## Replays\n")
+    assert "| small | dense | 3 | 5 | – | – | 0.00 | 0 | +0.00 | no: another | yes | yes | yes | yes |" in after
+
+
+def test_runs_join_those_that_have_replays(replayed, train):
+    assert list(publish.publish([train("nist-1-10-p98", first=2)])) == ["metrics/small/nist-1-10-p98/seeds2-3.parquet"]
+    assert [len(blocks) for blocks in published.read_by_kind().values()] == [4, 2]
+
+
+def test_publishing_a_replay_again_changes_nothing(replayed, replay):
+    before = state(replayed)
+    assert publish.publish([replay("nist-1-10-p98")], kind=published.REPLAYS) == {}
+    assert state(replayed) == before
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"seed": 2, "variant": "nist-1-10-p98"}, "a replay of seed 2 of small/nist-1-10-p98, which is not published"),
+        ({"seconds": 0.5, "seed": 1}, "epoch 1 took the very time that it took in the published run"),
+        ({"seed": 3}, "seed 3 of small/dense is also in results/published/replays/small/dense/seeds3-3.parquet"),
+        ({"seed": 1, "epochs": 4}, "trained for 4 epochs where config/studies/small.yaml says 5"),
+        ({"seed": 4}, "seed 4 is not among the study's, 0-3"),
+    ],
+)
+def test_what_is_no_replay_is_refused_and_nothing_changes(replayed, replay, block, message):
+    before = state(replayed)
+    bad = replay(**block)
+    with pytest.raises(InputError, match=f"^{re.escape(f'{bad}: {message}')}"):
+        publish.publish([bad], kind=published.REPLAYS)
+    assert state(replayed) == before
+
+
+def test_a_block_of_several_seeds_is_no_replay(replayed, train):
+    block = train(folder="again", seconds=0.25)
+    with pytest.raises(InputError, match="dense/seeds0-1.parquet: holds 2 seeds; a replay is of one"):
+        publish.publish([block], kind=published.REPLAYS)
+
+
+def test_the_command_publishes_replays_and_another_says_where_they_differ(tree, replay, capsys):
+    replay(device="another")
+    compare(["results/replays", "--study", "small"])
+    publish.main(["results/replays", "--replays"])
+    assert capsys.readouterr().out.splitlines() == [
+        "small/dense, seed 0: the same bits in all 5 epochs; another device, another",
+        "published results/published/replays/small/dense/seeds0-0.parquet",
+        "1 files added, 0 were published already",
+    ]
+
+
+def flip_a_byte_of_a_replay(folder, train):
+    content = bytearray((folder / REPLAY).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / REPLAY).write_bytes(content)
+
+
+def a_replay_not_listed(folder, train):
+    shutil.copy(folder / REPLAY, folder / "replays/small/dense/copy.parquet")
+
+
+def a_replay_gone(folder, train):
+    (folder / REPLAY).unlink()
+
+
+def a_replay_renamed(folder, train):
+    (folder / REPLAY).rename(folder / "replays/small/dense/seeds2-2.parquet")
+    resum(folder)
+
+
+def a_replay_of_no_run(folder, train):
+    for path in (folder / "metrics/small/dense").glob("seeds2-3*"):
+        path.unlink()
+    resum(folder)
+
+
+def a_run_among_the_replays(folder, train):
+    shutil.copy(train(first=2, n=1), folder / "replays/small/dense/seeds2-2.parquet")
+    resum(folder)
+
+
+def a_replay_among_the_runs(folder, train):
+    (folder / REPLAY).rename(folder / "metrics/small/dense/seeds3-3.parquet")
+    resum(folder)
+
+
+def neither_a_run_nor_a_replay(folder, train):
+    shutil.copytree(folder / "metrics/small/dense", folder / "others/small/dense")
+    shutil.rmtree(folder / "metrics/small/dense")
+    resum(folder)
+
+
+def another_result_in_a_replay(folder, train):
+    shutil.copy(train(first=3, n=1, seconds=0.125, device="better"), folder / REPLAY)
+    resum(folder)
+
+
+REPLAY_FAULTS = {
+    flip_a_byte_of_a_replay: "{0}: altered, as its SHA-256 is not the one in results/published/SHA256SUMS; restore it",
+    a_replay_not_listed: "dense/copy.parquet: not listed in results/published/SHA256SUMS",
+    a_replay_gone: "{0}: not there, but listed in results/published/SHA256SUMS",
+    a_replay_renamed: "dense/seeds2-2.parquet: holds what belongs in {0}",
+    a_replay_of_no_run: "{0}: a replay of seed 3 of small/dense, which is not published",
+    a_run_among_the_replays: "replays/small/dense/seeds2-2.parquet: epoch 1 took the very time that it took in the",
+    a_replay_among_the_runs: "metrics/small/dense/seeds3-3.parquet: seed 3 of small/dense is also in ",
+    neither_a_run_nor_a_replay: "others/small/dense/seeds0-1.parquet: holds what belongs in results/published/metrics/",
+    another_result_in_a_replay: "PROVENANCE.md: not what the metrics files say",
+}
+
+
+@pytest.mark.parametrize("spoil", REPLAY_FAULTS, ids=lambda spoil: spoil.__name__)
+def test_a_fault_of_a_replay_is_one_line_that_names_the_file(spoil, replayed, train):
+    spoil(replayed, train)
+    with pytest.raises(InputError) as refused:
+        published.read()
+    assert REPLAY_FAULTS[spoil].format(f"results/published/{REPLAY}") in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
 # What is not published, and that nothing changes then.
 
 
@@ -495,7 +656,7 @@ def test_a_folder_of_benchmarks_is_refused_in_a_few_words(tree):
 
 @pytest.mark.parametrize("name", [published.SUMS, published.PROVENANCE])
 def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name):
-    whole, blocks, path = (tree / name).read_bytes(), published.read(), tree / name
+    whole, blocks, path = (tree / name).read_bytes(), published.read_by_kind(), tree / name
 
     def read(_):
         sums = published.read_sums(tree)

@@ -63,6 +63,27 @@ def test_runs_that_go_on_from_a_trunk_have_the_same_bits(command, together):
         assert record.read(branch).description["configuration"] == record.read(alone).description["configuration"]
 
 
+def test_a_seed_replayed_alone_and_without_a_trunk_has_the_bits_of_its_published_block(command, tmp_path):
+    trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
+    block = command("block.parquet", "nist-1-10-p98", "--trunk", trunk)
+    replay = command("replay.parquet", "nist-1-10-p98", "--checkpoints", tmp_path / "kept/replays", seeds="1-1")
+    assert rows(replay) == [row for row in rows(block) if row["seed"] == 1]
+    assert len(record.read(replay).description["sessions"]) == 1  # every epoch is its own
+
+
+def test_a_replay_neither_goes_on_from_nor_removes_the_checkpoint_of_a_training(command, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "write", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(StoppedError, match="stopped at once; nothing is lost"):
+            command("stopped.parquet", "dense", "--minutes", 0, seeds="1-1")
+    before = {path: path.read_bytes() for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+    replay = command("replay.parquet", "dense", "--checkpoints", tmp_path / "kept/replays", seeds="1-1")
+    assert len(record.read(replay).description["sessions"]) == 1
+    assert before
+    assert {path: path.read_bytes() for path in (tmp_path / "kept").rglob("*") if path.is_file()} == before
+    assert len(record.read(command("stopped.parquet", "dense", seeds="1-1")).description["sessions"]) == 2
+
+
 def test_a_checkpoint_of_its_own_comes_before_the_trunk(command, tmp_path, monkeypatch):
     trunk = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
     with monkeypatch.context() as patch:

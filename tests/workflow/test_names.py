@@ -99,6 +99,7 @@ def test_no_hostile_name_in_the_configuration_or_the_manifest_is_taken(name):
         ("config", {**config, "studies": [name]}),
         ("config", {**config, "seeds": {"lenet5-digits": name}}),
         ("config", {**config, "device": name}),
+        ("config", {**config, "replay_seed": name}),
         ("figures", {name: entry}),
         ("figures", {"table1": {**entry, "statistics": [name]}}),
         ("figures", {"table1": {**entry, "studies": [name]}}),
@@ -189,3 +190,8 @@ def test_make_hands_folders_on_as_they_are(made):
     folder = "a 'b' \"c\" `touch run1`; touch run2"
     assert made("publish", f"FROM={folder}", f"STUDY={folder}") == ["-m", "analysis.publish", folder, "--study", folder]
     assert f"data_root={folder}" in made("all", NIST_DATA_ROOT=folder)
+    replayed = made("replay", f"STUDY={folder}", f"SEED={folder}", NIST_DATA_ROOT=folder)
+    assert {f"studies=[{folder}]", f"replay_seed={folder}", f"data_root={folder}"} < {*replayed}
+    assert replayed[-3:] == ["results/replays", "--study", folder]
+    assert made("publish-replays")[-2:] == ["--replays", "results/replays"]
+    assert made("publish-replays", f"FROM={folder}", f"STUDY={folder}")[-3:] == [folder, "--study", folder]

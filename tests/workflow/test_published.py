@@ -75,16 +75,19 @@ def bare(tmp_path, study_content):
 
 @pytest.fixture
 def publish(run, make_rows, description):
-    """Write metrics as training would, below a folder of the project, and publish them."""
+    """Write metrics as training would, below a folder of the project, and publish them with ``options``."""
 
-    def write(project, variants=VARIANTS, seeds=(0, 1, 2, 3), level=0.5, folder="trained"):
+    def write(
+        project, variants=VARIANTS, seeds=(0, 1, 2, 3), level=0.5, folder="trained", options=(), seconds=0.5, **said
+    ):
         small = study.load(project / "config/studies/small.yaml")
         for variant in variants:
             curves = [[level + 0.01 * seed + 0.02 * epoch for epoch in range(EPOCHS)] for seed in seeds]
             rows = make_rows(curves, study="small", variant=variant, first_seed=seeds[0])
+            rows = [row | {"seconds": seconds} for row in rows]
             path = project / folder / f"small/{variant}/seeds{seeds[0]}-{seeds[-1]}.parquet"
-            record.write(path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant)))
-        done = run(project, "analysis.publish", folder)
+            record.write(path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant), **said))
+        done = run(project, "analysis.publish", folder, *options)
         assert done.returncode == 0, done.stderr
 
     return write
@@ -97,7 +100,17 @@ def project(bare, publish):
     return bare
 
 
-def test_everything_is_rendered_without_torch_and_once(project, snakemake, planned):
+@pytest.fixture
+def publish_replay(project, publish):
+    """Publish a replay of one seed of the baseline, with the same curve unless ``changes`` say another level."""
+    return lambda seed, **changes: publish(
+        project, ["dense"], (seed,), folder=f"replay{seed}", options=["--replays"], seconds=0.25, **changes
+    )
+
+
+def test_everything_is_rendered_without_torch_and_once_and_replays_are_on_the_page_alone(
+    project, snakemake, planned, publish_replay
+):
     done = snakemake(project)
     assert done.returncode == 0, done.stderr + logs(project)
     page = (project / "results/report.html").read_text(encoding="utf-8")
@@ -107,6 +120,20 @@ def test_everything_is_rendered_without_torch_and_once(project, snakemake, plann
     assert not (project / "results/metrics").exists()
     assert not (project / "results/images").exists()
     assert planned(project) == {}
+    assert "Replays" not in page
+
+    statistics = {path: path.read_bytes() for path in (project / "results/statistics").rglob("*.csv")}
+    publish_replay(1)
+    assert planned(project) == {"report": 1}
+    publish_replay(2, level=0.6, device="another")
+    assert snakemake(project).returncode == 0
+    page = (project / "results/report.html").read_text(encoding="utf-8")
+    table = page[page.index('<h3 id="replays">') :]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", table)
+    assert cells[:9] == ["small", "dense", "1", "6", "–", "0.00", "yes", "yes", "yes"]
+    assert cells[9:] == ["small", "dense", "2", "6", "1", "10.00", "no: another", "yes", "yes"]
+    assert "8 training runs in 1 study" in page
+    assert {path: path.read_bytes() for path in statistics} == statistics
 
     # A clone's files are all new. Without its notes Snakemake has nothing but their times to go by.
     shutil.rmtree(project / ".snakemake")
@@ -145,6 +172,25 @@ def test_training_is_untouched_by_what_is_published(project, planned):
     assert jobs["train"] == 2
 
 
+def test_one_published_seed_of_each_variant_is_replayed(bare, planned, snakemake, publish):
+    def commands(*config):
+        done = snakemake(bare, "replays", "-n", "-p", "--quiet", "host", config=["studies=[small]", *config])
+        return done, re.findall(r"--variant (\S+) --seeds (\S+) .* --out (\S+) ", done.stdout)
+
+    publish(bare, ["dense"], (1, 2))
+    replays = "results/replays/small/dense"
+    assert planned(bare, "replays", config=["studies=[small]"]) == {"images": 1, "replay": 1, "replays": 1}
+    assert commands()[1] == [("dense", "1-1", f"{replays}/seeds1-1.parquet")]
+    assert commands("replay_seed=2", RENDER[0])[1] == [("dense", "2-2", f"{replays}/seeds2-2.parquet")]
+    for config, message in (
+        ("replay_seed=3", "no run of seed 3 of small/dense is published; there are 1, 2"),
+        ("studies=[lenet5-digits]", "results/published: no published runs of lenet5-digits to replay"),
+    ):
+        done, _ = commands(config)
+        assert done.returncode != 0
+        assert sum(message in line for line in (done.stdout + done.stderr).splitlines()) == 1
+
+
 def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish):
     publish(bare, variants=["dense"], seeds=(0, 1))
     target = "results/statistics/small/accuracy.csv"
@@ -155,7 +201,7 @@ def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish)
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (RENDER, "results/published: no published runs to render alexnet-cifar10, deit-small-imagenet100"),
+        (RENDER, "results/published: no published runs to render alexnet-cifar10, alexnet-cifar10-controls, "),
         ([RENDER[0], "studies=[small]", "seeds={small: 0-1}"], "seeds: chooses what is trained; all published runs"),
         (["studies=papers"], "studies: 'papers' does not match '^(paper|evidence)$'"),
         (["metrics_source=publish"], "metrics_source: 'publish' is not one of ['train', 'published']"),

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
-from analysis import published
+from analysis import published, replays, runs
 from analysis.statistics.together import INPUTS
 from nist import digest, study
 from nist.datasets import cache_name
@@ -67,9 +67,12 @@ def chosen_studies():
     return {experiment.name: experiment for experiment in every if experiment.content["edition"] in editions}
 
 
+published_blocks = cache(published.read_by_kind)
+
+
 def published_metrics(studies):
     """Published files, with checksums, of each study that can be rendered from them. The rest is named, never trained."""
-    files, remarks = published.renderable(published.read(), studies.values())
+    files, remarks = published.renderable(published_blocks()[published.METRICS], studies.values())
     if not files:
         raise InputError(
             f"{published.FOLDER}: no published runs to render {', '.join(studies)} from; train them, with metrics_source: "
@@ -93,6 +96,7 @@ wildcard_constraints:
     variant="[a-z0-9][a-z0-9._-]*",
     source="[a-z0-9][a-z0-9_-]*",
     trunk="[0-9a-f]+-epoch[0-9]+",
+    seed="[0-9]+",
     first="[0-9]+",
     last="[0-9]+",
     dataset="[a-z0-9_]+",

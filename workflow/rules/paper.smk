@@ -153,6 +153,8 @@ rule report:
         costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
         + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
         studies=[str(experiment.path) for experiment in STUDIES.values()],
+        replays=[ancient(path) for path in REPLAYS],
+        comparison="analysis/replays.py",
         manifest=MANIFEST,
         claims="results/claims.csv",
         findings="results/findings.md",
@@ -160,11 +162,14 @@ rule report:
         modules=sorted(str(path) for path in Path("analysis/report").iterdir() if path.is_file()),
     output:
         "results/report.html",
+    params:
+        replays=REPLAYS,
     log:
         "results/logs/report.log",
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
-        " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q} -o {output} @/dev/stdin > {log} 2>&1"
+        " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q}"
+        " --replays {input.replays:q} -o {output} @/dev/stdin > {log} 2>&1"
 
 
 LEDGER_STATISTICS = [
