@@ -2,7 +2,8 @@
 # make test    the whole test suite
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
 # make findings   write FINDINGS.md anew from the published metrics
-# make evidence STUDY=…   train a study of the paper, its pilot and its controls, and publish their runs: hours of a GPU
+# make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
+#              head and write the findings: hours of a GPU
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
@@ -51,7 +52,9 @@ evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
 	@snakemake --workflow-profile workflow/profiles/workstation \
 	    --config "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
-	@for study in $(RUN); do python -m analysis.publish results/metrics --study $$study || exit 1; done
+	@for study in $(RUN); do python -m analysis.publish results/metrics --study $$study && \
+	    $(MAKE) replay publish-replays STUDY=$$study || exit 1; done
+	@$(MAKE) findings
 
 publish: $(RENDERING)
 	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
