@@ -24,7 +24,8 @@ $(ENVIRONMENT): SIZE := about 6 GB, most of it torch
 $(LIGHT): SIZE := about 0.8 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 COMMA := ,
-SNAKEMAKE := snakemake --workflow-profile workflow/profiles/default
+PROFILE ?= default
+SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: all test figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
@@ -48,12 +49,12 @@ findings: $(RENDERING)
 # The study, and of its pilot and its controls what there is.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \
     $(STUDY:%=config/studies/%-controls.yaml))))
+evidence: PROFILE = workstation
 evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
-	@snakemake --workflow-profile workflow/profiles/workstation \
-	    --config "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
+	@$(SNAKEMAKE) --config "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
 	@for study in $(RUN); do python -m analysis.publish results/metrics --study $$study && \
-	    $(MAKE) replay publish-replays STUDY=$$study || exit 1; done
+	    $(MAKE) replay publish-replays STUDY=$$study PROFILE=$(PROFILE) || exit 1; done
 	@$(MAKE) findings
 
 publish: $(RENDERING)
