@@ -46,6 +46,11 @@ class StudyFacts:
     def baseline(self) -> str:
         return self.source.study.baseline
 
+    @property
+    def sides(self) -> str:
+        """Whether the tests of steadiness ask for one direction or both."""
+        return "two-sided" if self.source.study.content["statistics"]["alternative"] == "two-sided" else "one-sided"
+
     def label(self, variant: str) -> str:
         return self.source.study.variants[variant]["label"]
 
