@@ -94,21 +94,24 @@ class StudyFacts:
             & (bootstrap["quantity"] == "log_sd_ratio")
             & bootstrap["interval"].str.startswith("jackknife", na=False)
         ].iloc[0]
-        values = [f"{math.exp(ratio[name]):.2f}" for name in ("estimate", "low", "high")]
+        estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
         return {
-            "ratio": "{} ({} to {})".format(*values),
+            "ratio": f"{estimate:.2f} {words.interval(low, high, '{:.2f}'.format)}",
             "papers": words.p_value(self._p(variant, wilcoxon.TEST)),
             "valid": words.p_value(self._p(variant, sd_permutation.TEST)),
             "said": words.said(ratio["low"], ratio["high"], "less steady", "steadier"),
-            "needed": f"{needed:,.0f}" if needed > 0 else "no number of",
+            "needed": f"{needed:,.0f}" if 0 < needed < math.inf else "",
         }
 
     def errs(self) -> str:
-        """How often the paper's test finds a difference of spread between random halves of the baseline's runs."""
+        """How often the paper's test finds a difference of spread between random halves of the baseline's runs.
+
+        Nothing where they are fewer than four, which have no halves to compare.
+        """
         rates = self.source.statistic("aa_calibration")
         kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
-        return words.percent(kept["false_positive_rate"].iloc[0], 0)
+        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
 
     def gap(self, variant: str) -> pd.Series:
         """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
@@ -162,7 +165,7 @@ class StudyFacts:
                 "Accuracy": f"{self.is_higher(variant)}, {self.difference(variant)}",
                 "SD over runs": "× {ratio}, {said}".format(**self.spread(variant)),
                 "p, whole runs": self.spread(variant)["valid"].removeprefix("p = "),
-                "Runs needed": self.spread(variant)["needed"].replace("no number of", "–"),
+                "Runs needed": self.spread(variant)["needed"] or "–",
             }
             for variant in self.compared
         ]
@@ -199,7 +202,7 @@ class StudyFacts:
 
 def _interval(row: pd.Series) -> str:
     """A difference of fractions and its interval, in points."""
-    return "{} points ({} to {})".format(*(words.points(row[name]) for name in ("difference", "low", "high")))
+    return f"{words.points(row['difference'])} points {words.interval(row['low'], row['high'], words.points)}"
 
 
 def _with_margin(row: pd.Series) -> str:

@@ -1,5 +1,7 @@
 """How findings are put: numbers as text, and what an interval allows to be said."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 
@@ -21,6 +23,11 @@ def percent(fraction: float, digits: int = 1) -> str:
 def p_value(p: float) -> str:
     """A p with its relation, to two digits."""
     return "p undefined" if pd.isna(p) else "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
+def interval(low: float, high: float, write: Callable[[float], str]) -> str:
+    """An interval in brackets, its ends as ``write`` has them; so few runs that there is none are said to be."""
+    return "(no interval)" if pd.isna(low) or pd.isna(high) else f"({write(low)} to {write(high)})"
 
 
 def said(low: float, high: float, more: str, less: str, neither: str = "not shown to differ") -> str:

@@ -170,6 +170,17 @@ def test_studies_that_are_not_run_are_named_with_their_command(text):
     assert "`make evidence STUDY=alexnet-cifar10`" in text
 
 
+def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
+    # What two runs leave undefined is said to be; there is no calibration of so few.
+    rng = np.random.default_rng(1)
+    curves = {name: rng.uniform(0.4, 0.9, (2, 2, 2)) for name in study.load("mobilenetv1-cifar10").variants}
+    experiment, paths = statistics("mobilenetv1-cifar10", curves, 2)
+    text = page.page(sources.read([experiment], paths), verdicts)
+    assert "2 of 20 runs of each head, 2 epochs" in text
+    assert "takes the epochs of the same runs for independent" not in text
+    assert "nan" not in text
+
+
 def test_without_any_run_there_is_the_arithmetic(verdicts):
     text = page.page(sources.read([study.load(NAME)], []), verdicts)
     assert "## LeNet-5" not in text

@@ -220,16 +220,16 @@ def findings_statistics(wildcards):
     return expand("results/statistics/{study}/{statistic}.csv", study=names, statistic=FINDINGS_STATISTICS)
 
 
-def studies_of_evidence(wildcards):
-    """Every study that the findings may speak of, configured or not."""
-    paths = sorted(study.FOLDER.glob("*.yaml"))
-    return [str(path) for path in paths if study.read_yaml(path).get("edition") in study.EVIDENCE]
+def studies_of_findings(wildcards):
+    """The paper's, configured or not, and what is configured of their pilots and controls."""
+    beside = [experiment for experiment in STUDIES.values() if experiment.content["edition"] in study.EVIDENCE]
+    return sorted({*studies_of_the_paper(wildcards), *(str(experiment.path) for experiment in beside)})
 
 
 rule findings:
     input:
         statistics=findings_statistics,
-        studies=studies_of_evidence,
+        studies=studies_of_findings,
         claims="results/claims.csv",
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
     output:
