@@ -10,9 +10,10 @@ from analysis.claims.claim import Claim
 from analysis.findings import words
 from analysis.sources import Source
 from analysis.statistics import sd_permutation, wilcoxon
+from analysis.tables import comparisons
 from nist.errors import InputError
 
-FINAL = "peak_final"  # a peak before the prune says nothing of the pruned network
+FINAL = comparisons.READING
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,7 @@ class StudyFacts:
 
     def spread(self, variant: str) -> dict[str, str]:
         """The SD over runs beside the baseline's: ``ratio`` with interval, the ``papers`` p, the ``valid`` one."""
-        bootstrap = self.source.statistic("run_bootstrap")
-        ratio = bootstrap[
-            (bootstrap["variant"] == variant)
-            & (bootstrap["metric"] == "val_accuracy")
-            & (bootstrap["quantity"] == "log_sd_ratio")
-            & bootstrap["interval"].str.startswith("jackknife", na=False)
-        ].iloc[0]
+        ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
         estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
         return {

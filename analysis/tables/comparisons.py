@@ -85,10 +85,14 @@ def _p(value: float) -> str:
     return "–" if np.isnan(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
+def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
+    """The row of ``run_bootstrap`` with the log ratio of mean epochwise SDs and its jackknife interval; NaN if there is none."""
+    found = run_bootstrap[run_bootstrap["interval"].str.startswith("jackknife", na=False)]
+    return _only(found, variant=variant, metric=SPREAD, quantity="log_sd_ratio")
+
+
 def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:
-    found = tables["bootstrap"]
-    found = found[found["interval"].str.startswith("jackknife", na=False)]
-    row = _only(found, variant=name, metric=SPREAD, quantity="log_sd_ratio")
+    row = log_sd_ratio(tables["bootstrap"], name)
     ratio, low, high = (np.exp(row[column]) for column in ("estimate", "low", "high"))
     return f"SD × {ratio:.2f} ({low:.2f} to {high:.2f})"
 

@@ -79,6 +79,16 @@ def build(
     return Classifier(network, head(model))
 
 
+def pooling(name: str) -> list[nn.Module]:
+    """What stands between a backbone's last maps and the features: nothing, or the average of each map.
+
+    Raises ``ValueError`` unless ``name`` is "none" or "average".
+    """
+    if name not in ("none", "average"):
+        raise ValueError(f"unknown pooling {name!r}; there are none, average")
+    return [nn.AdaptiveAvgPool2d(1)] if name == "average" else []
+
+
 def _module(name: str) -> ModuleType:
     """The module of a model: one of this package or, with dots in its name, one of anyone's."""
     full = name if "." in name else f"{__name__}.{name}"

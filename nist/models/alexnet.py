@@ -2,10 +2,11 @@
 
 from torch import nn
 
+from nist import models
+
 # Output channels, and whether a 2×2 maximum is taken after it (U38): three halvings of 32 leave 256 maps of 4×4.
 CONVOLUTIONS = ((64, True), (192, True), (384, False), (256, False), (256, True))
 SIDE = 4  # of the last maps
-POOLINGS = ("none", "average")
 
 
 def backbone(image_shape: tuple[int, int, int], *, pooling: str = "none") -> tuple[nn.Module, int]:
@@ -18,14 +19,11 @@ def backbone(image_shape: tuple[int, int, int], *, pooling: str = "none") -> tup
     n_in, *size = image_shape
     if size != [32, 32]:
         raise ValueError(f"takes images of 32×32 pixels, not {size[0]}×{size[1]}")
-    if pooling not in POOLINGS:
-        raise ValueError(f"unknown pooling {pooling!r}; there are {', '.join(POOLINGS)}")
     layers: list[nn.Module] = []
     for n_out, pooled in CONVOLUTIONS:
         layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(inplace=True)]
         if pooled:
             layers.append(nn.MaxPool2d(2))
         n_in = n_out
-    if pooling == "average":
-        return nn.Sequential(*layers, nn.AvgPool2d(SIDE), nn.Flatten()), n_in
-    return nn.Sequential(*layers, nn.Flatten()), n_in * SIDE**2
+    averaged = models.pooling(pooling)
+    return nn.Sequential(*layers, *averaged, nn.Flatten()), n_in if averaged else n_in * SIDE**2

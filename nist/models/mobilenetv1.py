@@ -2,9 +2,10 @@
 
 from torch import nn
 
+from nist import models
+
 STEM = 32
 FEATURES = 1024
-POOLINGS = ("none", "average")  # of the last maps
 
 
 def backbone(
@@ -17,8 +18,6 @@ def backbone(
     weight. Maps of 1×1 are flattened (assumption U39); larger ones are averaged first, with ``pooling`` "average".
     Raises ``ValueError`` for another ``pooling``, or where the strides leave larger maps and it is "none".
     """
-    if pooling not in POOLINGS:
-        raise ValueError(f"unknown pooling {pooling!r}; there are {', '.join(POOLINGS)}")
     channels, *size = image_shape
     plan = [(max(8, round(n_out * width)), stride) for n_out, stride in blocks]
     plan[-1] = (FEATURES, plan[-1][1])
@@ -30,11 +29,10 @@ def backbone(
         layers.append(_convolution(n_in, n_out, kernel=1, stride=1))
         size = [_shrink(side, stride) for side in size]
         n_in = n_out
-    if pooling == "average":
-        layers.append(nn.AdaptiveAvgPool2d(1))
-    elif size != [1, 1]:
+    averaged = models.pooling(pooling)
+    if not averaged and size != [1, 1]:
         raise ValueError(f"the strides leave {size[0]}×{size[1]} pixels of the image, not 1×1")
-    return nn.Sequential(*layers, nn.Flatten()), FEATURES
+    return nn.Sequential(*layers, *averaged, nn.Flatten()), FEATURES
 
 
 def _shrink(side: int, stride: int) -> int:

@@ -170,6 +170,14 @@ def test_studies_that_are_not_run_are_named_with_their_command(text):
     assert "`make evidence STUDY=alexnet-cifar10`" in text
 
 
+def test_a_study_that_lacks_a_head_is_no_error_and_nothing_is_said_of_it(accuracies, statistics, verdicts):
+    two = {name: accuracies[name] for name in ("dense", "nist-1-10-p98")}
+    experiment, paths = statistics(NAME, two, EPOCHS)
+    text = page.page(sources.read([experiment], paths), verdicts)
+    assert "## LeNet-5 on Fashion-MNIST (Table A2)\n\nNot all four heads have runs" in text
+    assert "**At 98 %**" not in text
+
+
 def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
     # What two runs leave undefined is said to be; there is no calibration of so few.
     rng = np.random.default_rng(1)
