@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from analysis import replays, runs
+from analysis import markdown, replays, runs
 from nist.record import Block
 
 HEADING = """# Provenance of the published metrics
@@ -63,12 +63,6 @@ def page(blocks: Iterable[Block], compared: Iterable[replays.Comparison] = ()) -
     by_study: dict[str, list[dict]] = {}
     for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):
         by_study.setdefault(runs.name(block)[0], []).append(row(block))
-    tables = [f"\n## {name}\n\n{_table(rows)}\n" for name, rows in by_study.items()]
+    tables = [f"\n## {name}\n\n{markdown.table(rows)}\n" for name, rows in by_study.items()]
     replayed = [replays.words(one) for one in compared]
-    return HEADING + "".join(tables) + (f"{REPLAYS}{_table(replayed)}\n" if replayed else "")
-
-
-def _table(rows: list[dict[str, str]]) -> str:
-    """A Markdown table. A reader compares the page with the files, so no library's idea of layout may be in it."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+    return HEADING + "".join(tables) + (f"{REPLAYS}{markdown.table(replayed)}\n" if replayed else "")

@@ -71,14 +71,14 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m nist.train_all", description=main.__doc__)
     parser.add_argument("studies", nargs="+", metavar="STUDY", type=study.load, help="names, or YAML files")
     parser.add_argument("--seeds", type=study.parse_seeds, help="first and last, instead of each study's own")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="to stop after, at the end of an epoch")
+    parser.add_argument("--limit-minutes", type=float, default=float("inf"), help="to stop after, at an epoch's end")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
-    if not arguments.minutes > 0:
-        raise InputError(f"--minutes {arguments.minutes}: give the minutes that there are")
-    end = time.monotonic() + 60 * arguments.minutes
+    if not arguments.limit_minutes > 0:
+        raise InputError(f"--limit-minutes {arguments.limit_minutes}: give the minutes that there are")
+    end = time.monotonic() + 60 * arguments.limit_minutes
     places = [f"--data-root={arguments.data_root}", f"--cache={arguments.cache}"]
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []

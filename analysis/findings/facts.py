@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from analysis import markdown
 from analysis.claims.claim import Claim
 from analysis.findings import words
 from analysis.sources import Source
@@ -149,7 +150,7 @@ class StudyFacts:
                     "Runs": str(last["n"]),
                 }
             )
-        return words.markdown(rows)
+        return markdown.table(rows)
 
     def beside_the_baseline(self) -> str:
         """A Markdown table: every other head's accuracy and SD over runs as difference and ratio to the baseline's."""
@@ -164,7 +165,7 @@ class StudyFacts:
             }
             for variant in self.compared
         ]
-        return words.markdown(rows)
+        return markdown.table(rows)
 
     def spreads(self, prefix: str, names: dict[str, str]) -> str:
         """A Markdown table: mean epochwise SD and AUC_SD of validation accuracy, as the paper prints them and ours.
@@ -189,7 +190,7 @@ class StudyFacts:
                     "Runs": str(ours["n"]),
                 }
             )
-        return words.markdown(rows)
+        return markdown.table(rows)
 
     def _p(self, variant: str, test: str, metric: str = "val_accuracy") -> float:
         return float(self.row("holm", variant, test=test, metric=metric)["p"])

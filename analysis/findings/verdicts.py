@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis import markdown
 from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
 from analysis.findings import words
@@ -44,4 +45,4 @@ class Verdicts:
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict and kind in (None, self.claims[row["id"]].kind)
         ]
-        return words.markdown(rows)
+        return markdown.table(rows)

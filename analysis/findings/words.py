@@ -38,11 +38,3 @@ def said(low: float, high: float, more: str, less: str, neither: str = "not show
 def listed(parts: list[str]) -> str:
     """Parts in a sentence: "a, b and c"."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
-def markdown(rows: list[dict[str, str]]) -> str:
-    """A Markdown table of rows of text, which all have the same columns; nothing for none."""
-    if not rows:
-        return ""
-    cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)

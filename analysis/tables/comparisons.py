@@ -86,7 +86,7 @@ def _p(value: float) -> str:
 
 
 def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
-    """The row of ``run_bootstrap`` with the log ratio of mean epochwise SDs and its jackknife interval; NaN if there is none."""
+    """Log ratio of mean epochwise SDs with its jackknife interval: a row of ``run_bootstrap``, NaN if there is none."""
     found = run_bootstrap[run_bootstrap["interval"].str.startswith("jackknife", na=False)]
     return _only(found, variant=variant, metric=SPREAD, quantity="log_sd_ratio")
 

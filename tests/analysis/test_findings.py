@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from analysis import sources
+from analysis import markdown, sources
 from analysis.claims import claim, ledger
 from analysis.claims.evidence import Evidence
 from analysis.findings import page, words
@@ -37,8 +37,8 @@ def test_numbers_in_words():
         "a and b",
         "a, b and c",
     ]
-    assert words.markdown([{"A": "1|2"}]) == "| A |\n| --- |\n| 1\\|2 |"
-    assert words.markdown([]) == ""
+    assert markdown.table([{"A": "1|2"}]) == "| A |\n| --- |\n| 1\\|2 |"
+    assert markdown.table([]) == ""
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_runs_that_are_taken_from_another_study_are_not_trained():
 @pytest.mark.slow
 def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
     with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
-        command("--seeds", "0-1", "--minutes", "0.001")  # over before torch is imported
+        command("--seeds", "0-1", "--limit-minutes", "0.001")  # over before torch is imported
     assert not (tmp_path / "results/metrics").exists()
     command("--seeds", "0-1")
     assert capfd.readouterr().out.endswith("4 jobs done\n")
@@ -76,5 +76,5 @@ def test_a_job_that_fails_ends_it(command, capfd):
 
 
 def test_no_time_is_an_error(command):
-    with pytest.raises(InputError, match=r"--minutes 0\.0: give the minutes that there are"):
-        command("--minutes", "0")
+    with pytest.raises(InputError, match=r"--limit-minutes 0\.0: give the minutes that there are"):
+        command("--limit-minutes", "0")

@@ -232,6 +232,7 @@ rule findings:
         studies=studies_of_findings,
         claims="results/claims.csv",
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
+        shared=["analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py"],
     output:
         "results/findings.md",
     log:
