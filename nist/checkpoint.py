@@ -65,14 +65,18 @@ class Checkpoint:
             warnings.warn(f"{self.path}: no checkpoint could be written ({error})", stacklevel=2)
         self.tried = time.monotonic()
 
-    def remove(self) -> None:
-        """Remove the files, once the metrics are written, what a killed write left, and folders that are empty."""
+    def remove(self, alone: bool = True) -> None:
+        """Remove the files, once the metrics are written, and folders that are empty.
+
+        ``alone`` says that no other process trains the block: then also what killed writes left.
+        """
         if self.path is None:
             return
         try:
             for file in (self.path, self.previous):
                 file.unlink(missing_ok=True)
-            remove_partial(self.path)
+            if alone:
+                remove_partial(self.path)
             _remove_empty_folders(self.path)
         except OSError as error:
             warnings.warn(
@@ -93,7 +97,8 @@ class Checkpoint:
             if damage:
                 warnings.warn(f"{damage} goes on from the one before it", stacklevel=3)
             if path != self.path:  # or the next write would put the damaged one in the place of the whole one
-                os.replace(path, self.path)
+                with suppress(FileNotFoundError):  # where there are no locks, another job has ended meanwhile
+                    os.replace(path, self.path)
             return content["rows"], content["sessions"], states
         if damage:
             warnings.warn(f"{damage} starts from the beginning", stacklevel=3)
@@ -101,8 +106,11 @@ class Checkpoint:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from training the block with the checkpoint ``path``. Raises ``InputError`` if one does."""
+def locked(path: Path) -> Iterator[bool]:
+    """Keep other processes from training the block with the checkpoint ``path``. Raises ``InputError`` if one does.
+
+    Yields whether it does: not where the file system has no locks, which is a warning.
+    """
     place = path.with_name(f".{path.stem}.lock")
     check_writable(place.parent)
     try:
@@ -113,7 +121,7 @@ def locked(path: Path) -> Iterator[None]:
             "block at once; they would end with the same file",
             stacklevel=3,
         )
-        yield
+        yield False
         return
     if lock is None:
         raise InputError(
@@ -122,7 +130,7 @@ def locked(path: Path) -> Iterator[None]:
         )
     with lock:
         try:
-            yield
+            yield True
         finally:
             with suppress(OSError):
                 place.unlink()

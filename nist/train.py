@@ -172,7 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     weights = pretrained.load(configuration, arguments.data_root, arguments.download)
     images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
-    with locked(place), Interruption() as interruption:
+    with locked(place) as alone, Interruption() as interruption:
         checkpoint = Checkpoint(place, arguments.minutes)
         if arguments.trunk:
             trunk.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
@@ -196,8 +196,9 @@ def main(argv: list[str] | None = None) -> None:
         with faults.told(block.outlook, interruption):
             training.train(block)
             write(arguments, training, block, classes)
-        checkpoint.remove()
-        remove_partial(arguments.out)
+        checkpoint.remove(alone)
+        if alone:
+            remove_partial(arguments.out)
 
 
 def is_finished(arguments: argparse.Namespace, name: str, configuration: dict) -> bool:

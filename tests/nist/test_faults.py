@@ -6,12 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 import torch
 
-from nist import block, checkpoint, data, faults, locks, machine, record, train
+from nist import block, checkpoint, data, faults, files, locks, machine, record, train
 from nist.errors import InputError, StoppedError
 from nist.loop import Run
 
@@ -237,11 +238,26 @@ def test_where_there_are_no_locks_it_is_said_and_two_jobs_end_with_the_same_rows
                 ):
                     train.main(words())
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
         pids.append(pid)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
     assert rows(tmp_path / "m.parquet") == undisturbed
+
+
+def test_where_there_are_no_locks_what_another_job_is_writing_is_left_to_it(words, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks.fcntl, "flock", no_locks)
+    identity = train.digests(train.study.load(words()[1]).configuration("nist-1-10-p98"))
+    place = checkpoint.path_of(tmp_path / "kept", "lenet5-digits", "nist-1-10-p98", range(2), identity)
+    with files.replacing(tmp_path / "m.parquet") as metrics, files.replacing(place) as kept:
+        metrics.write_bytes(b"half of the metrics")
+        kept.write_bytes(b"half of a checkpoint")
+        with pytest.warns(UserWarning, match="no locks on this file system"):
+            train.main(words())
+        assert metrics.exists()
+        assert kept.exists()
 
 
 def test_a_state_that_does_not_fit_is_named(words, tmp_path, monkeypatch):
