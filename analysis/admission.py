@@ -15,6 +15,7 @@ DESCRIBED = {
 }
 
 MOST_JOULES = 1e15  # of a session: of numbers below it every sum is finite
+MOST_OUTPUTS = 10**6  # of a head
 
 
 def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
@@ -52,9 +53,17 @@ def check_description(path: Path, description: dict) -> None:
 
 
 def _is_session(session: object) -> bool:
-    """Whether a session's energy, if it says one, is a number of joules."""
-    energy = session.get("joules") if isinstance(session, dict) else ""
-    return energy is None or (type(energy) is float and 0 <= energy < MOST_JOULES)
+    """Whether what a session says of energy and of outputs cut off, if it does, are such numbers."""
+    if not isinstance(session, dict):
+        return False
+    energy, cut_off = session.get("joules"), session.get("unreached_outputs", {})
+    is_energy = energy is None or (type(energy) is float and 0 <= energy < MOST_JOULES)
+    return is_energy and isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
+
+
+def _is_count_of_seed(item: tuple[object, object]) -> bool:
+    seed, count = item
+    return str(seed).isdecimal() and type(count) is int and 0 <= count < MOST_OUTPUTS
 
 
 def _is_line(text: object) -> bool:

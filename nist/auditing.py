@@ -1,5 +1,6 @@
-"""What a model's NIST layers really are: counts, densities and fan-ins, layer by layer."""
+"""What a model's NIST layers really are: counts, densities and fan-ins, layer by layer, and paths through them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,6 +33,24 @@ def audit(module: nn.Module) -> list[LayerAudit]:
     such a unit puts out is its bias, and the weights behind it are wasted.
     """
     return [_audit(name, layer) for name, layer in module.named_modules() if isinstance(layer, NISTLinear)]
+
+
+def unreached_outputs(layers: Sequence[nn.Module]) -> int:
+    """Outputs of a chain of linear layers that no path of active weights joins to an input of the first.
+
+    Such an output is the same whatever the input; of a classifier, it is a class that is told by a bias. ``layers`` are
+    ``nn.Linear`` or NIST layers in order, each fed by the one before it, feature by feature.
+    """
+    reached = None
+    for layer in layers:
+        if isinstance(layer, NISTLinear):
+            inputs, outputs = layer.connections()
+            live = outputs if reached is None else outputs[reached[inputs]]
+            reached = torch.bincount(live, minlength=layer.out_features) > 0
+        else:
+            some = reached is None or bool(reached.any())
+            reached = torch.full((layer.out_features,), some, device=layer.weight.device)
+    return int((~reached).sum())
 
 
 def _audit(name: str, layer: NISTLinear) -> LayerAudit:

@@ -25,11 +25,19 @@ EVALUATION_PIXELS = 2**23  # of a batch: large images would fill the device's me
 class Run(Scheduled):
     """One seed of one configuration: its network and random streams, on the device that ``prepared`` names.
 
-    ``weights`` are what ``nist.pretrained`` loads, ``None`` for a network that starts at random.
+    ``weights`` are what ``nist.pretrained`` loads, ``None`` for a network that starts at random. ``pruned`` is called
+    with the network when it has been pruned.
     """
 
-    def __init__(self, configuration: dict, seed: int, prepared: Prepared, weights: dict | None = None):
-        self.configuration, self.prepared = configuration, prepared
+    def __init__(
+        self,
+        configuration: dict,
+        seed: int,
+        prepared: Prepared,
+        weights: dict | None = None,
+        pruned: Callable[[nn.Module], None] | None = None,
+    ):
+        self.configuration, self.prepared, self.pruned = configuration, prepared, pruned
         self.training, self.validation = prepared.training, prepared.validation
         self.device = self.training.device
         streams = seeds.streams(seed)
@@ -67,6 +75,8 @@ class Run(Scheduled):
         settings = self.configuration["training"]["pruning"]
         draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
         prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw)
+        if self.pruned:
+            self.pruned(self.network)
 
     def measured_epoch(self) -> dict:
         """Train and validate once; see ``nist.record.SCHEMA`` for the measurements and their units.

@@ -3,10 +3,12 @@
 import argparse
 import os
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 
 from nist import data, digest, faults, finished, machine, options, pretrained, record, sources, splits, study, trunk
+from nist.auditing import unreached_outputs
 from nist.block import Block
 from nist.checkpoint import Checkpoint, locked, path_of
 from nist.energy import Meter
@@ -14,6 +16,7 @@ from nist.errors import InputError, run
 from nist.files import check_writable, remove_partial
 from nist.heartbeat import Heartbeat
 from nist.interruption import Interruption
+from nist.layout import sparsified_part
 from nist.linear import NISTLinear
 from nist.loop import Run, sparsified_weights
 from nist.progress import Progress
@@ -61,11 +64,20 @@ class Training:
 
     def run(self, seed: int) -> Run:
         """The run of one seed, at its beginning."""
-        return Run(self.configuration, seed, self.prepared, self.weights)
+        return Run(self.configuration, seed, self.prepared, self.weights, partial(self._audit, seed))
 
     def block(self, last: int, keep: bool = False) -> Block:
         """The block of all runs up to epoch ``last``; with ``keep``, it keeps the states that they end in."""
         return Block(self.run, self.seeds, last, self.checkpoint, self.together, keep, self.interruption)
+
+    def _audit(self, seed: int, network: torch.nn.Module) -> None:
+        """Let the session say how many classes a prune has cut off; of a transformer, whose blocks are no chain, none.
+
+        Where the prune is trained again after a kill, it is audited again.
+        """
+        if sparsified_part(self.configuration["model"]) == "head":
+            found = self.sessions[-1].setdefault("unreached_outputs", {})
+            found[str(seed)] = unreached_outputs(linear_modules(network.sparsified))
 
     def train(self, block: Block) -> None:
         """Train every run of the block to its end."""
@@ -139,9 +151,7 @@ def parameter_counts(network: torch.nn.Module) -> dict:
     them; ``other`` are all other parameters, biases of these layers included, ``frozen`` of them not trained.
     """
     active, dense = sparsified_weights(network.sparsified)
-    kept = {
-        id(layer.weight) for layer in network.sparsified.modules() if isinstance(layer, torch.nn.Linear | NISTLinear)
-    }
+    kept = {id(layer.weight) for layer in linear_modules(network.sparsified)}
     other = [parameter for parameter in network.parameters() if id(parameter) not in kept]
     return {
         "other": sum(parameter.numel() for parameter in other),
@@ -199,6 +209,11 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint.remove(alone)
         if alone:
             remove_partial(arguments.out)
+
+
+def linear_modules(module: torch.nn.Module) -> list[torch.nn.Module]:
+    """The linear layers in ``module``, NIST or dense, in order."""
+    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear | NISTLinear)]
 
 
 def is_finished(arguments: argparse.Namespace, name: str, configuration: dict) -> bool:

@@ -85,7 +85,20 @@ class StudyFacts:
         """Every run's last accuracy, lowest first."""
         readings = self.source.statistic("readings")
         kept = readings[(readings["variant"] == variant) & (readings["reading"] == "last")]
-        return words.listed([f"{100 * value:.1f}" for value in sorted(kept["accuracy"])]) + " %"
+        return words.listed(_in_percent(kept["accuracy"])) + " %"
+
+    def cut_off(self) -> str:
+        """A Markdown table: last accuracies of runs by the classes that the prune left without a path, a column a head.
+
+        Of runs that recorded it; nothing if none did.
+        """
+        rows = self.source.statistic("unreached_outputs")
+        found = []
+        for unreached, alike in rows.groupby("unreached"):
+            by_head = {head: ", ".join(_in_percent(kept["accuracy"])) for head, kept in alike.groupby("variant")}
+            heads = {self.label(head): by_head.get(head, "–") for head in self.compared if head in set(rows["variant"])}
+            found.append({"Classes without a path": str(unreached), **heads})
+        return markdown.table(found)
 
     def spread(self, variant: str) -> dict[str, str]:
         """The SD over runs beside the baseline's: ``ratio`` with interval, the ``papers`` p, the ``valid`` one."""
@@ -199,6 +212,11 @@ class StudyFacts:
 def _interval(row: pd.Series) -> str:
     """A difference of fractions and its interval, in points."""
     return f"{words.points(row['difference'])} points {words.interval(row['low'], row['high'], words.points)}"
+
+
+def _in_percent(accuracies: pd.Series) -> list[str]:
+    """Accuracies, lowest first."""
+    return [f"{100 * value:.1f}" for value in sorted(accuracies)]
 
 
 def _with_margin(row: pd.Series) -> str:

@@ -34,6 +34,7 @@ INPUTS = {
     "epochs_to_accuracy": [METRICS],
     "gap_at_accuracy": [METRICS],
     "power": [METRICS],
+    "unreached_outputs": [METRICS],
 }
 ELSEWHERE = {"cost": "analysis.cost"}
 OPTIONS = {"cost": ["--epochs-to-converge", "epochs_to_converge"]}

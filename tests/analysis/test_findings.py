@@ -69,7 +69,7 @@ def verdicts():
 def statistics(make_rows, description, load_study, tmp_path):
     """Compute what the findings read of a study from generated runs; return the study, shortened, and the files."""
 
-    def compute(name, accuracies, epochs):
+    def compute(name, accuracies, epochs, sessions=()):
         content, folder = study.load(name).content, tmp_path / name
         content["statistics"] |= {"resamples": 199, "calibration_splits": 100, "calibration_resamples": 19}
         content["training"]["epochs"] = epochs
@@ -81,7 +81,8 @@ def statistics(make_rows, description, load_study, tmp_path):
             rows = make_rows(validation, study=name, variant=variant, train_accuracy=train, active=weights)
             metrics.append(tmp_path / f"{name}-{variant}.parquet")
             configuration = experiment.configuration(variant)
-            record.write(metrics[-1], rows, description(range(len(train)), epochs, configuration=configuration))
+            said = {"configuration": configuration, "sessions": list(sessions)}
+            record.write(metrics[-1], rows, description(range(len(train)), epochs, **said))
         together.compute(experiment, metrics, folder)
         arguments = ["--study", str(experiment.path)]
         aa_calibration.main([*arguments, *map(str, metrics), "-o", str(folder / "aa_calibration.csv")])
@@ -118,6 +119,17 @@ def test_the_numbers_are_those_of_the_runs(text, accuracies):
 def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
     assert re.search(r"NIST \(1, 10\), 99.5 %: SD × \d+\.\d\d \(.*?\), less steady\.", text)
     assert re.search(r"NIST \(1, 10\), 98 %: SD × [01]\.\d\d \(.*?\), not shown to differ\.", text)
+
+
+def test_runs_are_laid_out_by_the_classes_that_their_prune_cut_off(text, accuracies, statistics, verdicts):
+    assert "without a path:" not in text  # none recorded it
+    counts = {str(seed): seed // 4 for seed in range(SEEDS)}
+    experiment, paths = statistics(NAME, accuracies, EPOCHS, [{"unreached_outputs": counts}])
+    text = page.page(sources.read([experiment], paths), verdicts)
+    last = accuracies["nist-1-5-p99.5"][0][:, -1]
+    for cut_off, kept in enumerate((last[:4], last[4:])):
+        line = next(line for line in text.splitlines() if line.startswith(f"| {cut_off} |"))
+        assert line.endswith(f"| {', '.join(f'{100 * value:.1f}' for value in sorted(kept))} |")
 
 
 def test_a_gap_that_is_smaller_because_less_is_fitted_is_said_to_be(text):

@@ -147,10 +147,12 @@ def test_the_provenance_adds_up_the_energy_of_sessions_if_all_recorded_it(train,
     assert row.split(" | ")[head.split(" | ").index("Joules")] == shown
 
 
-@pytest.mark.parametrize(
-    "sessions", [{}, [1], [{"joules": "many"}], [{"joules": -1.0}], [{"joules": True}], [{"joules": 1e300}]]
-)
-def test_energy_that_is_none_is_refused(train, sessions):
+ENERGIES = [[{"joules": value}] for value in ("many", -1.0, True, 1e300)]
+CUT_OFF = [[{"unreached_outputs": value}] for value in ([], 3, {"0": -1}, {"0": 1.5}, {"a": 1}, {"0": True})]
+
+
+@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *CUT_OFF])
+def test_sessions_that_say_what_training_does_not_are_refused(train, sessions):
     path = train(sessions=sessions)
     with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):
         publish.publish([path])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nist import data, machine, record, study, train
+from nist.checkpoint import Checkpoint
 from nist.errors import InputError
 
 CPU = torch.device("cpu")
@@ -79,6 +80,39 @@ def test_variants_that_differ_only_in_the_prune_agree_until_then(short, images):
     rows = [block(experiment, variant, range(1), images)[0] for variant in ("nist-1-10-p98", "nist-1-10-p99.5")]
     assert measured(rows[0], 0)[:2] == measured(rows[1], 0)[:2]
     assert measured(rows[0], 0)[2:] != measured(rows[1], 0)[2:]
+
+
+def unreached(description):
+    return [session.get("unreached_outputs") for session in description["sessions"]]
+
+
+def test_a_session_says_how_many_classes_its_prunes_cut_off(short, images):
+    experiment = short()
+    _, description = block(experiment, "nist-1-10-p99.5", range(2), images)
+    (found,) = unreached(description)
+    assert set(found) == {"0", "1"}
+    assert all(0 < outputs < 10 for outputs in found.values())
+    assert unreached(block(experiment, "nist-1-10-p98", range(1), images)[1]) == [{"0": 0}]
+    assert unreached(block(experiment, "dense", range(1), images)[1]) == [None]
+
+
+def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_path):
+    experiment, path = short(), tmp_path / "block.safetensors"
+    whole = unreached(block(experiment, "nist-1-10-p99.5", range(2), images)[1])[0]
+    calls = []
+
+    class Stopped(Checkpoint):
+        def write(self, *arguments):
+            super().write(*arguments)
+            calls.append(arguments)
+            if len(calls) == 5:  # seed 0 is finished, seed 1 not yet pruned
+                raise KeyboardInterrupt
+
+    words = (experiment, "nist-1-10-p99.5", range(2), images, CPU)
+    with pytest.raises(KeyboardInterrupt):
+        train.train_block(*words, checkpoint=Stopped(path, minutes=0))
+    _, description = train.train_block(*words, checkpoint=Checkpoint(path, minutes=0))
+    assert unreached(description) == [{"0": whole["0"]}, {"1": whole["1"]}]
 
 
 def test_a_run_that_diverges_is_recorded_to_its_last_epoch_and_flagged(short, images, tmp_path):

@@ -210,7 +210,7 @@ rule ledger:
 
 FINDINGS_STATISTICS = [
     "aa_calibration", "accuracy", "auc_sd", "cost", "gap_at_accuracy", "holm", "learning_curve", "overfitting_gap",
-    "paired_difference", "power", "readings", "run_bootstrap",
+    "paired_difference", "power", "readings", "run_bootstrap", "unreached_outputs",
 ]
 
 
