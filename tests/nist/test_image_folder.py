@@ -595,7 +595,7 @@ def test_two_at_once_decode_once(root, decoded, monkeypatch):
     both_are_there, locked = threading.Barrier(2), image_cache._locked
 
     def locked_together(folder):
-        both_are_there.wait(timeout=5)
+        both_are_there.wait(timeout=60)
         return locked(folder)
 
     monkeypatch.setattr(image_cache, "_locked", locked_together)
