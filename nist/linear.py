@@ -12,6 +12,7 @@ from nist.mask import SCHEMES, Band
 # What the state of each form holds beside its weight and bias, which is also how a saved state is told apart.
 BUFFERS = {"masked": ("mask",), "banded": ("band_numbers",), "blocked": ("band_numbers",)}
 BUFFERS["compressed"] = ("inputs", "outputs")
+STORED = {"weight"} | {name for names in BUFFERS.values() for name in names}
 
 
 def check_form(form: str) -> None:
@@ -191,11 +192,10 @@ class NISTLinear(nn.Module):
         whole = self.band.is_regular and len(values) == self.band.n_weights
         if form in ("banded", "blocked") and not whole:
             form = "compressed"
-        for name in (*(name for names in BUFFERS.values() for name in names), "_rows"):
+        for name in (*STORED - {"weight"}, "_rows"):
             self._buffers.pop(name, None)
         self.form = form
-        self.weight.grad = None
-        self.weight.data = self.arranged(inputs, outputs, values)
+        self._replace_weight(self.arranged(inputs, outputs, values))
         if form == "masked":
             self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
             self._is_partial = len(values) < self.dense_weights
@@ -208,12 +208,26 @@ class NISTLinear(nn.Module):
             numbers = self.k, self.band.parts, self.band.channels, SCHEMES.index(self.band.scheme)
             self.register_buffer("band_numbers", torch.tensor(numbers, device=values.device))
 
+    def _replace_weight(self, weight: torch.Tensor) -> None:
+        """Put ``weight``, of another shape perhaps, into the parameter, which stays the same object.
+
+        A loss of an earlier step that is still alive holds on to how the parameter's gradient was added up, shape
+        included, and the next step would use that again. Torch forgets it when the type changes, and not for a shape.
+        """
+        other = torch.float64 if weight.dtype == torch.float32 else torch.float32
+        self.weight.grad = None
+        self.weight.data = weight.new_empty(0, dtype=other)
+        self.weight.data = weight
+
     def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors) -> None:
         """Load the state of any form, or of a dense ``nn.Linear``, into this layer, which keeps its own form if it can.
 
         An automatic layer chooses anew.
         """
         saved = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if not STORED & saved.keys():
+            super()._load_from_state_dict(state, prefix, metadata, strict, missing, unexpected, errors)
+            return
         try:
             inputs, outputs, values = self._connections_in(saved)
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
@@ -225,7 +239,7 @@ class NISTLinear(nn.Module):
             device = self.weight.device
             self._store(self._wanted(), inputs.to(device), outputs.to(device), values.to(self.weight))
         own = {prefix + key: value for key, value in self._state().items()}
-        rest = {key: value for key, value in state.items() if key == f"{prefix}bias"}
+        rest = {prefix + key: value for key, value in saved.items() if key not in STORED}
         super()._load_from_state_dict({**own, **rest}, prefix, metadata, strict, missing, unexpected, errors)
 
     def _state(self) -> dict[str, torch.Tensor]:

@@ -49,11 +49,12 @@ def sparsify(
     - ``weights``: ``carried`` over where the band has a connection, or ``fresh``, drawn anew as ``nn.Linear`` would.
     - ``form`` and ``rows``, the rows a batch has (images, or images times tokens): see ``NISTLinear``.
 
-    An ``nn.TransformerEncoderLayer`` loses its fast path for inference. Attention that reads its projections' weights
-    itself, as ``nn.MultiheadAttention`` does, is left alone.
+    An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which reads its layers' weights itself, and its
+    encoder nested tensors. ``nn.MultiheadAttention`` does too, and is left alone.
 
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
-    matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared.
+    matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
+    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT.
     """
     check_form(form)
     if weights not in WEIGHTS:
@@ -63,6 +64,7 @@ def sparsify(
     chosen = linear_layers(model, include, exclude)
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     _check_sharing(model, chosen)
+    _check_readers(model, chosen)
     replacements = {}
     for name, dense in chosen.items():
         if weights == "fresh":
@@ -79,6 +81,10 @@ def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> n
             setattr(parent, name, replacements[parent._modules[name]])
             if isinstance(parent, nn.TransformerEncoderLayer):
                 parent.activation_relu_or_gelu = 0  # no fast path for inference, which reads its layers' weights itself
+    new = set(replacements.values())
+    for encoder in model.modules():
+        if isinstance(encoder, nn.TransformerEncoder) and not new.isdisjoint(encoder.modules()):
+            encoder.use_nested_tensor = False  # they are for that fast path alone, and no NIST layer takes them
     return replacements.get(model, model)
 
 
@@ -152,15 +158,32 @@ def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, nn.Module]) -> dic
 
 
 def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
-    """A weight that another module uses too cannot become a NIST layer's."""
+    """A weight that another module uses too, or that is no parameter of its own, cannot become a NIST layer's."""
     users: dict[nn.Parameter, list[str]] = {}
     for name, module in model.named_modules():
         for parameter in module.parameters(recurse=False):
             users.setdefault(parameter, []).append(name)
     for name, dense in chosen.items():
+        if not isinstance(dense.weight, nn.Parameter):
+            raise ValueError(
+                f"the weight of {name} is made anew in every step, as torch.nn.utils.prune does: remove that"
+            )
         others = [other for other in users[dense.weight] if other != name]
         if others:
             raise ValueError(f"the weight of {name} is shared with {', '.join(others)}: exclude it")
+
+
+def _check_readers(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
+    """A mask is in the layer's ``forward``, which a module that reads the weight itself passes by."""
+    for name in chosen:
+        parent, _, child = name.rpartition(".")
+        reader = model.get_submodule(parent)
+        # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
+        if child == "qkv" and getattr(reader, "q_bias", None) is not None and not reader.qkv_bias_separate:
+            raise ValueError(
+                f"{parent} reads the weight of {name} itself, past its mask: set qkv_bias_separate = True of that "
+                f"{type(reader).__name__}, or exclude {name}"
+            )
 
 
 def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:

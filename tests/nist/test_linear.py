@@ -158,6 +158,26 @@ def test_a_state_of_another_shape_is_refused(state):
         NISTLinear(6, 4, 2, form="banded").load_state_dict(state)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_state_without_the_layer_leaves_it_alone_if_that_is_allowed(form):
+    model = nn.Sequential(nn.Linear(4, 6), NISTLinear(6, 3, 2, form=form))
+    before = {key: value.clone() for key, value in model[1].state_dict().items()}
+    found = model.load_state_dict(nn.Sequential(nn.Linear(4, 6)).state_dict(), strict=False)
+    assert set(found.missing_keys) == {f"1.{key}" for key in before}
+    assert all(torch.equal(value, before[key]) for key, value in model[1].state_dict().items())
+    with pytest.raises(RuntimeError, match="Missing key.*1.weight"):
+        model.load_state_dict(nn.Sequential(nn.Linear(4, 6)).state_dict())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_unknown_key_is_unexpected_as_anywhere(form):
+    layer = NISTLinear(6, 3, 2, form=form)
+    state = {**NISTLinear(6, 3, 2, form="masked").state_dict(), "typo": torch.zeros(1)}
+    with pytest.raises(RuntimeError, match='Unexpected key.*"typo"'):
+        layer.load_state_dict(state)
+    assert layer.load_state_dict(state, strict=False).unexpected_keys == ["typo"]
+
+
 @pytest.mark.parametrize("source", FORMS)
 def test_a_state_of_another_factor_is_refused(source):
     with pytest.raises(RuntimeError, match="its connections are not among those of factor 2"):

@@ -29,6 +29,34 @@ def test_training_goes_on_as_if_nothing_had_happened(source, target):
     torch.testing.assert_close(*results, rtol=1e-9, atol=1e-12)
 
 
+CHANGES = {
+    "prune": lambda model, form: prune(model, 0.9),
+    "reform": lambda model, form: reform(model, "banded" if form == "masked" else "masked"),
+    "load": lambda model, form: model.load_state_dict(pruned().state_dict()),
+}
+
+
+def pruned():
+    model = nn.Sequential(NISTLinear(9, 9, 3), nn.ReLU(), NISTLinear(9, 4, 1))
+    prune(model, 0.9)
+    return model
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_loss_of_an_earlier_step_that_is_still_there_hinders_nothing(change, form):
+    torch.manual_seed(0)
+    model = nn.Sequential(NISTLinear(9, 9, 3, form=form), nn.ReLU(), NISTLinear(9, 4, 1, form=form))
+    images = torch.randn(5, 9)
+    loss = model(images).sum()  # as in a loop at the top level of a script, where the name lives on
+    loss.backward()
+    change(model, form)
+    after = model(images).sum()
+    after.backward()
+    assert all(parameter.grad.shape == parameter.shape for parameter in model.parameters())
+    assert loss is not after
+
+
 def test_a_pruned_layer_becomes_compressed_instead_of_a_band():
     model = NISTLinear(12, 9, 2, form="masked")
     prune(model, 0.9)

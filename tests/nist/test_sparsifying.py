@@ -1,5 +1,7 @@
 import pytest
+import timm
 import torch
+import torch.nn.utils.prune
 from torch import nn
 
 from nist import NISTConv2d, NISTLinear, audit, densify, sparsify
@@ -196,6 +198,43 @@ def test_what_cannot_be_done_is_said_and_nothing_changes(arguments, message):
 def test_a_convolution_that_slides_is_refused():
     with pytest.raises(ValueError, match="0 is a Conv2d with groups, stride, padding or dilation"):
         sparsify(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)), [1], include="0")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_encoder_evaluates_padded_sequences(form):
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+    encoder = sparsify(nn.TransformerEncoder(layer, 2), density=0.5, form=form)
+    x, padding = torch.randn(2, 5, 8), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    trained = encoder(x, src_key_padding_mask=padding)
+    with torch.no_grad():
+        evaluated = encoder.eval()(x, src_key_padding_mask=padding)
+    torch.testing.assert_close(evaluated[~padding], trained[~padding].detach())
+
+
+def test_attention_that_reads_a_weight_past_its_mask_is_refused_and_can_be_told_not_to():
+    options = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2, "num_classes": 3}
+    model = timm.models.beit.Beit(**options)
+    with pytest.raises(
+        ValueError, match=r"blocks\.0\.attn reads the weight of blocks\.0\.attn\.qkv itself, past its mask"
+    ):
+        sparsify(model, density=0.5)
+    assert not audit(model)
+    model.blocks[0].attn.qkv_bias_separate = True
+    sparsify(model, density=0.5, form="masked")
+    model(torch.randn(2, 3, 32, 32)).sum().backward()
+    qkv = model.blocks[0].attn.qkv
+    assert not qkv.weight.grad[~qkv.mask].any()
+    assert qkv.weight.grad.any()
+
+
+def test_a_weight_that_is_made_anew_in_every_step_is_refused():
+    model = nn.Sequential(nn.Linear(6, 4))
+    nn.utils.prune.l1_unstructured(model[0], "weight", 0.5)
+    with pytest.raises(
+        ValueError, match=r"the weight of 0 is made anew in every step, as torch\.nn\.utils\.prune does"
+    ):
+        sparsify(model, [2])
 
 
 def test_a_shared_weight_is_refused():
