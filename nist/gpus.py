@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,8 +18,8 @@ SECONDS = 1.0  # between two looks at GPUs that are all taken
 _claimed: list[IO | socket.socket] = []  # claims live as long as the process, however it ends
 
 
-def claim(count: int, folder: Path | None = None) -> int:
-    """Index of one of ``count`` GPUs that no other process of this user has claimed; waits until there is one.
+def claim(names: Sequence[str], folder: Path | None = None) -> int:
+    """Index of one of the GPUs ``names`` that no other process of this user has claimed; waits until there is one.
 
     Claims are locks on files in ``folder``, by default one of the user's among temporary files. They end with their
     process, so a killed job leaves none behind. Where that file system has no locks, names of sockets take their place.
@@ -27,11 +28,13 @@ def claim(count: int, folder: Path | None = None) -> int:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     said = False
     while True:
-        for index in range(count):
-            if _claim(folder / f"{index}.lock"):
+        for index, name in enumerate(names):
+            if _claim(folder / f"{name}.lock"):
                 return index
         if not said:
-            print(f"all {count} GPUs are taken by other jobs of yours; waiting for one", file=sys.stderr, flush=True)
+            print(
+                f"all {len(names)} GPUs are taken by other jobs of yours; waiting for one", file=sys.stderr, flush=True
+            )
             said = True
         time.sleep(SECONDS)
 

@@ -5,11 +5,12 @@ A cache folder holds ``train.npy`` and ``test.npy``, uint8 of shape (n, size, si
 complete. ``progress.json`` stands in for it while images are decoded.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import sys
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ import PIL
 from PIL import Image
 from tqdm import tqdm
 
+from nist import locks
 from nist.data import Images
 from nist.digest import of_configuration
 from nist.errors import InputError
@@ -31,6 +33,7 @@ from nist.files import replacing
 from nist.shards import SPLITS
 
 CHUNK = 1000  # images between two records of the progress
+SECONDS = 1.0  # between two looks whether another process has decoded
 LARGEST = 89_478_485  # pixels of an image, as Pillow warns of: a quarter of a gigabyte
 FITS = ("crop", "stretch")
 MANIFEST = "manifest.json"
@@ -91,11 +94,12 @@ def load(folder: Path, plan: Plan, verify: bool = False) -> Images:
     """
     images = _matching(folder, plan, verify)
     if images is None:
-        with _locked(folder):
+        with _locked(folder) as alone:
             images = _matching(folder, plan, verify)  # another process may have made it in the meantime
-            if images is None:
+            while images is None:
                 _make(folder, plan)
-                images = _matching(folder, plan)
+                # Another one may have begun the arrays anew; it writes the same bytes.
+                images = _matching(folder, plan, verify=not alone)
     return images
 
 
@@ -144,7 +148,7 @@ def _make(folder: Path, plan: Plan) -> None:
         chunks_sha256=chunks,
         pillow=PIL.__version__,
     )
-    (folder / RECORDS[1]).unlink()
+    (folder / RECORDS[1]).unlink(missing_ok=True)
 
 
 def _known_chunks(folder: Path, plan: Plan) -> dict[str, list[str]]:
@@ -240,13 +244,26 @@ def _digest(array: np.ndarray) -> str:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time write to ``folder``; the lock ends with its process, however that ends."""
+def _locked(folder: Path) -> Iterator[bool]:
+    """Let one process at a time write to ``folder``; the lock ends with its process, however that ends.
+
+    Yields whether it does: not where the file system has no locks, which is a warning.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{folder}: another process is decoding into this cache; waiting for it", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    said = False
+    try:
+        while (lock := locks.hold(folder / ".lock")) is None:
+            if not said:
+                print(f"{folder}: another process is decoding into this cache; waiting for it", file=sys.stderr)
+                said = True
+            time.sleep(SECONDS)
+    except locks.NoLocksError as error:
+        warnings.warn(
+            f"{folder}: no locks on this file system ({error}), so nothing keeps two jobs from decoding at once; "
+            "decode before they start",
+            stacklevel=3,
+        )
+        yield False
+        return
+    with lock:
+        yield True

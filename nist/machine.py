@@ -61,7 +61,7 @@ def _lines(path: str) -> list[str]:
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes the GPU if there is one; of several, one that no other job has, unless a scheduler has chosen.
+    """``auto`` takes the GPU if there is one; of several that are visible, one that no other job of this user has.
 
     Raises ``InputError`` if CUDA is asked for and absent.
     """
@@ -69,10 +69,11 @@ def choose_device(name: str) -> torch.device:
         raise InputError("--device cuda: no CUDA device is visible here; use --device cpu, or auto")
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    count = torch.cuda.device_count()
-    if count == 1 or "CUDA_VISIBLE_DEVICES" in os.environ:
+    if torch.cuda.device_count() == 1:
         return torch.device("cuda")
-    device = torch.device("cuda", gpus.claim(count))
+    # Jobs may see different GPUs, each counted from 0: CUDA_VISIBLE_DEVICES. A UUID is the same to all of them.
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+    device = torch.device("cuda", gpus.claim(names))
     torch.cuda.set_device(device)  # what is made without naming a device is made there too
     return device
 

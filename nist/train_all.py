@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NamedTuple
 
-from nist import data, study
+from nist import data, interruption, study
 from nist.errors import InputError, StoppedError, run
 from nist.study import Study
 
@@ -51,7 +53,7 @@ def train(job: Job, options: list[str], end: float) -> bool:
     Raises ``StoppedError`` if the job fails; it has said why.
     """
     command = [sys.executable, "-m", "nist.train", *job.options, *options, f"--out={job.out}"]
-    with subprocess.Popen(command) as child:
+    with subprocess.Popen(command) as child, passing_on(child) as asked:
         try:
             child.wait(max(0.0, end - time.monotonic()) if end < float("inf") else None)
         except subprocess.TimeoutExpired:
@@ -60,9 +62,31 @@ def train(job: Job, options: list[str], end: float) -> bool:
         except KeyboardInterrupt:  # which the child has had too, and ends its epoch
             child.wait()
             raise
+    if asked:
+        raise StoppedError(f"{asked[0]}; started again, it goes on")
     if child.returncode:
         raise StoppedError(f"{shlex.join(command[1:])} ended with status {child.returncode}; started again, it goes on")
     return True
+
+
+@contextmanager
+def passing_on(child: subprocess.Popen) -> Iterator[list[str]]:
+    """While entered, let ``child`` have the signals that ask this process to end; yields those that came, by name.
+
+    It ends its epoch, and then itself. Ctrl-C it has anyway.
+    """
+    asked: list[str] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(signal.Signals(number).name)
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in set(interruption.SIGNALS) - {signal.SIGINT}}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 import errno
 import subprocess
 import sys
+import types
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ CLAIM = """
 import pathlib, sys, time
 from nist import gpus
 gpus.SECONDS = 0.05
-print(gpus.claim(2, pathlib.Path(sys.argv[1])), flush=True)
+print(gpus.claim(sys.argv[2:], pathlib.Path(sys.argv[1])), flush=True)
 time.sleep(60)
 """
 
@@ -24,10 +25,10 @@ fcntl.flock = refuse
 """
 
 
-def start(folder, before=""):
-    """A process that claims one of two GPUs and keeps it."""
+def start(folder, before="", names=("a", "b")):
+    """A process that claims one of the GPUs ``names`` and keeps it."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", before + CLAIM, folder], **options)
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", before + CLAIM, folder, *names], **options)
 
 
 @pytest.mark.parametrize("before", ["", WITHOUT_LOCKS], ids=["locks", "no locks"])
@@ -47,24 +48,35 @@ def test_processes_never_share_a_gpu_and_a_killed_one_gives_its_own_back(tmp_pat
             process.communicate()
 
 
+def test_processes_that_see_different_gpus_do_not_wait_for_each_other(tmp_path):
+    holders = [start(tmp_path, names=names) for names in (["a", "b"], ["c", "d"])]
+    try:
+        claimed = [process.stdout.readline().strip() for process in holders]
+        assert claimed == ["0", "0"]
+    finally:
+        for process in holders:
+            process.kill()
+            process.communicate()
+
+
 def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(gpus.locks.fcntl, "flock", refuse)
     with pytest.warns(UserWarning, match=f"{tmp_path}: no locks on this file system .No locks available."):
-        assert gpus.claim(1, tmp_path) == 0
+        assert gpus.claim(["a"], tmp_path) == 0
     gpus._claimed.pop().close()
 
 
 @pytest.fixture
 def two_gpus(monkeypatch, tmp_path):
     chosen = []
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: types.SimpleNamespace(uuid=f"uuid-{index}"))
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr(gpus, "claim", lambda count: count - 1)
+    monkeypatch.setattr(gpus, "claim", lambda names: names.index("uuid-1"))
     return chosen
 
 
@@ -74,8 +86,8 @@ def test_a_job_takes_the_gpu_that_it_claimed(two_gpus, name):
     assert two_gpus == [torch.device("cuda", 1)]
 
 
-def test_the_schedulers_choice_stands(two_gpus, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+def test_the_one_gpu_that_a_scheduler_leaves_visible_is_taken(two_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert machine.choose_device("cuda") == torch.device("cuda")
     assert machine.choose_device("cpu") == torch.device("cpu")
     assert two_gpus == []

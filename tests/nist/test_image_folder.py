@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import fcntl
 import io
 import json
@@ -606,13 +608,39 @@ def test_two_at_once_decode_once(root, decoded, monkeypatch):
 
 
 def test_waiting_for_another_process_is_said(root, monkeypatch, capsys):
-    def busy(file, operation):
-        if operation & fcntl.LOCK_NB:
+    monkeypatch.setattr(image_cache, "SECONDS", 0.01)
+    flock, calls = fcntl.flock, []
+
+    def busy(*arguments):
+        calls.append(arguments)
+        if len(calls) < 3:
             raise BlockingIOError
+        flock(*arguments)
 
     monkeypatch.setattr(fcntl, "flock", busy)
     assert len(load(root).test_labels) == 3 * TEST
-    assert "toy-6-stretch-3: another process is decoding into this cache; waiting for it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count("toy-6-stretch-3: another process is decoding into this cache; waiting for it") == 1
+
+
+def test_without_locks_it_is_said_and_two_at_once_end_with_whole_arrays(root, arrays, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    both_have_begun, known_chunks = threading.Barrier(2), image_cache._known_chunks
+
+    def begun_together(*arguments):
+        found = known_chunks(*arguments)
+        with contextlib.suppress(threading.BrokenBarrierError):  # one that comes back to mend is alone
+            both_have_begun.wait(timeout=5)
+        return found
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(image_cache, "_known_chunks", begun_together)
+    with pytest.warns(UserWarning, match="toy-6-stretch-3: no locks on this file system"), ThreadPoolExecutor() as pool:
+        loaded = list(pool.map(lambda _: load(root), range(2)))
+    for images in (*loaded, load(root, verify=True)):
+        np.testing.assert_array_equal(images.train_images, stacked(arrays, slice(TRAIN)))
 
 
 def test_too_little_space_is_an_error_before_decoding(root, monkeypatch, decoded):

@@ -1,6 +1,9 @@
 """Whole studies trained one block after another, without Snakemake."""
 
+import os
 import re
+import signal
+from typing import ClassVar
 
 import pytest
 
@@ -78,3 +81,34 @@ def test_a_job_that_fails_ends_it(command, capfd):
 def test_no_time_is_an_error(command):
     with pytest.raises(InputError, match=r"--limit-minutes 0\.0: give the minutes that there are"):
         command("--limit-minutes", "0")
+
+
+class Asked:
+    """A child that is asked to end while it is waited for, and ends well: it was in its last epoch."""
+
+    returncode = 0
+    signals: ClassVar[list[int]] = []
+
+    def __init__(self, command):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def wait(self, seconds):
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def send_signal(self, number):
+        self.signals.append(number)
+
+
+def test_what_asks_it_to_end_asks_its_child_and_starts_no_other(command, monkeypatch):
+    before = signal.getsignal(signal.SIGUSR1)
+    monkeypatch.setattr(train_all.subprocess, "Popen", Asked)
+    with pytest.raises(StoppedError, match="SIGUSR1; started again, it goes on"):
+        command()
+    assert Asked.signals == [signal.SIGUSR1]
+    assert signal.getsignal(signal.SIGUSR1) == before
