@@ -112,9 +112,11 @@ class Block:
                 yield self.rows[seed][-1]
             asked, finished = self.interruption.asked, self._epoch(group[0]) == self.epochs
             is_due = self.checkpoint.is_due() or asked
-            if is_due or (self.keep and finished):
+            if finished and not self.keep:
+                self.states = {seed: state for seed, state in self.states.items() if seed not in group}
+            elif is_due or finished:
                 states = stack.states() if stack else [runs[0].state()]
-                self.states |= dict(zip(group, states, strict=True))
+                self.states |= {seed: snapshot(state) for seed, state in zip(group, states, strict=True)}
             if is_due:
                 self.write_checkpoint(sessions)
             if asked and self._unfinished():
@@ -140,3 +142,8 @@ class Block:
         for seed in group:
             kept = int(self.states[seed]["progress"][0]) if seed in self.states else 0
             del self.rows[seed][kept:]
+
+
+def snapshot(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A copy of what a run goes on to change, off the device, whose memory is for those that are trained."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -130,8 +130,8 @@ def neuroseed_mask(n_in: int, n_out: int, k: int) -> np.ndarray:
 
 
 def factor(density: float, n_out: int) -> int:
-    """Neuroseed factor of a layer of given density: max(1, floor(density · n_out)) (U23)."""
-    return max(1, int(density * n_out))
+    """Neuroseed factor of a layer of given density: max(1, floor(density · n_out)) (U23), exact as ``kept_weights``."""
+    return max(1, floor(Fraction(str(density)) * n_out))
 
 
 def kept_weights(n_dense: int, sparsity: float) -> int:

@@ -118,7 +118,8 @@ class PruneOnce:
     known beforehand, ``plateau`` is the one expected, such as that of a dense network.
 
     Parameters: ``module``, ``sparsity`` and ``scope`` as in ``prune``; ``epoch``, counted from 1, or ``plateau``, a
-    fraction in (0, 1], with ``share``. It keeps no state of its own: a model that is loaded pruned stays as it is.
+    fraction in (0, 1], with ``share``. It keeps no state of its own: a model that is loaded pruned stays as it is, and
+    one that is loaded after that epoch and is not pruned yet is pruned at the next call.
     Raises ``ValueError`` unless exactly one of ``epoch`` and ``plateau`` is given and they make sense.
     """
 
@@ -150,7 +151,7 @@ class PruneOnce:
         """
         if self.threshold is not None and accuracy is None:
             raise ValueError(f"call with the epoch's accuracy: the prune waits for {self.threshold:g}")
-        due = epoch == self.epoch if self.threshold is None else accuracy >= self.threshold
+        due = epoch >= self.epoch if self.threshold is None else accuracy >= self.threshold
         if not due or any(layer.is_pruned for layer in nist_layers(self.module)):
             return None
         return prune(self.module, self.sparsity, optimizer, self.scope)

@@ -14,8 +14,8 @@ LARGEST_DRAW = 2**32  # what numpy's generator can be seeded with
 class Recipe:
     """Random crops, flips and RandAugment of each image; erasing, mixup and CutMix of normalised batches.
 
-    ``settings`` are those of a study's ``data.augmentation``, ``mean`` and ``sd`` those of pixels in 0 … 255: what
-    geometric changes leave empty is filled with the mean. Every draw comes from ``generator``, but for the noise in
+    ``settings`` are those of a study's ``data.augmentation``, ``mean`` that of pixels in 0 … 255, a channel each:
+    what geometric changes leave empty is filled with it. Every draw comes from ``generator``, but for the noise in
     erased rectangles, which comes from the device's own.
     """
 

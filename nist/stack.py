@@ -3,9 +3,9 @@
 import time
 
 import torch
-from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
+from torch.nn.modules.dropout import _DropoutNd
 
 from nist.batches import Split
 from nist.heartbeat import beat
@@ -23,7 +23,7 @@ def can_stack(run: Run) -> bool:
     the device. Transformers are left out: what their blocks drop at random is not told by type.
     """
     network = run.network
-    dropout = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in network.modules())
+    dropout = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in network.modules())
     masked = all(layer.form == "masked" for layer in nist_layers(network))
     trained = all(parameter.requires_grad for parameter in network.parameters())
     alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
@@ -170,4 +170,4 @@ class Sums:
 
     def means(self) -> tuple[list[float], list[float]]:
         """Loss and accuracy of every run."""
-        return (self.loss / self.images_seen).tolist(), (self.correct / self.images_seen).tolist()
+        return (self.loss / self.images_seen).tolist(), (self.correct.double() / self.images_seen).tolist()

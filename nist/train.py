@@ -237,7 +237,9 @@ def write(arguments: argparse.Namespace, training: Training, block: Block, class
 
 def default_workers(device: torch.device) -> int:
     """Processes that read images: on a CPU, where they would take the cores from training, none."""
-    return min(16, (os.cpu_count() or 1) - 1) if device.type == "cuda" else 0
+    # A scheduler may have given this job a few of the machine's cores.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, cores - 1) if device.type == "cuda" else 0
 
 
 if __name__ == "__main__":

@@ -149,6 +149,55 @@ def test_a_stack_too_large_for_memory_is_halved_and_finished_epochs_stay(short, 
     assert sizes == [(5, 1), (5, 2), (5, 3), (3, 3), (2, 3), (2, 4), (2, 3), (2, 4)]  # and the fifth on its own
 
 
+def test_a_stack_too_large_after_its_prune_goes_back_to_the_checkpoint_before_it(short, images, monkeypatch):
+    experiment, train_stack, kept, asked = short("lenet5-digits"), stack.Stack._train, Checkpoint(None), []
+    whole, _ = block(experiment, "nist-1-10-p98", range(3), images, together=1)
+
+    def due_after_the_first_epoch():
+        asked.append(1)
+        return len(asked) == 1
+
+    def limited(self):
+        if len(self.runs) > 2 and self.epoch == 3:  # the prune has written to the very tensors that were checkpointed
+            raise torch.OutOfMemoryError
+        return train_stack(self)
+
+    kept.is_due = due_after_the_first_epoch
+    monkeypatch.setattr(stack.Stack, "_train", limited)
+    rows, _ = block(experiment, "nist-1-10-p98", range(3), images, 3, kept)
+    assert_agree(rows, whole, 1e-4)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_states_of_finished_runs_are_kept_for_a_trunk_alone(short, images, together, tmp_path):
+    experiment, seeds = short("lenet5-digits"), range(2)
+    configuration = experiment.configuration("nist-1-10-p98")
+    for keep, there in ((False, set()), (True, {0, 1})):
+        kept = Checkpoint(tmp_path / f"{keep}.safetensors", minutes=0)
+        options = {"checkpoint": kept, "together": together}
+        training = train.Training(experiment, "nist-1-10-p98", configuration, seeds, images, CPU, **options)
+        trained = training.block(4, keep)
+        training.train(trained)
+        assert trained.states.keys() == there
+
+
+def test_what_drops_at_random_is_not_stacked(short, images):
+    experiment = short("lenet5-digits")
+    training = train.Training(experiment, "dense", experiment.configuration("dense"), range(1), images, CPU)
+    run = training.run(0)
+    assert stack.can_stack(run)
+    run.network.backbone.append(torch.nn.Dropout1d(0.1))
+    assert not stack.can_stack(run)
+
+
+def test_accuracies_of_a_stack_are_in_double_precision(short, images):
+    experiment = short("lenet5-digits")
+    training = train.Training(experiment, "dense", experiment.configuration("dense"), range(1), images, CPU)
+    sums = stack.Sums([training.run(0)])
+    sums.add(torch.zeros(1), torch.eye(7)[None], torch.tensor([[0, 1, 2, 0, 0, 0, 0]]))
+    assert sums.means()[1] == [3 / 7]
+
+
 @pytest.mark.parametrize("head", [{"dropout": 0.5}, {"form": "auto"}])
 def test_what_cannot_be_stacked_is_trained_one_by_one(short, images, monkeypatch, head):
     monkeypatch.setattr(stack.Stack, "__init__", None)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nist.mask import Band, edges, kept_weights, neuroseed_mask
+from nist.mask import Band, edges, factor, kept_weights, neuroseed_mask
 
 
 def papers_double_loop(n_in, n_out, k):
@@ -87,6 +87,10 @@ def test_a_factor_out_of_range_is_refused(k):
 def test_an_empty_layer_is_refused():
     with pytest.raises(ValueError, match="n_in must be at least 1"):
         neuroseed_mask(0, 5, 1)
+
+
+def test_factors_are_floored_exactly():
+    assert [factor(density, 100) for density in (0.29, 0.57, 0.58, 0.295, 0.001, 1)] == [29, 57, 58, 29, 1, 100]
 
 
 @pytest.mark.parametrize(

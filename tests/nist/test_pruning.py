@@ -205,6 +205,11 @@ def test_the_callback_prunes_at_its_epoch_and_once():
     assert (optimizer.state[network[2].weight]["exp_avg"][~network[2].mask] == 0).all()
 
 
+def test_an_epoch_that_was_passed_over_is_made_up_for():
+    # Saved after epoch 2, killed before the call, and gone on with at epoch 3.
+    assert PruneOnce(head(), 0.98, epoch=2)(3) == 218
+
+
 def test_the_callback_prunes_at_a_share_of_the_plateau():
     callback = PruneOnce(head(), 0.98, plateau=0.8, share=0.5)
     assert [callback(epoch, accuracy) for epoch, accuracy in ((1, 0.39), (2, 0.41), (3, 0.2), (4, 0.9))] == [

@@ -141,6 +141,13 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
     assert autocast[-1]["val_accuracy"] > 0.4
 
 
+def test_processes_that_read_images_are_as_many_as_the_cores_that_a_job_has(monkeypatch):
+    monkeypatch.setattr(train.os, "sched_getaffinity", lambda process: {3, 5, 6, 9})
+    monkeypatch.setattr(train.os, "cpu_count", lambda: 128)
+    assert train.default_workers(torch.device("cuda")) == 3
+    assert train.default_workers(CPU) == 0
+
+
 def test_cuda_asked_for_and_absent_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="no CUDA device is visible here; use --device cpu, or auto"):
