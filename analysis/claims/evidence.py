@@ -18,6 +18,7 @@ SAMPLES = {  # columns of mean and SD over runs
     "learning_curve": ("mean", "sd"),
     "overfitting_gap": ("gap", "sd"),
     "epochs_to_converge": ("run_mean", "run_sd"),
+    "epochs_to_accuracy": ("restricted_mean", "restricted_sd"),
     "auc_sd": ("mean_sd", None),
 }
 

@@ -64,7 +64,8 @@ def of_difference(left: Sample, right: Sample, confidence: float = 0.95) -> tupl
 def of_log_sd_ratio(left: Sample, right: Sample, confidence: float = 0.95) -> tuple[float, float, float]:
     """Logarithm of left's SD over right's, which are the means of the samples, and its interval by the F distribution.
 
-    For a mean of SDs over epochs it is as wide as if every epoch said the same; so it is on the safe side.
+    For a mean of SDs over epochs it is as wide as if every epoch said the same, which is on the safe side of normal
+    runs; of runs with long tails it is not.
     """
     low, high = np.log(stats.f.ppf([(1 - confidence) / 2, (1 + confidence) / 2], left.n - 1, right.n - 1)) / 2
     log_ratio = float(np.log(left.mean / right.mean))

@@ -12,7 +12,7 @@ from analysis import command
 from analysis.claims import arithmetic, orderings, settings, values
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
-from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, TooShort
+from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
 from nist import study
 from nist.errors import InputError
 
@@ -82,6 +82,8 @@ def _apply(claim: Claim, evidence: Evidence) -> Outcome:
         if claim.rule == "together":
             return together(claim, evidence)
         return sized(claim, evidence, OF_RUNS[claim.rule](claim, evidence))
+    except SetOtherwise as departure:
+        return Outcome("not run", departure.args[0])
     except NotRun as missing:
         return Outcome("not run", f"{missing.args[0]}; {how_to_run(claim)}")
     except TooShort as short:

@@ -37,6 +37,7 @@ def direction(claim: Claim, evidence: Evidence) -> Outcome:
     """Every side in ``more`` exceeds every side in ``less`` by more than ``by`` of the claim's units, 0 unless given.
 
     With a negative ``by`` this is "no worse than". ``rising`` instead lists sides each of which exceeds the one before.
+    Of several names in ``statistic``, each must say so.
     """
     bound = float(claim.parameters.get("by", 0)) * float(claim.scale)
     return _judge(claim, evidence, intervals.of_difference, (bound, inf), LEVEL)
@@ -75,14 +76,16 @@ def _judge(
 ) -> Outcome:
     """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``."""
     where = {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
-    names, comparisons = named_pairs(claim.parameters), []
-    for pair in names:
-        sides = [evidence.sample(claim.parameters["statistic"], side, claim.study, **where) for side in pair]
+    statistics, comparisons = claim.parameters["statistic"].split(), []
+    named = [(pair, statistic) for pair in named_pairs(claim.parameters) for statistic in statistics]
+    for pair, statistic in named:
+        sides = [evidence.sample(statistic, side, claim.study, **where) for side in pair]
         difference, low, high = interval(*sides, 1 - level)
-        _, safe_low, safe_high = interval(*sides, 1 - LEVEL / len(names))
+        _, safe_low, safe_high = interval(*sides, 1 - LEVEL / len(named))
+        by = f", {statistic.replace('_', ' ')}" if len(statistics) > 1 else ""
         comparisons.append(
             Comparison(
-                " against ".join(pair),
+                " against ".join(pair) + by,
                 Estimate(difference, low, high, min(side.n for side in sides)),
                 holds=claimed[0] < low and high < claimed[1],
                 excluded=safe_high <= claimed[0] or safe_low >= claimed[1],

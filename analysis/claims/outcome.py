@@ -38,5 +38,9 @@ class NotRun(LookupError):
     """The runs that a claim asks for are not there; the message says which."""
 
 
+class SetOtherwise(NotRun):
+    """The study is there and departs from what is printed, so that no run of it can tell."""
+
+
 class TooShort(LookupError):
     """The runs are there, but end before the epoch that a claim is about."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
-from analysis.claims.outcome import Estimate, NotRun, Outcome
+from analysis.claims.outcome import Estimate, NotRun, Outcome, SetOtherwise
 from nist.datasets import DATASETS
 from nist.study import Study
 
@@ -14,16 +14,25 @@ OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW(wd={weight_decay})", "sgd": "SGD(m
 def setting(claim: Claim, evidence: Evidence) -> Outcome:
     """A setting at ``path`` (keys joined by slashes) or named in ``MEASURES`` (``measure``), of every study in ``of``.
 
-    ``arithmetic ok`` if the study has it as printed; ``arithmetic wrong`` if the claim ``against`` is adopted instead
-    and prints something else, so that the paper contradicts itself; ``not run`` if the study is not there or departs
-    from what is printed.
+    ``arithmetic ok`` if the study has it as printed. If it has not, and the claim ``against`` prints something else,
+    the paper contradicts itself: ``arithmetic wrong``. Else ``not run``, as where the study is not there. Of two claims
+    that are each ``against`` the other, the study tells which is adopted.
     """
+    try:
+        return Outcome("arithmetic ok", "the study is set up as printed", Estimate(_adopted(claim, evidence)))
+    except NotRun as missing:
+        other = evidence.claims.get(claim.parameters.get("against"))
+        if other is None or other.printed == claim.printed:
+            raise
+        if other.parameters.get("against") == claim.id and not isinstance(missing, SetOtherwise):
+            raise
+        reason = f"{other.id} prints {other.printed}, which is adopted"
+        return Outcome("arithmetic wrong", reason, Estimate(other.printed))
+
+
+def _adopted(claim: Claim, evidence: Evidence) -> object:
+    """What the studies have, if it is what is printed. Raises ``NotRun`` if not, or if one is not there."""
     parameters = claim.parameters
-    if "against" in parameters:
-        other = evidence.claims[parameters["against"]]
-        if other.printed != claim.printed:
-            reason = f"{other.id} prints {other.printed}, which is adopted"
-            return Outcome("arithmetic wrong", reason, Estimate(other.printed))
     for name in parameters.get("of", claim.study).split():
         experiment = evidence.studies.get(name)
         if experiment is None:
@@ -33,8 +42,8 @@ def setting(claim: Claim, evidence: Evidence) -> Outcome:
         if ours is None:
             raise NotRun(f"{name} has no {measure or parameters['path']}")
         if not _same(claim, ours):
-            raise NotRun(f"{name} is set up otherwise: {measure or parameters['path']} is {ours}")
-    return Outcome("arithmetic ok", "the study is set up as printed", Estimate(ours))
+            raise SetOtherwise(f"{name} is set up otherwise: {measure or parameters['path']} is {ours}")
+    return ours
 
 
 def at(experiment: Study, path: str):

@@ -6,7 +6,8 @@ reason tells how many runs would settle it.
 """
 
 from collections.abc import Callable, Sequence
-from math import isfinite, sqrt
+from functools import partial
+from math import exp, isfinite, sqrt
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def maximum(claim: Claim, evidence: Evidence) -> Outcome:
 def spread(claim: Claim, evidence: Evidence) -> Outcome:
     """Mean or sum over epochs of the epochwise SD: prediction interval of an SD, ``tolerance`` being a share of it.
 
-    As wide as if all epochs said the same, which is on the safe side.
+    As wide as if all epochs said the same, which is on the safe side where runs are normal.
     """
     row = evidence.row("auc_sd", claim.study, claim.variant, metric=claim.parameters["metric"])
     ours, runs = float(row[claim.parameters["value"]]), PAPER[claim.study].runs
@@ -55,10 +56,11 @@ def spread(claim: Claim, evidence: Evidence) -> Outcome:
 
 
 def share(claim: Claim, evidence: Evidence) -> Outcome:
-    """Share of epochs with lower SD: our Wilson interval, which takes epochs for independent and so is too narrow."""
+    """Share of epochs with lower SD: our Wilson interval, which is too narrow, and whether whole runs agree."""
     row = evidence.row("wilson", claim.study, claim.variant, metric=claim.parameters["metric"])
     ends = float(row["low"]), float(row["high"])
-    return meets(claim.figure, float(row["share"]), int(row["n"]), lambda n: ends, _tolerance(claim))
+    found = meets(claim.figure, float(row["share"]), int(row["n"]), lambda n: ends, _tolerance(claim))
+    return _if_whole_runs_agree(claim, evidence, found)
 
 
 def margin(claim: Claim, evidence: Evidence) -> Outcome:
@@ -90,7 +92,7 @@ def margin(claim: Claim, evidence: Evidence) -> Outcome:
 def significance(claim: Claim, evidence: Evidence) -> Outcome:
     """A Wilcoxon p: first whether any rank sum over ``pairs`` gives it, then whether ours is below ``level`` as well.
 
-    ``contradicted`` if the test is significant the other way round. Epochs of the same runs are no independent pairs.
+    ``contradicted`` if the test is significant the other way round; either only if whole runs agree.
     """
     sums = margins.rank_sums(claim.figure, int(claim.parameters["pairs"]))
     if not sums:
@@ -101,7 +103,8 @@ def significance(claim: Claim, evidence: Evidence) -> Outcome:
     verdict = "reproduced" if p <= level else "contradicted" if other_way else "inconclusive"
     printed_by = ", ".join(f"{side} W = {w}" for side, w in sums)
     estimate = Estimate(p, n=int(row["n"]))
-    return Outcome(verdict, f"judged at {level}; the printed p is that of {printed_by}", estimate)
+    found = Outcome(verdict, f"judged at {level}; the printed p is that of {printed_by}", estimate)
+    return _if_whole_runs_agree(claim, evidence, found)
 
 
 def bound(claim: Claim, evidence: Evidence) -> Outcome:
@@ -126,8 +129,8 @@ def epochs_to(claim: Claim, evidence: Evidence) -> Outcome:
         if "relation" in claim.parameters:
             outcomes.append(bounded(claim, ours))
         else:
-            ends = ours.low, ours.high
-            outcomes.append(meets(claim.figure, ours.value, ours.n, lambda n, ends=ends: ends, _tolerance(claim)))
+            of_runs = partial(_ends_of_first_epochs, claim, curve.sort_values("epoch"))
+            outcomes.append(meets(claim.figure, ours.value, ours.n, of_runs, _tolerance(claim)))
     return weakest(outcomes)
 
 
@@ -207,6 +210,29 @@ def _first_epochs(claim: Claim, curve: pd.DataFrame) -> Estimate:
     low, high = zip(*(intervals.of_next_mean(sample, runs) for sample in samples), strict=True)
     last = float(curve["epoch"].iloc[-1])  # the level is reached by then, by definition
     return Estimate(_first(curve, mean, level), _first(curve, high, level), min(_first(curve, low, level), last), n)
+
+
+def _ends_of_first_epochs(claim: Claim, curve: pd.DataFrame, n: int) -> tuple[float, float]:
+    """The interval that ``n`` runs would leave."""
+    found = _first_epochs(claim, curve.assign(n=n))
+    return found.low, found.high
+
+
+def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Outcome:
+    """What is said over epochs stands only if the SDs' ratio over whole runs says so too, and else is ``inconclusive``.
+
+    Epochs of the same runs are not independent: between arms that do not differ, a test over epochs finds a difference
+    far too often (``analysis.statistics.aa_calibration``).
+    """
+    where = {"metric": claim.parameters["metric"], "quantity": "log_sd_ratio"}
+    rows = evidence.rows("run_bootstrap", claim.study, claim.variant, **where)
+    row = rows[rows["interval"].str.startswith("jackknife")].iloc[0]
+    ratio, low, high = (exp(row[name]) for name in ("estimate", "low", "high"))
+    agrees = {"reproduced": high < 1, "contradicted": low > 1}.get(found.verdict, True)
+    reasons = [found.reason, f"over whole runs the SD is × {ratio:.2f} ({low:.2f} to {high:.2f})"]
+    if not agrees:
+        reasons.append(f"epochs alone would say {found.verdict}")
+    return Outcome(found.verdict if agrees else "inconclusive", "; ".join(reasons), found.estimate)
 
 
 def _first(curve: pd.DataFrame, values: Sequence[float], level: float) -> float:

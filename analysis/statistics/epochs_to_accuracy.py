@@ -34,7 +34,8 @@ def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) 
     Takes the result of ``first_epochs``. ``median`` is the first epoch by which half of the runs are there, NaN if they
     never are; ``median_low`` and ``median_high`` are its exact binomial interval, from order statistics, NaN for an end
     that the runs leave open; as all are watched to the same epoch, censored ones come last. ``restricted_mean`` is the
-    area under the curve, here the mean of ``epochs``, with Student's ``margin`` of error.
+    area under the curve, here the mean of ``epochs``, with its ``restricted_sd`` over runs and Student's ``margin`` of
+    error.
     """
     curve = stats.ecdf(stats.CensoredData.right_censored(epochs, ~reached)).sf
     half = curve.quantiles[curve.probabilities <= 0.5]
@@ -47,6 +48,7 @@ def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) 
         "median_low": low,
         "median_high": high,
         "restricted_mean": epochs.mean(),
+        "restricted_sd": epochs.std(ddof=1) if len(epochs) > 1 else np.nan,
         "margin": margin_of_error(epochs, confidence),
     }
 

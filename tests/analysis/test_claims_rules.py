@@ -1,5 +1,6 @@
 """Rules that read runs, on statistics made by hand: each verdict at its edge, and smaller runs than the paper's."""
 
+import re
 from dataclasses import replace
 from math import inf, isnan, sqrt
 
@@ -12,6 +13,10 @@ from analysis.claims import claim, intervals, ledger, orderings
 from analysis.claims.claim import Claim, Parameters
 from analysis.claims.evidence import Evidence
 from analysis.claims.intervals import Sample
+from analysis.statistics.aa_calibration import autoregressive_arms
+from analysis.statistics.epochwise_sd import epochwise_sd
+from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.wilcoxon import wilcoxon
 from nist import study
 
 CLAIMS = claim.read()
@@ -58,6 +63,15 @@ def decide(one, given):
 def curve(means, sd=0.01, n=20, variant="a", metric="val_accuracy"):
     epochs = range(1, len(means) + 1)
     return pd.DataFrame({"variant": variant, "metric": metric, "epoch": epochs, "mean": means, "sd": sd, "n": n})
+
+
+def long(variant, curves):
+    """Rows of the metrics contract that the statistics of spread read, from curves of shape (seeds, epochs)."""
+    index = pd.MultiIndex.from_product([range(curves.shape[0]), range(1, curves.shape[1] + 1)], names=["seed", "epoch"])
+    rows = index.to_frame(index=False).assign(study=STUDY, variant=variant, diverged=False, active_weights=1)
+    return rows.assign(
+        **dict.fromkeys(("train_accuracy", "val_accuracy"), curves.ravel()), train_loss=1.0, val_loss=1.0
+    )
 
 
 class TestInterval:
@@ -147,30 +161,66 @@ class TestMaximumAndSpread:
         assert decide(replace(rule, printed="0.5"), given).estimate.value == pytest.approx(0.00468, abs=1e-5)
 
 
+def whole_runs(low, high):
+    """The interval of the ratio of SDs over whole runs, beside the bootstrap's, which is not the one to read."""
+    ends = {"estimate": np.log((low + high) / 2), "low": np.log(low), "high": np.log(high)}
+    row = {"variant": "a", "metric": "val_accuracy", "quantity": "log_sd_ratio", **ends}
+    bootstrap = {**row, "interval": "BCa", "low": -9.0, "high": 9.0}
+    return pd.DataFrame([bootstrap, {**row, "interval": "jackknife, Student t"}])
+
+
+STEADIER, NEITHER, LESS = whole_runs(0.5, 0.9), whole_runs(0.5, 1.1), whole_runs(1.1, 1.5)
+
+
 class TestShareAndSignificance:
-    def test_share(self):
+    @pytest.mark.parametrize(
+        ("printed", "whole", "verdict"),
+        [
+            ("80", STEADIER, "reproduced"),
+            ("80", NEITHER, "inconclusive"),
+            ("90", STEADIER, "inconclusive"),  # the share is another one; that it is steadier is not denied
+            ("90", LESS, "contradicted"),
+        ],
+    )
+    def test_share(self, printed, whole, verdict):
         wilson = pd.DataFrame(
             [{"variant": "a", "metric": "val_accuracy", "share": 0.7, "low": 0.52, "high": 0.83, "n": 20}]
         )
-        rule = make("share", "metric=val_accuracy; tolerance=20", "80")
-        assert decide(rule, evidence(wilson=wilson)).verdict == "reproduced"
-        assert decide(replace(rule, printed="90"), evidence(wilson=wilson)).verdict == "contradicted"
+        rule = make("share", "metric=val_accuracy; tolerance=20", printed)
+        found = decide(rule, evidence(wilson=wilson, run_bootstrap=whole))
+        assert found.verdict == verdict
+        assert "over whole runs the SD is × " in found.reason
+        assert ("epochs alone would say" in found.reason) == (verdict == "inconclusive")
 
     @pytest.mark.parametrize(
-        ("p", "two_sided", "verdict"),
+        ("p", "two_sided", "whole", "verdict"),
         [
-            (0.05, 0.1, "reproduced"),
-            (0.051, 0.102, "inconclusive"),
-            (0.98, 0.04, "contradicted"),
-            (0.97, 0.06, "inconclusive"),
+            (0.05, 0.1, STEADIER, "reproduced"),
+            (0.05, 0.1, NEITHER, "inconclusive"),
+            (0.051, 0.102, STEADIER, "inconclusive"),
+            (0.98, 0.04, LESS, "contradicted"),
+            (0.98, 0.04, NEITHER, "inconclusive"),
+            (0.97, 0.06, LESS, "inconclusive"),
         ],
     )
-    def test_significance(self, p, two_sided, verdict):
-        wilcoxon = pd.DataFrame([{"variant": "a", "metric": "val_accuracy", "p": p, "p_two_sided": two_sided, "n": 20}])
+    def test_significance(self, p, two_sided, whole, verdict):
+        row = {"variant": "a", "metric": "val_accuracy", "p": p, "p_two_sided": two_sided, "n": 20}
         rule = make("significance", "metric=val_accuracy; pairs=30; level=0.05", "4.76e-4", "p")
-        found = decide(rule, evidence(wilcoxon=wilcoxon))
+        found = decide(rule, evidence(wilcoxon=pd.DataFrame([row]), run_bootstrap=whole))
         assert found.verdict == verdict
         assert "one-sided W = 78" in found.reason
+
+    def test_of_arms_that_do_not_differ_hardly_any_is_decided(self):
+        # At an autocorrelation of 0.9 the test over epochs alone decides more than half of these.
+        rng, verdicts = np.random.default_rng(0), []
+        rule = make("significance", "metric=val_accuracy; pairs=30; level=0.05", "4.76e-4", "p", variant="sparse")
+        for ours, baseline in autoregressive_arms(0.9, 20, 30, 60, rng):
+            curves = {"sparse": 0.5 + 0.01 * ours, "dense": 0.5 + 0.01 * baseline}
+            frame = pd.concat([long(name, values) for name, values in curves.items()], ignore_index=True)
+            bootstrap = run_bootstrap(frame, "dense", resamples=9, rng=rng, confidence=0.95)
+            tables = {"wilcoxon": wilcoxon(epochwise_sd(frame), "dense"), "run_bootstrap": bootstrap}
+            verdicts.append(decide(rule, evidence({"sparse": (0.5, 0.01)}, **tables)).verdict)
+        assert verdicts.count("inconclusive") >= 54
 
     def test_a_p_that_no_rank_sum_has(self):
         rule = make("significance", "metric=val_accuracy; pairs=5; level=0.05", "0.0100", "p")
@@ -201,6 +251,13 @@ class TestEpochsTo:
         assert decide(rule, given).verdict == "reproduced"
         assert decide(rule, given).estimate.value == 3
         assert decide(replace(rule, printed="5"), given).verdict == "contradicted"
+
+    def test_more_runs_narrow_the_interval_and_are_counted(self):
+        rule = make("epochs_to", "share=0.95; metric=val_accuracy; tolerance=4", "57", "epochs")
+        rise = curve(np.concatenate([np.linspace(0.1, 0.6, 60), np.full(60, 0.6)]), sd=0.05, n=6)
+        found = decide(rule, evidence(n=6, learning_curve=rise))
+        assert found.verdict == "inconclusive"
+        assert re.search(r"\d+ runs would settle it", found.reason)
 
     def test_a_slow_rise_has_an_interval(self):
         rule = make("epochs_to", "share=0.95; metric=val_accuracy; tolerance=2", "50", "epochs")
@@ -246,6 +303,16 @@ class TestDirection:
     def test_no_worse_than(self, difference, verdict):
         given = evidence({"a": (0.5 + difference, 0.01), "b": (0.5, 0.01)})
         assert decide(make("direction", f"{self.RULE}; by=-0.5", unit="points"), given).verdict == verdict
+
+    def test_by_every_statistic_that_is_named(self):
+        rule = make("direction", "statistic=epochs_to_converge epochs_to_accuracy; more=a; less=b", unit="epochs")
+        names = pd.DataFrame({"variant": ["a", "b"], "n": 20})
+        own = names.assign(run_mean=[12.0, 8.0], run_sd=1.0)  # b ends low, and is soon there
+        for to_the_same, verdict in (([12.0, 8.0], "reproduced"), ([8.0, 12.0], "contradicted")):
+            same = names.assign(restricted_mean=to_the_same, restricted_sd=1.0)
+            found = decide(rule, evidence(epochs_to_converge=own, epochs_to_accuracy=same))
+            assert found.verdict == verdict
+        assert found.reason.startswith("a against b, epochs to accuracy")
 
     def test_all_of_several(self):
         rule = make("direction", "statistic=accuracy; reading=peak; more=a; less=b c", unit="points")
@@ -394,6 +461,10 @@ def random_tables(variants, rng, epochs, n):
         "learning_curve": pd.concat([long.assign(metric=name) for name in metrics], ignore_index=True),
         "overfitting_gap": long,
         "epochs_to_converge": one.assign(run_mean=rng.uniform(2, 20, len(one)), run_sd=0.1),
+        "epochs_to_accuracy": one.assign(restricted_mean=rng.uniform(2, 20, len(one)), restricted_sd=0.1),
+        "run_bootstrap": one.assign(
+            quantity="log_sd_ratio", interval="jackknife, Student t", estimate=-0.2, low=-0.3, high=-0.1
+        ),
         "auc_sd": one.assign(mean_sd=rng.uniform(0.001, 0.05, len(one)), auc_sd=rng.uniform(0.1, 1, len(one))),
         "wilson": one.assign(share=0.8, low=0.7, high=0.9),
         "wilcoxon": one.assign(p=0.001, p_two_sided=0.002),

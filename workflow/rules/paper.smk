@@ -173,7 +173,8 @@ rule report:
 
 
 LEDGER_STATISTICS = [
-    "accuracy", "auc_sd", "cost", "epochs_to_converge", "learning_curve", "overfitting_gap", "wilcoxon", "wilson",
+    "accuracy", "auc_sd", "cost", "epochs_to_accuracy", "epochs_to_converge", "learning_curve", "overfitting_gap",
+    "run_bootstrap", "wilcoxon", "wilson",
 ]
 
 
@@ -195,6 +196,10 @@ rule ledger:
         studies=studies_of_the_paper,
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
+        shared=[
+            "analysis/cost.py", "analysis/statistics/wilcoxon.py", "analysis/statistics/wilson.py", "nist/datasets.py",
+            "nist/layout.py", "nist/mask.py",
+        ],
     output:
         report(
             "results/claims.csv",

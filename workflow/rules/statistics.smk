@@ -10,7 +10,8 @@ def modules_of_statistics():
     """All of them: which uses which is theirs to say."""
     folder = Path("analysis/statistics")
     names = ("cost", "decisions", "pairs", "resampling", "runs")
-    return sorted(map(str, folder.glob("*.py"))) + [f"analysis/{name}.py" for name in names]
+    shared = [*(f"analysis/{name}.py" for name in names), "nist/layout.py", "nist/mask.py"]
+    return [*sorted(map(str, folder.glob("*.py"))), *shared]
 
 
 # Those with a p of each comparison.
