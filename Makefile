@@ -21,7 +21,7 @@ LIGHT := $(VENV)/.without-torch
 RENDERING := $(or $(wildcard $(ENVIRONMENT)),$(LIGHT))
 TORCH := torch|torchvision|timm|triton|nvidia-[a-z0-9-]*|cuda-[a-z]*|onnx[a-z-]*
 $(ENVIRONMENT): SIZE := about 6 GB, most of it torch
-$(LIGHT): SIZE := about 0.8 GB, without torch
+$(LIGHT): SIZE := about 1.2 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 COMMA := ,
 PROFILE ?= default

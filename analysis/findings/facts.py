@@ -6,9 +6,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from analysis import markdown
+from analysis import markdown, words
 from analysis.claims.claim import Claim
-from analysis.findings import words
 from analysis.sources import Source
 from analysis.statistics import sd_permutation, wilcoxon
 from analysis.tables import comparisons

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import jinja2
 
-from analysis import sources
+from analysis import sources, words
 from analysis.claims import claim
-from analysis.findings import words
 from analysis.findings.facts import StudyFacts
 from analysis.findings.verdicts import Verdicts
 from analysis.report import verdicts

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import markdown
+from analysis import markdown, words
 from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
-from analysis.findings import words
 from analysis.report.verdicts import short
 
 

@@ -41,21 +41,6 @@ def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.n
             yield np.array(first), np.array([run for run in kept if run not in first])
 
 
-def autoregressive_arms(
-    rho: float, n: int, epochs: int, times: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield two arms of ``n`` independent runs each, ``times`` times, shape (n, epochs): another null hypothesis.
-
-    Each run is a stationary normal AR(1) process over epochs with autocorrelation ``rho`` and variance 1.
-    """
-    for _ in range(times):
-        noise = rng.standard_normal((epochs, 2 * n))
-        noise[1:] *= np.sqrt(1 - rho**2)
-        for epoch in range(1, epochs):
-            noise[epoch] += rho * noise[epoch - 1]
-        yield noise.T[:n], noise.T[n:]
-
-
 def rejections(arms: Iterable[tuple[np.ndarray, np.ndarray]], tests: dict[str, decisions.Rejects]) -> dict[str, int]:
     """How many of the pairs of ``arms`` each of ``tests`` rejects."""
     counts = dict.fromkeys(tests, 0)

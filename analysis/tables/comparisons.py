@@ -1,11 +1,13 @@
 """What can be said of every variant beside the baseline, by the paper's test of steadiness and by tests that hold."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analysis import words
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
 from analysis.tables import layout
 from nist.errors import run
@@ -35,7 +37,7 @@ def build(
     power: pd.DataFrame,
     study: Study,
 ) -> pd.DataFrame:
-    """One row a comparison and question, in the study's order; every cell is text.
+    """One row a comparison and question, in the study's order, of variants that have runs; every cell is text.
 
     An effect is given with its interval at the study's confidence. Beside p stand Holm's p over the variants, how often
     the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
@@ -51,7 +53,7 @@ def build(
         Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs),
         Question("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap),
     ]
-    compared = [name for name in study.variants if name != study.baseline]
+    compared = [name for name in study.variants if name in set(holm["variant"])]
     rows = [_row(name, question, holm, power, tables, study) for name in compared for question in questions]
     return pd.DataFrame(rows)
 
@@ -92,9 +94,8 @@ def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
 
 
 def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:
-    row = log_sd_ratio(tables["bootstrap"], name)
-    ratio, low, high = (np.exp(row[column]) for column in ("estimate", "low", "high"))
-    return f"SD × {ratio:.2f} ({low:.2f} to {high:.2f})"
+    ratio, low, high = np.exp(log_sd_ratio(tables["bootstrap"], name)[["estimate", "low", "high"]].astype(float))
+    return _effect("SD × {}", ratio, low, high, "{:.2f}".format)
 
 
 def _difference(tables: dict[str, pd.DataFrame], name: str) -> str:
@@ -106,23 +107,22 @@ def _gap(tables: dict[str, pd.DataFrame], name: str) -> str:
 
 
 def _points(row: pd.Series) -> str:
-    points = [f"{100 * row[column]:+.2f}".replace("-", "−") for column in ("difference", "low", "high")]
-    return "{} points ({} to {})".format(*points)
+    return _effect("{} points", row["difference"], row["low"], row["high"], words.points)
 
 
 def _probability(tables: dict[str, pd.DataFrame], name: str) -> str:
     row = _only(tables["superior"], variant=name, metric=READING)
-    return f"in {layout.percent(row['probability'], 0)} % of pairs ({_range(row)})"
-
-
-def _range(row: pd.Series) -> str:
-    return f"{layout.percent(row['low'], 0)} to {layout.percent(row['high'], 0)}"
+    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(layout.percent, digits=0))
 
 
 def _epochs(tables: dict[str, pd.DataFrame], name: str) -> str:
     row = _only(tables["epochs"], variant=name)
-    epochs = [f"{row[column]:+.1f}".replace("-", "−") for column in ("difference", "low", "high")]
-    return "{} epochs ({} to {})".format(*epochs)
+    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(words.signed, digits=1))
+
+
+def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str]) -> str:
+    """An effect in words with its interval, if it has one; a dash if there is none."""
+    return "–" if np.isnan(value) else f"{text.format(write(value))} {words.interval(low, high, write)}"
 
 
 def main(argv: list[str] | None = None) -> None:

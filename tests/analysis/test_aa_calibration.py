@@ -6,7 +6,8 @@ import pytest
 
 from analysis import decisions, resampling
 from analysis.statistics import sd_permutation, wilcoxon
-from analysis.statistics.aa_calibration import aa_calibration, autoregressive_arms, halves, rejections
+from analysis.statistics.aa_calibration import aa_calibration, halves, rejections
+from tests.analysis.processes import autoregressive_arms
 
 SETTINGS = decisions.Settings(alternative="two-sided", confidence=0.95, margin=0.005)
 INTERVALS = {f"{kind} interval of the log SD ratio" for kind in ("bootstrap", "jackknife")}

@@ -13,11 +13,11 @@ from analysis.claims import claim, intervals, ledger, orderings
 from analysis.claims.claim import Claim, Parameters
 from analysis.claims.evidence import Evidence
 from analysis.claims.intervals import Sample
-from analysis.statistics.aa_calibration import autoregressive_arms
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.run_bootstrap import run_bootstrap
 from analysis.statistics.wilcoxon import wilcoxon
 from nist import study
+from tests.analysis.processes import autoregressive_arms
 
 CLAIMS = claim.read()
 STUDY = "lenet5-cifar10"

@@ -12,28 +12,48 @@ TESTED = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired
 
 
 @pytest.fixture
-def table(metrics_file, load_study, study_content, tmp_path):
+def make_table(metrics_file, load_study, study_content, tmp_path):
+    """The table from validation accuracies by variant, shape (seeds, epochs); a study may have more variants."""
+
+    def make(curves, variants):
+        study_content["statistics"] |= {"resamples": 199, "calibration_splits": 100, "calibration_resamples": 19}
+        study_content["variants"] = {name: study_content["variants"][name] for name in variants}
+        experiment = load_study(study_content)
+        metrics = [
+            metrics_file(name, values, study=experiment.name, variant=name, train_accuracy=np.full_like(values, 0.9))
+            for name, values in curves.items()
+        ]
+        together.compute(experiment, metrics, tmp_path)
+        path, study = (
+            {name: str(tmp_path / f"{name}.csv") for name in [*together.INPUTS, "aa", "holm"]},
+            str(experiment.path),
+        )
+        aa_calibration.main(["--study", study, *map(str, metrics), "-o", path["aa"]])
+        tests = [path[name] for name in [*TESTED, "epochs_to_accuracy", "gap_at_accuracy"]]
+        holm.main(["--study", study, *tests, "--calibration", path["aa"], "-o", path["holm"]])
+        inputs = [path[name] for name in ["holm", *NAMES]]
+        comparisons.main(["--study", study, *inputs, "-o", str(tmp_path / "table.csv")])
+        return pd.read_csv(tmp_path / "table.csv", dtype=str, keep_default_na=False).set_index(["Variant", "Question"])
+
+    return make
+
+
+@pytest.fixture
+def table(make_table):
     """Twelve runs a variant: one steadier by half and 2 points better than the dense one, one just like it."""
-    study_content["statistics"] |= {"resamples": 199, "calibration_splits": 100, "calibration_resamples": 19}
     noise = {"dense": (0.02, 0.0), "nist-1-10-p98": (0.01, 0.02), "nist-1-10-p99.5": (0.02, 0.0)}
-    study_content["variants"] = {name: study_content["variants"][name] for name in noise}
-    experiment = load_study(study_content)
     rng, rise = np.random.default_rng(5), np.array([0.5, 0.7, 0.75, 0.8])
-    metrics = []
-    for name, (sd, shift) in noise.items():
-        accuracies = rise + shift + sd * rng.standard_normal((12, 4))
-        metrics.append(metrics_file(name, accuracies, study=experiment.name, variant=name))
-    together.compute(experiment, metrics, tmp_path)
-    path, study = (
-        {name: str(tmp_path / f"{name}.csv") for name in [*together.INPUTS, "aa", "holm"]},
-        str(experiment.path),
-    )
-    aa_calibration.main(["--study", study, *map(str, metrics), "-o", path["aa"]])
-    tests = [path[name] for name in [*TESTED, "epochs_to_accuracy", "gap_at_accuracy"]]
-    holm.main(["--study", study, *tests, "--calibration", path["aa"], "-o", path["holm"]])
-    inputs = [path[name] for name in ["holm", *NAMES]]
-    comparisons.main(["--study", study, *inputs, "-o", str(tmp_path / "table.csv")])
-    return pd.read_csv(tmp_path / "table.csv", dtype=str).set_index(["Variant", "Question"])
+    curves = {name: rise + shift + sd * rng.standard_normal((12, 4)) for name, (sd, shift) in noise.items()}
+    return make_table(curves, noise)
+
+
+def test_variants_without_runs_have_no_row_and_what_has_no_interval_says_so(make_table):
+    one_run = {"dense": np.array([[0.5, 0.7, 0.8]]), "nist-1-10-p98": np.array([[0.4, 0.8, 0.9]])}
+    table = make_table(one_run, ["dense", "nist-1-10-p98", "nist-1-5-p99.5"])
+    assert set(table.index.get_level_values("Variant")) == {"NIST (1, 10), 98 %"}
+    effects = table.loc["NIST (1, 10), 98 %", "Effect"]
+    assert effects["Is it more accurate?"] == "+10.00 points (no interval)"
+    assert not effects.str.contains("nan").any()
 
 
 def test_every_variant_is_asked_every_question(table):

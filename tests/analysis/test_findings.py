@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from analysis import markdown, sources
+from analysis import markdown, sources, words
 from analysis.claims import claim, ledger
 from analysis.claims.evidence import Evidence
-from analysis.findings import page, words
+from analysis.findings import page
 from analysis.findings.verdicts import Verdicts
 from analysis.report import findings
 from analysis.statistics import aa_calibration, holm, together
@@ -134,7 +134,7 @@ def test_runs_are_laid_out_by_the_classes_that_their_prune_cut_off(text, accurac
 
 def test_a_gap_that_is_smaller_because_less_is_fitted_is_said_to_be(text):
     assert "its gap is not shown to differ" in text
-    assert "the smaller gap at the end comes of fitting less" in text
+    assert "the smaller gap at the end goes with fitting less" in text
 
 
 def test_a_head_that_overfits_less_is_said_to(accuracies, statistics, verdicts):

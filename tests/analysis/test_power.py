@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from analysis import resampling
-from analysis.statistics.aa_calibration import autoregressive_arms
 from analysis.statistics.paired_difference import paired_test
 from analysis.statistics.power import detectable_mean, power, pseudovalue_sd, values_needed
 from analysis.statistics.sd_permutation import permutation_test
+from tests.analysis.processes import autoregressive_arms
 
 
 def test_against_r():

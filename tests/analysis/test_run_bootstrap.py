@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from analysis import resampling
-from analysis.statistics.aa_calibration import autoregressive_arms
 from analysis.statistics.run_bootstrap import difference_interval, run_bootstrap, spread, spread_intervals
+from tests.analysis.processes import autoregressive_arms
 
 
 def test_spread_by_hand():

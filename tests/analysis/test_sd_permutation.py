@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from analysis import resampling
-from analysis.statistics.aa_calibration import autoregressive_arms
 from analysis.statistics.sd_permutation import log_sd_ratio, permutation_test, sd_permutation
+from tests.analysis.processes import autoregressive_arms
 
 EVERY = {n: resampling.flips(n, 2**n, np.random.default_rng(0)) for n in (1, 2, 3, 6)}
 

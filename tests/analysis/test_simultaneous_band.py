@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from analysis import resampling
-from analysis.statistics.aa_calibration import autoregressive_arms
 from analysis.statistics.simultaneous_band import band, largest_deviation, simultaneous_band
+from tests.analysis.processes import autoregressive_arms
 
 
 def test_the_largest_deviation_is_that_of_the_repeated_runs():

@@ -47,7 +47,7 @@ def items_of(kind, suffix):
 
 FIGURE_MODULES = ["analysis/sources.py", "analysis/figures/style.py"]
 TABLE_MODULES = [
-    "analysis/sources.py", "analysis/cost.py", "analysis/claims/claims.csv", "analysis/claims/networks.py",
+    "analysis/sources.py", "analysis/words.py", "analysis/cost.py", "analysis/claims/claims.csv", "analysis/claims/networks.py",
     *(f"analysis/tables/{name}.py" for name in ("layout", "printed", "sparse_heads")),
 ]
 
@@ -237,7 +237,7 @@ rule findings:
         studies=studies_of_findings,
         claims="results/claims.csv",
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
-        shared=["analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py"],
+        shared=["analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py", "analysis/words.py"],
     output:
         "results/findings.md",
     log:
