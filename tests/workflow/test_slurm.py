@@ -102,13 +102,17 @@ def test_a_cancelled_job_is_submitted_again_and_asks_for_more(trained):
 
 def test_a_job_whose_node_was_lost_is_put_back_by_slurm_and_runs_again(trained):
     _, _, lost, jobs = trained
-    assert (jobs[lost]["JobState"], jobs[lost]["Restarts"]) == ("COMPLETED", "1")
+    assert jobs[lost]["Restarts"] == "1"
+    # As the node is back at once, Slurm's order to end what ran there can still reach the job that it has put back,
+    # which then fails and is submitted again by Snakemake.
+    states = sorted(job["JobState"] for job in jobs.values() if job["Comment"] == jobs[lost]["Comment"])
+    assert states in (["COMPLETED"], ["COMPLETED", "FAILED"])
 
 
 def test_training_alone_asks_for_a_gpu_in_either_way(trained):
     jobs = trained[3]
     training = of_rule(jobs, "train", "trunk")
-    assert len(training) == 4  # two variants, one of them twice, and a trunk
+    assert len({job["Comment"] for job in training.values()}) == 3  # two variants and a trunk
     assert {(job["NodeList"], job["Partition"]) for job in training.values()} == {("n1", "gpu")}
     assert {job.get("TresPerNode") for job in of_rule(jobs, "train").values()} == {"gres:gpu:1"}
     assert {job.get("TresPerJob") for job in of_rule(jobs, "trunk").values()} == {"gres:gpu:1"}
