@@ -50,7 +50,7 @@ def sparsify(
     - ``form`` and ``rows``, the rows a batch has (images, or images times tokens): see ``NISTLinear``.
 
     An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which reads its layers' weights itself, and its
-    encoder nested tensors. ``nn.MultiheadAttention`` does too, and is left alone.
+    encoder the nested tensors for it. ``nn.MultiheadAttention`` reads its projections' weights too, and is left alone.
 
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made

@@ -18,6 +18,7 @@ from analysis.claims.arithmetic import RELATIONS, printed
 from analysis.claims.claim import Claim, Figure
 from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.outcome import Estimate, Outcome
+from analysis.statistics.run_bootstrap import jackknife_intervals
 
 FILTERS = ("reading", "metric")
 Interval = Callable[[int], tuple[float, float]]
@@ -225,8 +226,7 @@ def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Ou
     far too often (``analysis.statistics.aa_calibration``).
     """
     where = {"metric": claim.parameters["metric"], "quantity": "log_sd_ratio"}
-    rows = evidence.rows("run_bootstrap", claim.study, claim.variant, **where)
-    row = rows[rows["interval"].str.startswith("jackknife")].iloc[0]
+    row = jackknife_intervals(evidence.rows("run_bootstrap", claim.study, claim.variant, **where)).iloc[0]
     ratio, low, high = (exp(row[name]) for name in ("estimate", "low", "high"))
     agrees = {"reproduced": high < 1, "contradicted": low > 1}.get(found.verdict, True)
     reasons = [found.reason, f"over whole runs the SD is × {ratio:.2f} ({low:.2f} to {high:.2f})"]

@@ -81,6 +81,11 @@ def run_bootstrap(
     return pd.concat([spreads, differences], ignore_index=True).assign(**settings)
 
 
+def jackknife_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``run_bootstrap`` that have the jackknife's interval, the one to judge a ratio of SDs by."""
+    return table[table["interval"].str.startswith("jackknife", na=False)]
+
+
 def main(argv: list[str] | None = None) -> None:
     """Bootstrap intervals of every variant's spread and accuracy against the baseline's."""
     arguments = command.parser("analysis.statistics.run_bootstrap", main.__doc__, "metrics files").parse_args(argv)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import words
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
+from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.tables import layout
 from nist.errors import run
 from nist.study import Study
@@ -89,8 +90,7 @@ def _p(value: float) -> str:
 
 def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
     """Log ratio of mean epochwise SDs with its jackknife interval: a row of ``run_bootstrap``, NaN if there is none."""
-    found = run_bootstrap[run_bootstrap["interval"].str.startswith("jackknife", na=False)]
-    return _only(found, variant=variant, metric=SPREAD, quantity="log_sd_ratio")
+    return _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
 
 
 def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:

@@ -197,8 +197,8 @@ rule ledger:
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
         shared=[
-            "analysis/cost.py", "analysis/statistics/wilcoxon.py", "analysis/statistics/wilson.py", "nist/datasets.py",
-            "nist/layout.py", "nist/mask.py",
+            "analysis/cost.py", "nist/datasets.py", "nist/layout.py", "nist/mask.py",
+            *(f"analysis/statistics/{name}.py" for name in ("run_bootstrap", "wilcoxon", "wilson")),
         ],
     output:
         report(
