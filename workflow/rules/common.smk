@@ -1,12 +1,9 @@
 # Configuration, checked once, and the functions that turn it into file names.
-import sys
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-
-sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
 from analysis import published, replays, runs
 from analysis.statistics.together import INPUTS
