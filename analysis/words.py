@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+NOT_SHOWN = "not shown to differ"
+
 
 def signed(value: float, digits: int = 2) -> str:
     """A number with its sign, a true minus."""
@@ -30,7 +32,12 @@ def interval(low: float, high: float, write: Callable[[float], str]) -> str:
     return "(no interval)" if pd.isna(low) or pd.isna(high) else f"({write(low)} to {write(high)})"
 
 
-def said(low: float, high: float, more: str, less: str, neither: str = "not shown to differ") -> str:
+def interval_in_points(row: pd.Series) -> str:
+    """A ``difference`` of fractions and its interval, ``low`` to ``high``, in points."""
+    return f"{points(row['difference'])} points {interval(row['low'], row['high'], points)}"
+
+
+def said(low: float, high: float, more: str, less: str, neither: str = NOT_SHOWN) -> str:
     """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``."""
     return more if low > 0 else less if high < 0 else neither
 

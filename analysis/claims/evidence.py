@@ -96,14 +96,18 @@ class Evidence:
         row, (mean, sd) = self.row(statistic, study, variant, **where), SAMPLES[statistic]
         return Sample(float(row[mean]), float(row[sd]) if sd else float("nan"), int(row["n"]))
 
-    def shortfall(self, study: str, variant: str) -> str:
-        """How the experiment differs from the paper's but for its number of runs, in words; empty if it does not."""
+    def shortfall(self, study: str, variant: str, epochs: int | None = None) -> str:
+        """How the experiment differs from the paper's but for its number of runs, in words; empty if it does not.
+
+        ``epochs`` are those of the figure that a claim is read from, where they are fewer than the experiment's.
+        """
         paper, differences = PAPER[study], []
+        epochs = epochs or paper.epochs
         cost = self.row("cost", study, variant)
         if study in self.studies and self.studies[study].content["data"]["dataset"] != paper.dataset:
             differences.append(f"trained on {self.studies[study].content['data']['dataset']}, not {paper.dataset}")
-        if cost["epochs"] < paper.epochs:
-            differences.append(f"{int(cost['epochs'])} of {paper.epochs} epochs")
+        if cost["epochs"] < epochs:
+            differences.append(f"{int(cost['epochs'])} of {epochs} epochs")
         if cost["training_images"] < paper.images:
             differences.append(f"{int(cost['training_images']):,} of {paper.images:,} training images")
         return ", ".join(differences)

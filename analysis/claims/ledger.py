@@ -102,12 +102,14 @@ def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
     """Say where the runs were smaller than the paper's, and let no such outcome read ``reproduced``.
 
     With fewer runs the interval is wider already, so a contradiction stands. With fewer epochs or images, or on another
-    data set, it is another experiment, and nothing is decided; the reason says what these runs alone would say.
+    data set, it is another experiment, and nothing is decided; the reason says what these runs alone would say. A claim
+    that is read from a figure of fewer epochs than the experiment has, ``figure_epochs``, is decided by runs of those.
     """
     if outcome.verdict.startswith("arithmetic"):
         return outcome
     names, n = involved(claim), outcome.estimate.n
-    differences = sorted({text for name in names if (text := evidence.shortfall(*name))})
+    epochs = int(claim.parameters["figure_epochs"]) if "figure_epochs" in claim.parameters else None
+    differences = sorted({text for name in names if (text := evidence.shortfall(*name, epochs))})
     runs, diverged = max(PAPER[name].runs for name, _ in names), sum(evidence.diverged(*name) for name in names)
     fewer = [f"{n} of {runs} runs"] if n < runs else []
     undecided = differences or (fewer and outcome.verdict == "reproduced")

@@ -4,16 +4,18 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from analysis import markdown, words
 from analysis.claims.claim import Claim
 from analysis.sources import Source
-from analysis.statistics import sd_permutation, wilcoxon
-from analysis.tables import comparisons
+from analysis.statistics import gap_at_accuracy, paired_difference, sd_permutation, wilcoxon
+from analysis.tables import comparisons, printed
 from nist.errors import InputError
 
 FINAL = comparisons.READING
+FEWEST_HALVED = 10  # runs whose random halves say something of a test
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class StudyFacts:
 
     def difference(self, variant: str, reading: str = FINAL) -> str:
         """Mean difference of accuracy to the baseline with its interval, in points."""
-        return _interval(self.row("paired_difference", variant, metric=reading))
+        return words.interval_in_points(self.row("paired_difference", variant, metric=reading))
 
     def is_higher(self, variant: str, reading: str = FINAL) -> str:
         """What the interval of that difference allows to be said."""
@@ -81,10 +83,31 @@ class StudyFacts:
         return words.said(row["low"], row["high"], "higher", "lower")
 
     def last_runs(self, variant: str) -> str:
-        """Every run's last accuracy, lowest first."""
+        """The lowest and the highest of the runs' last accuracies, and their median."""
         readings = self.source.statistic("readings")
-        kept = readings[(readings["variant"] == variant) & (readings["reading"] == "last")]
-        return words.listed(_in_percent(kept["accuracy"])) + " %"
+        kept = readings[(readings["variant"] == variant) & (readings["reading"] == "last")]["accuracy"]
+        lowest, middle, highest = (100 * np.quantile(kept, share) for share in (0, 0.5, 1))
+        return f"{lowest:.1f} and {highest:.1f} % (median {middle:.1f})"
+
+    def papers_difference(self, variant: str, prefix: str) -> str:
+        """Difference between the accuracies that the paper prints of a variant and of the baseline, in points."""
+        ours, reference = (
+            float(self.claims[f"{_claim(prefix, name)}.mean_acc"].printed) for name in (variant, self.baseline)
+        )
+        return words.signed(ours - reference, 1)
+
+    def across_prune(self, variant: str) -> str:
+        """Mean accuracies of the last epoch before a variant's prune and of the first one after it."""
+        epoch = self.source.study.variants[variant]["prune"]["epoch"]
+        before, after = (
+            self.row("learning_curve", variant, metric="val_accuracy", epoch=one)["mean"] for one in (epoch, epoch + 1)
+        )
+        return f"from {100 * before:.1f} to {words.percent(after)}"
+
+    @property
+    def changes_optimizer(self) -> int:
+        """The last epoch of the first optimizer."""
+        return round(self.epochs * self.source.study.content["training"]["optimizers"][0]["share"])
 
     def cut_off(self) -> str:
         """A Markdown table: last accuracies of runs by the classes that the prune left without a path, a column a head.
@@ -100,37 +123,51 @@ class StudyFacts:
         return markdown.table(found)
 
     def spread(self, variant: str) -> dict[str, str]:
-        """The SD over runs beside the baseline's: ``ratio`` with interval, the ``papers`` p, the ``valid`` one."""
+        """The SD over runs beside the baseline's: ``ratio`` with interval, ``papers`` p, the ``valid`` one, two-sided.
+
+        How many runs are ``needed`` is of an effect that is not shown.
+        """
         ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
         estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))
+        said = words.said(ratio["low"], ratio["high"], "less steady", "steadier")
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
+        is_open = said == words.NOT_SHOWN and 0 < needed < math.inf
+        valid = self.row("sd_permutation", variant, metric="val_accuracy")["p_two_sided"]
         return {
             "ratio": f"{estimate:.2f} {words.interval(low, high, '{:.2f}'.format)}",
-            "papers": words.p_value(self._p(variant, wilcoxon.TEST)),
-            "valid": words.p_value(self._p(variant, sd_permutation.TEST)),
-            "said": words.said(ratio["low"], ratio["high"], "less steady", "steadier"),
-            "needed": f"{needed:,.0f}" if 0 < needed < math.inf else "",
+            "papers": words.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
+            "valid": words.p_value(valid),
+            "said": said,
+            "needed": f"{needed:,.0f}" if is_open else "",
         }
 
     def errs(self) -> str:
         """How often the paper's test finds a difference of spread between random halves of the baseline's runs.
 
-        Nothing where they are fewer than four, which have no halves to compare.
+        Nothing where they are too few for that.
         """
         rates = self.source.statistic("aa_calibration")
         kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
-        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
+        n = self.accuracy(self.baseline)["n"]
+        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) and n >= FEWEST_HALVED else ""
 
-    def gap(self, variant: str) -> pd.Series:
+    def gap(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> pd.Series:
         """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
-        return self.row("gap_at_accuracy", variant)
+        return self.row("gap_at_accuracy", variant, metric=metric)
 
-    def gap_difference(self, variant: str) -> str:
-        return _interval(self.gap(variant))
+    def gap_difference(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> str:
+        """The gap less the baseline's, in points with its interval; nothing where no training accuracy is common."""
+        row = self.gap(variant, metric)
+        return "" if math.isnan(row["difference"]) else words.interval_in_points(row)
 
-    def last_gap(self, variant: str) -> float:
-        """The gap at the last epoch, mean over runs, a fraction."""
-        return float(self.row("overfitting_gap", variant, epoch=self.epochs)["gap"])
+    def gaps_by_level(self, variant: str) -> list[pd.Series]:
+        """The gap at equal training accuracy at every level that it is read at, the highest first."""
+        return [self.gap(variant, metric) for metric in gap_at_accuracy.LOWER]
+
+    @property
+    def gaps_end_smaller(self) -> bool:
+        """Whether every head's gap at the last epoch is smaller than the baseline's."""
+        return all(self.gap(variant, gap_at_accuracy.LAST)["high"] < 0 for variant in self.compared)
 
     def last_train(self, variant: str) -> float:
         """Training accuracy of the last epoch, mean over runs, a fraction."""
@@ -146,15 +183,14 @@ class StudyFacts:
         """
         rows = []
         for variant in self.source.variants():
-            name = f"{prefix}.{variant.replace('-', '_')}"
-            mean, margin = (self.claims.get(f"{name}.{what}") for what in ("mean_acc", "moe"))
+            name = _claim(prefix, variant)
+            paper = printed.plus_minus(self.claims, f"{name}.mean_acc", f"{name}.moe")
             peak, final, last = (self.accuracy(variant, reading) for reading in ("peak", FINAL, "last"))
-            printed = f"{mean.printed} ± {100 * float(margin.printed):.1f}" if mean and margin else "–"
             rows.append(
                 {
                     "Head": self.label(variant),
                     "Weights": self.weights(variant),
-                    "Paper, peak (%)": printed,
+                    "Paper, peak (%)": paper or "–",
                     "Peak (%)": _with_margin(peak),
                     "Peak, final weights (%)": _with_margin(final),
                     "Last epoch (%)": _with_margin(last),
@@ -165,14 +201,18 @@ class StudyFacts:
         return markdown.table(rows)
 
     def beside_the_baseline(self) -> str:
-        """A Markdown table: every other head's accuracy and SD over runs as difference and ratio to the baseline's."""
+        """A Markdown table: every other head's accuracy and SD over runs as difference and ratio to the baseline's.
+
+        Beside them stand p corrected for the number of heads by Holm's procedure.
+        """
         rows = [
             {
                 "Head": self.label(variant),
                 "Weights": self.weights(variant),
                 "Accuracy": f"{self.is_higher(variant)}, {self.difference(variant)}",
+                "p, Holm": self._corrected(variant, paired_difference.TEST, FINAL),
                 "SD over runs": "× {ratio}, {said}".format(**self.spread(variant)),
-                "p, whole runs": self.spread(variant)["valid"].removeprefix("p = "),
+                "p of SD, Holm": self._corrected(variant, sd_permutation.TEST, "val_accuracy"),
                 "Runs needed": self.spread(variant)["needed"] or "–",
             }
             for variant in self.compared
@@ -204,13 +244,13 @@ class StudyFacts:
             )
         return markdown.table(rows)
 
-    def _p(self, variant: str, test: str, metric: str = "val_accuracy") -> float:
-        return float(self.row("holm", variant, test=test, metric=metric)["p"])
+    def _corrected(self, variant: str, test: str, metric: str) -> str:
+        return words.p_value(self.row("holm", variant, test=test, metric=metric)["p_holm"]).removeprefix("p = ")
 
 
-def _interval(row: pd.Series) -> str:
-    """A difference of fractions and its interval, in points."""
-    return f"{words.points(row['difference'])} points {words.interval(row['low'], row['high'], words.points)}"
+def _claim(prefix: str, variant: str) -> str:
+    """Start of the ids of a variant's claims."""
+    return f"{prefix}.{variant.replace('-', '_')}"
 
 
 def _in_percent(accuracies: pd.Series) -> list[str]:

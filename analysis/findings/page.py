@@ -15,7 +15,7 @@ from nist import study
 from nist.files import replacing
 
 TEMPLATE = Path(__file__).with_name("findings.md.jinja")
-WORDS = (words.points, words.percent, words.p_value, words.said, words.listed)
+WORDS = (words.points, words.percent, words.interval_in_points, words.said)
 
 
 def page(given: list[Source], ledger: Verdicts) -> str:

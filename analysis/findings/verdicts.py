@@ -24,6 +24,11 @@ class Verdicts:
     def count(self, verdict: str) -> int:
         return int((self.verdicts["verdict"] == verdict).sum())
 
+    def ids(self, verdict: str, prefix: str, suffix: str) -> list[str]:
+        """Claims with a verdict whose ids begin and end so."""
+        kept = self.verdicts.loc[self.verdicts["verdict"] == verdict, "id"]
+        return [one for one in kept if one.startswith(prefix) and one.endswith(suffix)]
+
     def of_study(self, name: str) -> str:
         """Claims on a study by verdict, in words; nothing if there is none."""
         own = self.verdicts[[self.claims[one].study == name for one in self.verdicts["id"]]]

@@ -1,8 +1,12 @@
-"""Overfitting gap at equal training accuracy: does a head overfit less, or does it only fit less?
+"""Overfitting gap at the last epoch and at equal training accuracy: does a head overfit less, or does it only fit less?
 
 A network that fits its training images less well has less of a gap at any epoch (Fig. A3). Here every run is read where
-its training accuracy first reaches one level, the highest that all runs of both arms reach.
+its training accuracy first reaches one level: the highest that all runs of both arms reach with their final number of
+weights, and some that are lower, as the highest is set by the one run that fits least.
 """
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,56 +16,102 @@ from analysis.statistics import paired_difference
 from analysis.statistics.paired_difference import paired_test
 from nist.errors import run
 
-METRIC = "gap_at_accuracy"
+METRIC, LAST = "gap_at_accuracy", "last_gap"
+LOWER = {METRIC: 0.0, f"{METRIC}_1_lower": 0.01, f"{METRIC}_2_lower": 0.02}  # than the highest common level, by metric
 COLUMNS = ["level", "gap", "gap_baseline", "epoch", "epoch_baseline", *paired_difference.COLUMNS]
 
 
-def at_level(train: np.ndarray, validation: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+class Arm(NamedTuple):
+    """Training and validation accuracy at the end of epochs ``first`` and on, both of shape (runs, epochs)."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    first: int
+
+
+def final_arm(train: np.ndarray, validation: np.ndarray, weights: np.ndarray) -> Arm:
+    """The epochs with the final number of ``weights``, of accuracies as they are recorded; all of shape (runs, epochs).
+
+    What is recorded of the training accuracy is its running mean over an epoch (assumption U49). A network that still
+    learns has fitted more by the epoch's end, when it is validated; its accuracy then is taken as the mean of that
+    epoch's and the next one's, so that the last epoch falls away.
+    """
+    start = int((weights != weights[:, -1:]).sum(axis=1).max())
+    kept = train[:, start:]
+    return Arm((kept[:, :-1] + kept[:, 1:]) / 2, validation[:, start:-1], start + 1)
+
+
+def at_level(arm: Arm, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Gap and epoch at which the training accuracy of each run first reaches ``level``; both of shape (runs,).
 
-    ``train`` and ``validation`` are accuracies of shape (runs, epochs). Between two epochs both are interpolated, so
-    that a run whose epochs are steep is not read above the level; a run that begins above it is read at epoch 1, where
-    its gap is as measured. Every run must reach the level.
+    Between two epochs both are interpolated, so that a run whose epochs are steep is not read above the level. NaN for
+    a run that begins above the level or never reaches it.
     """
-    after = (train >= level).argmax(axis=1)
-    before, rows = np.maximum(after - 1, 0), np.arange(len(train))
+    train, gaps = arm.train, arm.train - arm.validation
+    after, rows = (train >= level).argmax(axis=1), np.arange(len(train))
+    before = np.maximum(after - 1, 0)
     rise = train[rows, after] - train[rows, before]
-    share = np.where(rise > 0, (level - train[rows, before]) / np.where(rise > 0, rise, 1), 1)
-    there, earlier = ((train - validation)[rows, epochs] for epochs in (after, before))
-    return earlier + share * (there - earlier), 1 + before + share * (after - before)
+    share = np.where(rise > 0, (level - train[rows, before]) / np.where(rise > 0, rise, 1), 0)
+    gap = gaps[rows, before] + share * (gaps[rows, after] - gaps[rows, before])
+    epoch = arm.first + before + share * (after - before)
+    crossed = (train[:, 0] <= level) & (train.max(axis=1) >= level)
+    return np.where(crossed, gap, np.nan), np.where(crossed, epoch, np.nan)
+
+
+def common_level(*arms: Arm) -> float:
+    """The highest training accuracy that every run of all arms reaches; NaN without any epoch."""
+    return float(np.min([arm.train.max(axis=1).min() if arm.train.size else np.nan for arm in arms]))
+
+
+def compare(ours: Arm, reference: Arm, level: float, confidence: float) -> dict[str, float]:
+    """``COLUMNS``, paired by run; but for the level NaN throughout if a run of either arm is never at it."""
+    sides = [
+        at_level(arm, level) if arm.train.size else np.full((2, len(arm.train)), np.nan) for arm in (ours, reference)
+    ]
+    return _measured(level, *sides, confidence)
+
+
+def compare_last(
+    ours: tuple[np.ndarray, np.ndarray], reference: tuple[np.ndarray, np.ndarray], confidence: float
+) -> dict[str, float]:
+    """``COLUMNS`` of the last epoch, of training and validation accuracies, each of shape (runs, epochs)."""
+    sides = [
+        ((train - validation)[:, -1], np.full(len(train), train.shape[1])) for train, validation in (ours, reference)
+    ]
+    return _measured(np.nan, *sides, confidence)
+
+
+def _measured(level: float, ours: Iterable, reference: Iterable, confidence: float) -> dict[str, float]:
+    (gap, epoch), (gap_baseline, epoch_baseline) = ours, reference
+    means = {"gap": gap, "gap_baseline": gap_baseline, "epoch": epoch, "epoch_baseline": epoch_baseline}
+    means = {name: values.mean() for name, values in means.items()}
+    return {"level": level, **means, **paired_test(gap, gap_baseline, confidence)}
 
 
 def gap_at_accuracy(frame: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
     """Gap of every variant less the baseline's, paired by seed, where training accuracies are equal.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a comparison: ``pairs.NAMES`` and ``COLUMNS``,
-    with the ``level`` of training accuracy, the mean gaps and the mean epochs there, and the paired t test of the gaps;
-    all but epochs are fractions. Training accuracy is the running mean over an epoch (assumption U49), so a run that
-    still learns fast at the level has fitted more by the end of the epoch, and its gap is understated.
+    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns a row for every comparison and each metric of ``LOWER``:
+    ``pairs.NAMES`` and ``COLUMNS``, with the ``level``, the mean gaps and the mean epochs there, and the paired t test
+    of the gaps; all but epochs are fractions. Where a run of either arm is above the level from its first epoch on,
+    there is nothing to compare: gaps, epochs and test are NaN. The metric ``LAST`` is the gap of the last epoch as
+    recorded, whatever is fitted by then; it has no level.
     """
     rows = []
     for study, group in frame.groupby("study", sort=False):
         diverged = runs.count(group).set_index("variant")["n_diverged"]
-        train, validation = (
-            pairs.curves_with_baseline(group, baseline, f"{part}_accuracy") for part in ("train", "val")
-        )
-        for (variant, *fitted), (_, *validated) in zip(train, validation, strict=True):
-            level = min(curves.max(axis=1).min() for curves in fitted)
-            (ours, epoch), (reference, epoch_baseline) = (
-                at_level(curves, other, level) for curves, other in zip(fitted, validated, strict=True)
-            )
-            values = (study, METRIC, variant, baseline, len(ours), diverged[variant], diverged[baseline])
-            rows.append(
-                {
-                    **dict(zip(pairs.NAMES, values, strict=True)),
-                    "level": level,
-                    "gap": ours.mean(),
-                    "gap_baseline": reference.mean(),
-                    "epoch": epoch.mean(),
-                    "epoch_baseline": epoch_baseline.mean(),
-                    **paired_test(ours, reference, confidence),
-                }
-            )
+        measured = [
+            pairs.curves_with_baseline(group, baseline, column)
+            for column in ("train_accuracy", "val_accuracy", "active_weights")
+        ]
+        for (variant, *train), (_, *validation), (_, *weights) in zip(*measured, strict=True):
+            ours, reference = (final_arm(*curves) for curves in zip(train, validation, weights, strict=True))
+            highest = common_level(ours, reference)
+            found = {LAST: compare_last(*zip(train, validation, strict=True), confidence)}
+            found |= {name: compare(ours, reference, highest - lower, confidence) for name, lower in LOWER.items()}
+            for metric, measured in found.items():
+                values = (study, metric, variant, baseline, len(ours.train), diverged[variant], diverged[baseline])
+                rows.append({**dict(zip(pairs.NAMES, values, strict=True)), **measured})
     return pd.DataFrame(rows, columns=[*pairs.NAMES, *COLUMNS])
 
 

@@ -20,13 +20,15 @@ def has_spread(difference: np.ndarray) -> bool:
 def paired_test(ours: np.ndarray, reference: np.ndarray, confidence: float = 0.95) -> dict:
     """Two-sided t test and interval of the mean of ``ours - reference``, shape (n,); returns ``COLUMNS``.
 
-    ``sd`` is that of the differences. Without any spread of theirs, t, p and the interval are undefined (NaN).
+    ``sd`` is that of the differences. Without any spread of theirs, t, p and the interval are undefined (NaN); all is
+    if a difference is.
     """
     difference = ours - reference
     names = {"test": TEST, "alternative": "two-sided", "difference": difference.mean()}
     if not has_spread(difference):
         blank = dict.fromkeys(["low", "high", "t", "p"], np.nan)
-        return {**names, "sd": 0.0 if len(difference) > 1 else np.nan, "confidence": confidence, "df": np.nan, **blank}
+        sd = 0.0 if len(difference) > 1 and np.isfinite(difference).all() else np.nan
+        return {**names, "sd": sd, "confidence": confidence, "df": np.nan, **blank}
     result = stats.ttest_rel(ours, reference)
     ends = result.confidence_interval(confidence)
     interval = {"sd": difference.std(ddof=1), "low": ends.low, "high": ends.high, "confidence": confidence}

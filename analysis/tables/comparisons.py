@@ -103,7 +103,7 @@ def _difference(tables: dict[str, pd.DataFrame], name: str) -> str:
 
 
 def _gap(tables: dict[str, pd.DataFrame], name: str) -> str:
-    return _points(_only(tables["gaps"], variant=name))
+    return _points(_only(tables["gaps"], variant=name, metric=GAP))
 
 
 def _points(row: pd.Series) -> str:

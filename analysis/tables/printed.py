@@ -17,6 +17,12 @@ def cell(claims: Mapping[str, Claim], name: str) -> str:
     return f"{Decimal(claims[name].printed):,}" + SUFFIXES.get(claims[name].unit, "")
 
 
+def margin_in_points(claim: Claim) -> str:
+    """A printed ±, a fraction (N5, B7), in percentage points to its own last digit."""
+    return f"{Decimal(claim.printed).scaleb(2):f}"
+
+
 def plus_minus(claims: Mapping[str, Claim], mean: str, margin: str) -> str:
-    """A mean with its ±, word for word: the paper prints the one in percent and the other as a fraction (N5, B7)."""
-    return " ± ".join(filter(None, (cell(claims, mean), cell(claims, margin))))
+    """A mean in percent with its ± in points, as ours have it."""
+    printed = [cell(claims, mean), margin_in_points(claims[margin]) if margin in claims else ""]
+    return " ± ".join(filter(None, printed))

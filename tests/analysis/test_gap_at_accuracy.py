@@ -4,30 +4,56 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics.gap_at_accuracy import at_level, gap_at_accuracy
+from analysis.statistics.gap_at_accuracy import LAST, LOWER, METRIC, Arm, at_level, final_arm, gap_at_accuracy
 
 EPOCHS = np.arange(1, 41)
 
 
 def test_gap_and_epoch_by_hand():
-    train = np.array([[0.2, 0.6, 1.0], [0.5, 0.7, 0.9], [0.1, 0.8, 0.4]])
-    validation = np.array([[0.2, 0.5, 0.6], [0.4, 0.5, 0.5], [0.2, 0.6, 0.9]])
-    gap, epoch = at_level(train, validation, 0.5)
+    train = np.array([[0.2, 0.6, 1.0], [0.5, 0.7, 0.9], [0.1, 0.8, 0.4], [0.6, 0.4, 0.7], [0.1, 0.2, 0.4]])
+    validation = np.array([[0.2, 0.5, 0.6], [0.4, 0.5, 0.5], [0.2, 0.6, 0.9], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])
+    gap, epoch = at_level(Arm(train, validation, first=5), 0.5)
     # The first is there three quarters of the way from a gap of 0 to one of 0.1, the second at its first epoch, the
-    # third 4/7 of the way from -0.1 to 0.2; what it does afterwards does not count.
-    assert gap == pytest.approx([0.075, 0.1, -0.1 + 0.3 * 4 / 7])
-    assert epoch == pytest.approx([1.75, 1, 1 + 4 / 7])
+    # third 4/7 of the way from -0.1 to 0.2; what it does afterwards does not count. The fourth begins above the level,
+    # the fifth never reaches it.
+    assert gap == pytest.approx([0.075, 0.1, -0.1 + 0.3 * 4 / 7, np.nan, np.nan], nan_ok=True)
+    assert epoch == pytest.approx([5.75, 5, 5 + 4 / 7, np.nan, np.nan], nan_ok=True)
+
+
+def test_epochs_before_the_prune_and_the_running_mean_by_hand():
+    train, validation = np.array([[0.9, 0.9, 0.2, 0.4, 0.8]]), np.array([[0.8, 0.8, 0.3, 0.5, 0.6]])
+    arm = final_arm(train, validation, np.array([[100, 100, 5, 5, 5]]))
+    assert arm.train == pytest.approx(np.array([[0.3, 0.6]]))
+    assert arm.validation == pytest.approx(np.array([[0.3, 0.5]]))
+    assert arm.first == 3
+
+
+def test_the_last_gap_is_as_recorded(frame):
+    train, validation = np.array([[0.5, 0.9], [0.5, 0.7]]), np.array([[0.5, 0.6], [0.4, 0.6]])
+    parts = [
+        frame(validation, variant="dense", train_accuracy=train),
+        frame(validation, variant="sparse", train_accuracy=train - [[0.1], [0.3]]),
+    ]
+    row = gap_at_accuracy(pd.concat(parts), "dense").iloc[0]
+    assert (row["metric"], row["epoch"], row["epoch_baseline"]) == (LAST, 2, 2)
+    assert (row["gap"], row["gap_baseline"], row["difference"]) == pytest.approx((0.0, 0.2, -0.2))
+    assert np.isnan(row["level"])
 
 
 @pytest.fixture
 def learning(frame):
-    """Runs of two variants: training accuracies 1 - exp(-rate · epoch), and a validation that is a function of them."""
+    """Runs of two variants that fit 1 - exp(-rate · t) after t epochs, and a validation that is a function of that.
 
-    def make(rates, validated):
+    What is recorded as training accuracy is its mean over each epoch.
+    """
+
+    def make(rates, validated, **changes):
         parts = []
         for (name, rate), function in zip(rates.items(), validated, strict=True):
-            train = 1 - np.exp(-np.linspace(0.9, 1.1, 6)[:, np.newaxis] * rate * EPOCHS)
-            parts.append(frame(function(train), variant=name, train_accuracy=train))
+            rates_of_runs = np.linspace(0.9, 1.1, 6)[:, np.newaxis] * rate
+            mean = 1 + (np.exp(-rates_of_runs * EPOCHS) - np.exp(-rates_of_runs * (EPOCHS - 1))) / rates_of_runs
+            validation = function(1 - np.exp(-rates_of_runs * EPOCHS))
+            parts.append(frame(validation, variant=name, train_accuracy=mean, **(changes if name == "sparse" else {})))
         return pd.concat(parts)
 
     return make
@@ -35,19 +61,35 @@ def learning(frame):
 
 def test_a_head_that_only_learns_more_slowly_does_not_overfit_less(learning):
     same = [lambda train: 0.8 * train] * 2
-    (row,) = gap_at_accuracy(learning({"dense": 0.2, "sparse": 0.05}, same), "dense").itertuples()
-    assert row.level == pytest.approx(1 - np.exp(-0.9 * 0.05 * 40))  # the last epoch of the slowest sparse run
-    assert row.gap == pytest.approx(0.2 * row.level)
-    assert row.gap_baseline == pytest.approx(0.2 * row.level)
-    assert row.difference == pytest.approx(0, abs=1e-12)
-    assert row.epoch > 3.9 * row.epoch_baseline
-    assert (row.n, row.n_diverged) == (6, 0)
+    everything = gap_at_accuracy(learning({"dense": 0.2, "sparse": 0.05}, same), "dense")
+    assert everything["metric"].tolist() == [LAST, *LOWER]
+    assert everything["difference"][0] < -0.01  # at the end its gap is smaller, since it has fitted less
+    found = everything[1:]
+    highest = 1 - np.exp(-0.9 * 0.05 * 39)  # the last epoch but one of the slowest sparse run
+    assert found["level"].to_numpy() == pytest.approx(highest - np.array([0, 0.01, 0.02]), abs=1e-3)
+    assert found["gap"].to_numpy() == pytest.approx(0.2 * found["level"].to_numpy(), abs=2e-3)
+    assert found["difference"].to_numpy() == pytest.approx(0, abs=2e-3)  # 0.01 and more if the running mean were read
+    assert (found["epoch"] > 3.8 * found["epoch_baseline"]).all()
+    assert set(found["n"]) == {6}
+    assert set(found["n_diverged"]) == {0}
 
 
 def test_a_head_that_overfits_less_is_found_whatever_its_speed(learning):
     validated = [lambda train: 0.8 * train, lambda train: 0.9 * train + 0.001 * np.sin(1000 * train)]
     for sparse in (0.05, 0.8):
-        (row,) = gap_at_accuracy(learning({"dense": 0.2, "sparse": sparse}, validated), "dense").itertuples()
-        assert row.difference == pytest.approx(-0.1 * row.level, abs=0.002)
-        assert row.high < 0
-        assert row.p < 0.001
+        found = gap_at_accuracy(learning({"dense": 0.2, "sparse": sparse}, validated), "dense")
+        row = found[found["metric"] == METRIC].iloc[0]
+        assert row["difference"] == pytest.approx(-0.1 * row["level"], abs=0.003)
+        assert row["high"] < 0
+        assert row["p"] < 0.001
+
+
+def test_a_head_that_never_fits_as_much_after_its_prune_as_the_other_at_first_is_not_compared(learning):
+    same = [lambda train: 0.8 * train] * 2
+    active = [100] * 20 + [5] * 20  # pruned so late that all it fits, it fits before
+    frame = learning({"dense": 3.0, "sparse": 0.05}, same, active=active)
+    pruned = (frame["variant"] == "sparse") & (frame["epoch"] > 20)
+    frame.loc[pruned, "train_accuracy"] *= 0.5
+    found = gap_at_accuracy(frame, "dense")[1:]
+    assert found["level"].between(0.3, 0.5).all()
+    assert found[["gap_baseline", "difference", "sd", "low", "high", "p"]].isna().all(axis=None)

@@ -214,8 +214,8 @@ rule ledger:
 
 
 FINDINGS_STATISTICS = [
-    "aa_calibration", "accuracy", "auc_sd", "cost", "gap_at_accuracy", "holm", "learning_curve", "overfitting_gap",
-    "paired_difference", "power", "readings", "run_bootstrap", "unreached_outputs",
+    "aa_calibration", "accuracy", "auc_sd", "cost", "gap_at_accuracy", "holm", "learning_curve", "paired_difference", "power",
+    "readings", "run_bootstrap", "sd_permutation", "unreached_outputs", "wilcoxon",
 ]
 
 
@@ -237,7 +237,10 @@ rule findings:
         studies=studies_of_findings,
         claims="results/claims.csv",
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
-        shared=["analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py", "analysis/words.py"],
+        shared=[
+            "analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py", "analysis/tables/printed.py",
+            "analysis/words.py",
+        ],
     output:
         "results/findings.md",
     log:
