@@ -48,7 +48,7 @@ findings: $(RENDERING)
 
 # The study, and of its pilot and its controls what there is.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \
-    $(STUDY:%=config/studies/%-controls.yaml))))
+    $(STUDY:%=config/studies/%-controls*.yaml))))
 evidence: PROFILE = workstation
 evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))

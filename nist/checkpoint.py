@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from nist import locks, record
 from nist.errors import InputError
-from nist.files import check_writable, remove_partial, replacing
+from nist.files import check_writable, in_folder, remove_partial, replacing
 
 FOLDER = Path("results/checkpoints")
 # What reading a damaged file raises. It is no OSError: a disk that cannot be read now may be read later.
@@ -114,7 +114,7 @@ def locked(path: Path) -> Iterator[bool]:
     place = path.with_name(f".{path.stem}.lock")
     check_writable(place.parent)
     try:
-        lock = locks.hold(place)
+        lock = in_folder(place.parent, lambda: locks.hold(place))
     except locks.NoLocksError as error:
         warnings.warn(
             f"{place.parent}: no locks on this file system ({error}), so nothing keeps two jobs from training this "

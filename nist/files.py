@@ -5,13 +5,16 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import TypeVar
 
 from nist.errors import InputError
 
+T = TypeVar("T")
+TRIES = 20  # to use a folder that another job, which ends at this moment, removes as empty
 NO_SYNC_OF_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP}  # what file systems answer that have none
 
 
@@ -48,13 +51,24 @@ def make_folder(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Make ``folder``, as needed. Raises ``InputError`` that names it if a job could not write there."""
     try:
-        make_folder(folder)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        in_folder(folder, lambda: tempfile.TemporaryFile(dir=folder).close())
     except OSError as error:
         raise InputError(
             f"{folder}: nothing can be written there ({error.strerror}), so nothing is trained; what is there is kept"
         ) from None
+
+
+def in_folder(folder: Path, use: Callable[[], T]) -> T:
+    """Make ``folder``, as needed, and return what ``use`` does in it.
+
+    Both are done again if another job, which ends at this moment, removes the folder as empty.
+    """
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            make_folder(folder)
+            return use()
+    make_folder(folder)
+    return use()
 
 
 def remove_partial(path: Path) -> None:

@@ -53,6 +53,11 @@ def device_name(device: torch.device) -> str:
     return f"{models[0] if models else platform.machine()} (CPU, {os.cpu_count()} cores)"
 
 
+def is_cpu(name: str) -> bool:
+    """Whether a ``device_name`` is a CPU's."""
+    return " (CPU, " in name
+
+
 def _lines(path: str) -> list[str]:
     try:
         return Path(path).read_text().splitlines()

@@ -21,6 +21,8 @@ from nist.linear import NISTLinear
 from nist.loop import Run, sparsified_weights
 from nist.progress import Progress
 
+UNTOUCHED = "nothing was changed; start it again"
+
 
 class Training:
     """The training of ``seeds`` of one ``variant`` on ``images``, on one device.
@@ -174,41 +176,65 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{experiment.path}: variants.{arguments.variant} is not pruned, so it has no trunk")
     if arguments.until_prune:
         configuration = shared.configuration
-    if is_finished(arguments, experiment.name, configuration):
-        print(f"{arguments.out}: complete already; remove it to train these runs again")
-        arguments.out.touch()  # newer than what Snakemake takes it to be made from
-        return
-    device = machine.choose_device(arguments.device)
-    weights = pretrained.load(configuration, arguments.data_root, arguments.download)
-    images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
-    with locked(place) as alone, Interruption() as interruption:
+    interruption = Interruption(UNTOUCHED)
+    with interruption, faults.told(lambda: UNTOUCHED, interruption), locked(place) as alone:
+        if is_finished(arguments, experiment.name, configuration):
+            print(f"{arguments.out}: complete already; remove it to train these runs again")
+            arguments.out.touch()  # newer than what Snakemake takes it to be made from
+            return
         checkpoint = Checkpoint(place, arguments.minutes)
         if arguments.trunk:
             trunk.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
-        training = Training(
-            experiment,
-            arguments.variant,
-            configuration,
-            seeds,
-            images,
-            device,
-            checkpoint=checkpoint,
-            together=arguments.together,
-            workers=default_workers(device) if arguments.workers is None else arguments.workers,
-            weights=weights,
-            interruption=interruption,
-            heartbeat=Heartbeat(arguments.stall_minutes),
-        )
-        block = training.block(
-            shared.epoch if arguments.until_prune else configuration["training"]["epochs"], keep=arguments.until_prune
-        )
+        training, classes = begin(arguments, experiment, configuration, checkpoint, interruption)
+        last = shared.epoch if arguments.until_prune else configuration["training"]["epochs"]
+        block = training.block(last, keep=arguments.until_prune)
+        interruption.outlook = ""
         with faults.told(block.outlook, interruption):
             training.train(block)
             write(arguments, training, block, classes)
         checkpoint.remove(alone)
         if alone:
             remove_partial(arguments.out)
+
+
+def begin(
+    arguments: argparse.Namespace,
+    experiment: study.Study,
+    configuration: dict,
+    checkpoint: Checkpoint,
+    interruption: Interruption,
+) -> tuple[Training, list[str] | None]:
+    """The training that a command line asks for, on a device of its own, with its data; and the names of classes."""
+    device = machine.choose_device(arguments.device)
+    check_device(arguments.device, device, checkpoint)
+    weights = pretrained.load(configuration, arguments.data_root, arguments.download)
+    images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
+    training = Training(
+        experiment,
+        arguments.variant,
+        configuration,
+        arguments.seeds,
+        images,
+        device,
+        checkpoint=checkpoint,
+        together=arguments.together,
+        workers=default_workers(device) if arguments.workers is None else arguments.workers,
+        weights=weights,
+        interruption=interruption,
+        heartbeat=Heartbeat(arguments.stall_minutes),
+    )
+    return training, classes
+
+
+def check_device(asked: str, device: torch.device, checkpoint: Checkpoint) -> None:
+    """Raises ``InputError`` where what a GPU began would go on, for weeks perhaps, on a CPU that nobody asked for."""
+    before = checkpoint.sessions[-1]["device"] if checkpoint.sessions else ""
+    if asked == "auto" and device.type == "cpu" and before and not machine.is_cpu(before):
+        raise InputError(
+            f"--device auto: {before} trained this block so far, and no GPU is visible here; {UNTOUCHED} where there "
+            "is one, or with --device cpu"
+        )
 
 
 def linear_modules(module: torch.nn.Module) -> list[torch.nn.Module]:

@@ -21,10 +21,10 @@ def test_blocks_start_at_multiples_of_their_size():
 
 
 def test_a_trunk_is_trained_once_and_runs_of_another_study_not_at_all():
-    # Four of six variants are pruned after epoch 4 of 60, no two alike before it; one of five pruned ones is taken.
+    # Five of seven variants are pruned after epoch 4 of 60, no two alike before it; one more is taken.
     counted = jobs.of(study.load("lenet5-fmnist-controls"), n_seeds=12, size=5)
-    assert counted == jobs.Jobs(runs=5 * 12, epochs=12 * 5 * 60, blocks=5 * 3, trunks=4 * 3, taken=3)
-    assert counted.files == 18
+    assert counted == jobs.Jobs(runs=6 * 12, epochs=12 * 6 * 60, blocks=6 * 3, trunks=5 * 3, taken=3)
+    assert counted.files == 21
     # Two of three pruned variants share their trunk: 60 + 3 · 56 epochs, and 2 · 4 of trunks.
     assert jobs.of(study.load("lenet5-fmnist"), n_seeds=1, size=1) == jobs.Jobs(4, 236, 4, 2, 0)
 

@@ -75,7 +75,7 @@ def failing_after(epochs, error, monkeypatch):
 
 
 def raising(error):
-    def fail():
+    def fail(*_):
         raise error
 
     return fail
@@ -138,6 +138,36 @@ def test_ctrl_c_twice_does_not_wait(words, monkeypatch):
 def test_a_job_asked_to_stop_in_its_last_epoch_is_complete(words, undisturbed, tmp_path, monkeypatch):
     failing_after(7, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
     train.main(words())
+    assert rows(tmp_path / "m.parquet") == undisturbed
+
+
+UNTOUCHED = "nothing was changed; start it again"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
+def test_a_job_asked_to_stop_before_it_trains_stops_at_once(words, tmp_path, monkeypatch, name):
+    ask = lambda *_: os.kill(os.getpid(), signal.Signals[name])  # noqa: E731
+    monkeypatch.setattr(machine, "choose_device", ask)  # which may wait for hours for a GPU
+    with pytest.raises(StoppedError, match=f"^{name}; {UNTOUCHED}$"):
+        train.main(words())
+    assert not (tmp_path / "m.parquet").exists()
+
+
+def test_a_fault_before_it_trains_is_told_too(words, monkeypatch):
+    monkeypatch.setattr(train.splits, "prepare", raising(torch.OutOfMemoryError("CUDA out of memory. Tried")))
+    with pytest.raises(StoppedError, match=rf"out of memory \(CUDA out of memory. Tried\); {UNTOUCHED}"):
+        train.main(words())
+
+
+def test_what_a_gpu_began_goes_on_on_a_cpu_only_if_that_is_asked_for(words, undisturbed, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(machine, "device_name", lambda device: "NVIDIA H100")
+        failing_after(5, raising(MemoryError()), patch)
+        with pytest.raises(StoppedError):
+            train.main(words())
+    with pytest.raises(InputError, match=f"NVIDIA H100 trained this block so far, and no GPU .*; {UNTOUCHED} where"):
+        train.main(words(device="auto"))
+    train.main(words(device="cpu"))
     assert rows(tmp_path / "m.parquet") == undisturbed
 
 

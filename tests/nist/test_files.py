@@ -1,10 +1,11 @@
 import errno
 import os
+import shutil
 
 import pytest
 
 from nist.errors import InputError
-from nist.files import check_writable, make_folder, remove_partial, replacing
+from nist.files import TRIES, check_writable, in_folder, make_folder, remove_partial, replacing
 
 
 def test_a_file_is_put_in_place_whole(tmp_path):
@@ -81,3 +82,18 @@ def test_a_place_that_is_no_folder_is_named(tmp_path):
         InputError, match="file/m: nothing can be written there .Not a directory., so nothing is trained"
     ):
         check_writable(tmp_path / "file" / "m")
+
+
+def test_a_folder_that_another_job_removes_is_made_again(tmp_path):
+    folder, left = tmp_path / "a/b", [TRIES - 1]
+
+    def use():
+        if left[0]:
+            left[0] -= 1
+            shutil.rmtree(tmp_path / "a")
+            raise FileNotFoundError(folder)
+        return folder.is_dir()
+
+    assert in_folder(folder, use)
+    with pytest.raises(FileNotFoundError):
+        in_folder(folder, (tmp_path / "nowhere/x").read_bytes)

@@ -13,7 +13,7 @@ import os, signal
 from nist.interruption import Interruption, leave_to_parent
 with Interruption():
     leave_to_parent(0)
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGTERM):
         os.kill(os.getpid(), number)
     print("goes on", flush=True)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -67,6 +67,22 @@ def test_a_doubled_row_is_refused(metrics_file):
         record.read(path)
 
 
+def test_metadata_that_promise_more_rows_than_memory_holds_are_refused(metrics_file):
+    path = metrics_file("m", ACCURACIES)
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[record.KEY]) | {"seeds": list(range(1000)), "epochs": 10**6}
+    pq.write_table(table.replace_schema_metadata({record.KEY: json.dumps(description)}), path)
+    with pytest.raises(InputError, match=r"seed 0 lacks epoch 4 \(999999994 of 1000000000 rows missing\)"):
+        record.read(path)
+
+
+def test_metadata_that_are_nested_without_end_are_refused(metrics_file):
+    path = metrics_file("m", ACCURACIES)
+    pq.write_table(pq.read_table(path).replace_schema_metadata({record.KEY: b"[" * 200_000}), path)
+    with pytest.raises(InputError, match="no readable 'nist' metadata"):
+        record.read(path)
+
+
 def test_an_altered_value_is_refused(metrics_file):
     def change(table):
         position = table.column_names.index("val_accuracy")

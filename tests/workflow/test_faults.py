@@ -147,3 +147,30 @@ def test_a_job_of_a_driver_that_is_interrupted_goes_on(project, trained):
     code, said = snakemake(project)
     assert code == 0, said
     assert_complete(project, trained, sessions=2)
+
+
+def test_a_job_whose_processes_are_all_asked_to_end_ends_its_epoch_first(project, trained):
+    driver = start(project)
+    training(driver, project)
+    os.killpg(driver.pid, signal.SIGTERM)  # what a scheduler does
+    assert driver.wait() != 0
+    assert "error: SIGTERM; resumable: started again, the block goes on from epoch" in (project / LOG).read_text()
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert_complete(project, trained, sessions=2)
+
+
+def test_a_job_that_is_killed_when_its_metrics_are_in_place_has_lost_nothing(project, trained):
+    module = project / "nist/train.py"
+    last = "        checkpoint.remove(alone)\n"
+    kill = "        if os.path.exists('to be killed'):\n            os.kill(os.getpid(), 9)\n"
+    text = module.read_text()
+    assert last in text
+    module.write_text(text.replace(last, last + kill))
+    (project / "to be killed").touch()
+    assert snakemake(project)[0] != 0
+    (project / "to be killed").unlink()
+    code, said = snakemake(project)
+    assert code == 0, said
+    assert "complete already" in (project / LOG).read_text()
+    assert_complete(project, trained, sessions=1)

@@ -52,6 +52,7 @@ def make_pods_project(folder):
     rule = project / "workflow/rules/train.smk"
     rule.write_text(rule.read_text(encoding="utf-8").replace("--threads", "--minutes 0 --threads"), encoding="utf-8")
     edit_yaml(project / PROFILE / "config.yaml", edit_profile)
+    edit_yaml(project / PROFILE / "settings.yaml", lambda settings: settings.update(device="cpu"))
     manifest = project / PROFILE / "job.yaml"
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(
@@ -97,7 +98,7 @@ def test_a_lost_pod_is_submitted_again_with_more_and_goes_on_from_its_checkpoint
     first, second = lost.container["resources"], again.container["resources"]
     assert (first["requests"]["memory"], second["requests"]["memory"]) == ("16000M", "32000M")
     assert (first["limits"]["memory"], second["limits"]["memory"]) == ("16000M", "32000M")
-    seconds = [job.manifest["spec"]["activeDeadlineSeconds"] for job in (lost, again)]
+    seconds = [job.manifest["spec"]["template"]["spec"]["activeDeadlineSeconds"] for job in (lost, again)]
     assert seconds == [8 * 3600, 16 * 3600]
     assert (
         len(record.read(project / "results/metrics/lenet5-digits/dense/seeds0-1.parquet").description["sessions"]) == 2

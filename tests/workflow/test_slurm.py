@@ -42,6 +42,7 @@ def trained(tmp_path_factory):
     """The whole DAG run on the cluster; and the jobs that were cancelled, that lost their node, and all others."""
     project = make_project(tmp_path_factory.mktemp("cluster") / "project")
     edit_yaml(project / PROFILE, edit_profile)
+    edit_yaml(project / "workflow/profiles/slurm/settings.yaml", lambda settings: settings.update(device="cpu"))
     with Cluster(tmp_path_factory.mktemp("slurm")) as cluster:
         without_accounting = project / "workflow/profiles/slurm/without-accounting"
         driver = start(project, "slurm", PATH=f"{without_accounting}:{command()[1]['PATH']}")

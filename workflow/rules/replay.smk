@@ -46,7 +46,7 @@ rule replay:
     benchmark:
         "results/benchmarks/replays/{study}/{variant}/seeds{seed}-{seed}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant}"
+        "exec python -m nist.train --study {wildcards.study} --variant {wildcards.variant}"
         " --seeds {wildcards.seed}-{wildcards.seed} --data-root {config[data_root]:q} --cache results/images"
         " --checkpoints results/checkpoints/replays"
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output} > {log} 2>&1"

@@ -30,6 +30,7 @@ rule image_folder:
         " --size {wildcards.size} --fit {wildcards.fit} --n-classes {wildcards.classes} {params.classes:q} > {log} 2>&1"
 
 
+# Training takes the place of its shell, which a signal to all of a job's processes would end: it could not finish its epoch.
 # What training makes is updated, not deleted first: a job that finds it whole leaves it as it is. So what a job finished after
 # its driver was killed is not trained again, and a new version that fails costs nothing.
 
@@ -49,7 +50,7 @@ rule trunk:
     benchmark:
         "results/benchmarks/trunks/{study}/{trunk}/seeds{first}-{last}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {params.variant:q} --until-prune"
+        "exec python -m nist.train --study {wildcards.study} --variant {params.variant:q} --until-prune"
         " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output} > {log} 2>&1"
 
@@ -80,6 +81,6 @@ rule train:
     benchmark:
         "results/benchmarks/train/{study}/{variant}/seeds{first}-{last}.tsv"
     shell:
-        "python -m nist.train --study {wildcards.study} --variant {wildcards.variant} {params.trunk:q}"
+        "exec python -m nist.train --study {wildcards.study} --variant {wildcards.variant} {params.trunk:q}"
         " --seeds {wildcards.first}-{wildcards.last} --data-root {config[data_root]:q} --cache results/images"
         " --device {config[device]} --threads {threads} {DOWNLOAD} --out {output.metrics} > {log} 2>&1"
