@@ -91,7 +91,12 @@ class NISTLinear(nn.Module):
         return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(..., n_in)`` to ``(..., n_out)``."""
+        """Map ``(..., n_in)`` to ``(..., n_out)``.
+
+        Raises ``ValueError`` for another last dimension than n_in, and for inputs of another dtype than the weight's;
+        under autocast, for inputs that are not floating-point numbers.
+        """
+        self._check_inputs(x)
         if self.form == "masked":
             return forms.masked(x, self.weight, self.mask if self._is_partial else None, self.bias)
         if self.form == "compressed":
@@ -101,6 +106,14 @@ class NISTLinear(nn.Module):
         result = result if self.bias is None else result + self.bias
         device = x.device.type
         return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
+
+    def _check_inputs(self, x: torch.Tensor) -> None:
+        """The forms without a mask would take inputs of any width and type, and compute something else."""
+        if x.shape[-1:] != (self.in_features,):
+            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
+        if x.dtype == self.weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type)):
+            return
+        raise ValueError(f"this layer's weight is {self.weight.dtype}, and it got inputs of {x.dtype}")
 
     def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Input and output index of every active weight, in the order of ``values``."""

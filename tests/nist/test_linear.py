@@ -247,3 +247,38 @@ def test_autocast_and_leading_dimensions_without_rows(form):
     layer = NISTLinear(6, 4, 2, form=form)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert layer(torch.randn(2, 0, 6)).shape == (2, 0, 4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", [(3, 8), (3, 5), (3, 1), ()])
+def test_inputs_of_another_width_are_refused(form, shape):
+    with pytest.raises(ValueError, match="this layer takes 6 features, and got inputs of shape"):
+        NISTLinear(6, 4, 2, form=form)(torch.ones(shape))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float64])
+def test_inputs_of_another_type_are_refused(form, dtype):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.ones(3, 6, dtype=dtype)
+    with pytest.raises(ValueError, match=f"this layer's weight is torch.float32, and it got inputs of {dtype}"):
+        layer(x)
+    if not dtype.is_floating_point:
+        with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(ValueError, match="it got inputs of"):
+            layer(x)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_takes_what_an_earlier_layer_made_of_the_inputs(form):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.randn(3, 6).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(x).float(), layer.dense()(x).float(), rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_checks_of_inputs_hinder_no_transform_of_a_function(form):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.randn(3, 2, 6)
+    expected = layer(x)
+    if form != "compressed":  # its operators have no rule for vmap
+        torch.testing.assert_close(torch.vmap(layer)(x), expected)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager", dynamic=True)
+    torch.testing.assert_close(compiled(x), expected)
