@@ -43,6 +43,8 @@ class NISTLinear(nn.Module):
     Raises ``ValueError`` for a factor out of range or an unknown form or scheme.
     """
 
+    _is_copy = False  # of another layer, made by copy or pickle
+
     def __init__(
         self,
         n_in: int,
@@ -86,6 +88,11 @@ class NISTLinear(nn.Module):
         inputs, outputs = self._edges()
         self._store(form, inputs, outputs, weight[outputs, inputs])
 
+    def __setstate__(self, state: dict) -> None:
+        """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
+        super().__setstate__(state)
+        self._is_copy = self.is_masking = True
+
     def _edges(self) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, outputs = self.band.edges()
         return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
@@ -98,7 +105,7 @@ class NISTLinear(nn.Module):
         """
         self._check_inputs(x)
         if self.form == "masked":
-            return forms.masked(x, self.weight, self.mask if self._is_partial else None, self.bias)
+            return forms.masked(x, self.weight, self.mask if self.is_masking else None, self.bias)
         if self.form == "compressed":
             result = forms.compressed(x, self.weight, self._rows, self.inputs)
         else:
@@ -211,7 +218,7 @@ class NISTLinear(nn.Module):
         self._replace_weight(self.arranged(inputs, outputs, values))
         if form == "masked":
             self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
-            self._is_partial = len(values) < self.dense_weights
+            self.is_masking = self._is_copy or len(values) < self.dense_weights
         elif form == "compressed":
             self.register_buffer("inputs", self.arranged(inputs, outputs, inputs))
             self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
