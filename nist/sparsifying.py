@@ -1,7 +1,11 @@
 """Putting NIST into a model that somebody else wrote."""
 
+import contextlib
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 
 import torch
 from torch import nn
@@ -54,7 +58,8 @@ def sparsify(
 
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
-    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT.
+    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
+    Swin, as far as its source tells.
     """
     check_form(form)
     if weights not in WEIGHTS:
@@ -175,15 +180,43 @@ def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
 
 def _check_readers(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
     """A mask is in the layer's ``forward``, which a module that reads the weight itself passes by."""
-    for name in chosen:
-        parent, _, child = name.rpartition(".")
-        reader = model.get_submodule(parent)
-        # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
-        if child == "qkv" and getattr(reader, "q_bias", None) is not None and not reader.qkv_bias_separate:
-            raise ValueError(
-                f"{parent} reads the weight of {name} itself, past its mask: set qkv_bias_separate = True of that "
-                f"{type(reader).__name__}, or exclude {name}"
-            )
+    for parent, reader in model.named_modules():
+        prefix = f"{parent}." if parent else ""
+        for name in (name for name in chosen if name != parent and name.startswith(prefix)):
+            inner = name.removeprefix(prefix)
+            remedy = f"exclude {name}"
+            # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
+            if inner == "qkv" and hasattr(reader, "qkv_bias_separate"):
+                reads = getattr(reader, "q_bias", None) is not None and not reader.qkv_bias_separate
+                remedy = f"set qkv_bias_separate = True of that {type(reader).__name__}, or {remedy}"
+            else:
+                reads = _reads_weight(type(reader), inner)
+            if reads:
+                where = parent or f"the {type(reader).__name__}"
+                raise ValueError(f"{where} reads the weight of {name} itself, past its mask: {remedy}")
+
+
+def _reads_weight(kind: type, inner: str) -> bool:
+    """Whether a method of ``kind`` takes more of ``self.<inner>.weight`` than its type and size."""
+    harmless = "dtype|device|shape|ndim|is_[a-z]+|size|dim|numel"
+    reading = rf"(?<!isinstance\()\bself\.{re.escape(inner)}\.weight\b(?!\.({harmless})\b)"
+    return re.search(reading, _source_of_methods(kind)) is not None
+
+
+@cache
+def _source_of_methods(kind: type) -> str:
+    """The source of what ``forward`` may call, as far as there is any: no code that draws or loads weights.
+
+    That of an ``nn.TransformerEncoderLayer`` is left out: its fast path is switched off in ``replaced``.
+    """
+    sources = []
+    for name, method in inspect.getmembers(kind, inspect.isfunction):
+        known = any(method is getattr(base, name, None) for base in (nn.Module, nn.TransformerEncoderLayer))
+        if known or any(word in name for word in ("init", "reset", "load")):
+            continue
+        with contextlib.suppress(OSError, TypeError):  # of methods that were not read from a file
+            sources.append(inspect.getsource(method))
+    return "\n".join(sources)
 
 
 def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:

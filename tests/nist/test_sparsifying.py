@@ -2,7 +2,9 @@ import pytest
 import timm
 import torch
 import torch.nn.utils.prune
+import torchvision
 from torch import nn
+from torchvision.models.swin_transformer import SwinTransformerBlockV2
 
 from nist import NISTConv2d, NISTLinear, audit, densify, sparsify
 from nist.forms import FORMS
@@ -226,6 +228,56 @@ def test_attention_that_reads_a_weight_past_its_mask_is_refused_and_can_be_told_
     qkv = model.blocks[0].attn.qkv
     assert not qkv.weight.grad[~qkv.mask].any()
     assert qkv.weight.grad.any()
+
+
+def test_torchvisions_window_attention_which_reads_its_weights_is_refused():
+    sizes = {"patch_size": [4, 4], "embed_dim": 8, "depths": [1], "num_heads": [2], "window_size": [4, 4]}
+    for kind in (torchvision.models.swin_transformer.SwinTransformerBlock, SwinTransformerBlockV2):
+        model = torchvision.models.SwinTransformer(**sizes, num_classes=3, block=kind)
+        with pytest.raises(ValueError, match=r"1\.0\.attn reads the weight of features\.1\.0\.attn\.(qkv|proj)"):
+            sparsify(model, density=0.5)
+        assert not audit(model)
+        sparsify(model, density=0.5, exclude="*.attn.*")
+        assert [row.name for row in audit(model)] == ["features.1.0.mlp.0", "features.1.0.mlp.3", "head"]
+
+
+class Reader(nn.Module):
+    """Attention with biases of its own, as in BEiT."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.ModuleDict({"qkv": nn.Linear(6, 12, bias=False)})
+        self.qkv, self.q_bias = nn.Linear(6, 12, bias=False), nn.Parameter(torch.zeros(4))
+        nn.init.zeros_(self.qkv.weight)
+
+    def reset_parameters(self):
+        nn.init.ones_(self.qkv.weight)
+
+    def forward(self, x):
+        return self.qkv(x.to(self.qkv.weight.dtype))
+
+
+class BiasedReader(Reader):
+    def forward(self, x):
+        return nn.functional.linear(x, self.qkv.weight, nn.functional.pad(self.q_bias, (0, 8)))
+
+
+class DeepReader(Reader):
+    def forward(self, x):
+        return x @ self.inner.qkv.weight.T
+
+
+def test_a_layer_that_its_module_or_one_further_out_reads_is_refused_and_no_other():
+    with pytest.raises(ValueError, match="0 reads the weight of 0.qkv itself, past its mask: exclude 0.qkv"):
+        sparsify(nn.Sequential(BiasedReader()), density=0.5)
+    with pytest.raises(ValueError, match="the DeepReader reads the weight of inner.qkv itself"):
+        sparsify(DeepReader(), density=0.5)
+    assert len(audit(sparsify(nn.Sequential(Reader()), density=0.5))) == 2
+
+
+def test_a_module_without_source_is_taken_as_it_is():
+    kind = type("Made", (Reader,), {"forward": eval("lambda self, x: x @ self.qkv.weight.T")})
+    assert len(audit(sparsify(kind(), density=0.5))) == 2
 
 
 def test_a_weight_that_is_made_anew_in_every_step_is_refused():
