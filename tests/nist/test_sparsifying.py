@@ -170,6 +170,7 @@ def test_layers_whose_weights_others_read_are_left_alone():
     [
         ({"factors": [1, 6]}, "head.2 \\(24 → 5\\): neuroseed factor must be between 1 and n_out = 5, got 6"),
         ({"factors": [0, 5]}, "head.0 \\(36 → 24\\): neuroseed factor must be between 1 and n_out = 24, got 0"),
+        ({"factors": [1, 5 * 0.5]}, "head.2 .* neuroseed factor must be a whole number, got 2.5"),
         ({"factors": [1]}, "1 factors for 2 layers: head.0, head.2"),
         ({}, "give factors, one a layer, or a density, and not both"),
         ({"factors": [1, 5], "density": 0.5}, "give factors, one a layer, or a density, and not both"),
