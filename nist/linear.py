@@ -273,6 +273,8 @@ class NISTLinear(nn.Module):
         elif "band_numbers" in saved:
             k, parts, channels, scheme = saved["band_numbers"].tolist()
             theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
+            if theirs.n_weights < self.band.n_weights:  # which would count as pruned
+                raise ValueError(f"it is a whole band of {theirs.n_weights} weights, of {self.band.n_weights} here")
             inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
             values = weight.flatten()[theirs.slots(inputs, outputs)]
         else:

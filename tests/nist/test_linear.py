@@ -184,6 +184,15 @@ def test_a_state_of_another_factor_is_refused(source):
         NISTLinear(6, 4, 2, form="banded").load_state_dict(NISTLinear(6, 4, 3, form=source).state_dict())
 
 
+@pytest.mark.parametrize("source", ["banded", "blocked"])
+@pytest.mark.parametrize("target", FORMS)
+def test_a_whole_band_of_a_smaller_factor_is_no_prune(source, target):
+    layer = NISTLinear(6, 4, 2, form=target)
+    with pytest.raises(RuntimeError, match="it is a whole band of 6 weights, of 12 here"):
+        layer.load_state_dict(NISTLinear(6, 4, 1, form=source).state_dict())
+    assert not layer.is_pruned
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_copy_is_independent(form):
     layer = NISTLinear(6, 4, 2, form=form)
