@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nist import NISTLinear
+from nist import NISTLinear, forms
 from nist.forms import FORMS
 
 
@@ -291,3 +291,16 @@ def test_the_checks_of_inputs_hinder_no_transform_of_a_function(form):
         torch.testing.assert_close(torch.vmap(layer)(x), expected)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager", dynamic=True)
     torch.testing.assert_close(compiled(x), expected)
+
+
+def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so():
+    layer = NISTLinear(6, 4, 2, form="compressed")
+    weight, x, gradient = layer.weight.detach(), torch.randn(6, 5).T, torch.randn(4, 5).T  # not contiguous
+    for operator, arguments in (
+        (forms._product, (x, weight)),
+        (forms._gradient_of_input, (gradient, x, weight)),
+        (forms._gradient_of_weight, (gradient, x, weight)),
+    ):
+        torch.library.opcheck(
+            operator, (*arguments, layer._rows, layer.inputs), test_utils=("test_schema", "test_faketensor")
+        )
