@@ -14,6 +14,7 @@ from nist.convolution import NISTConv2d, check_linear
 from nist.linear import NISTLinear, check_form
 from nist.mask import Band, factor
 from nist.optimizer_state import entrywise
+from nist.replicas import check_unwrapped
 
 WEIGHTS = ("carried", "fresh")
 
@@ -59,9 +60,10 @@ def sparsify(
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
     anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
-    Swin, as far as its source tells.
+    Swin, as far as its source tells; and for a wrapped replica, as ``nist.prune``.
     """
     check_form(form)
+    check_unwrapped(model, "sparsify")
     if weights not in WEIGHTS:
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     if (factors is None) == (density is None):
