@@ -3,12 +3,14 @@
 import contextlib
 import inspect
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nist.convolution import NISTConv2d, check_linear
 from nist.linear import NISTLinear, check_form
@@ -57,10 +59,13 @@ def sparsify(
     An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which reads its layers' weights itself, and its
     encoder the nested tensors for it. ``nn.MultiheadAttention`` reads its projections' weights too, and is left alone.
 
+    A warning names layers that the patterns match and that stay dense because they are of another type, a subclass of
+    ``nn.Linear`` or parametrized.
+
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
     anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
-    Swin, as far as its source tells; and for a wrapped replica, as ``nist.prune``.
+    Swin, as far as its source tells; for a layer with hooks, and for a wrapped replica, as ``nist.prune``.
     """
     check_form(form)
     check_unwrapped(model, "sparsify")
@@ -72,6 +77,8 @@ def sparsify(
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     _check_sharing(model, chosen)
     _check_readers(model, chosen)
+    _check_hooks(chosen)
+    _warn_of_others(model, chosen, include, exclude)
     replacements = {}
     for name, dense in chosen.items():
         if weights == "fresh":
@@ -219,6 +226,32 @@ def _source_of_methods(kind: type) -> str:
         with contextlib.suppress(OSError, TypeError):  # of methods that were not read from a file
             sources.append(inspect.getsource(method))
     return "\n".join(sources)
+
+
+def _check_hooks(chosen: Mapping[str, nn.Module]) -> None:
+    """A NIST layer would not call them."""
+    for name, dense in chosen.items():
+        kinds = dense._forward_hooks, dense._forward_pre_hooks, dense._backward_hooks, dense._backward_pre_hooks
+        if any(kinds):
+            raise ValueError(f"{name or 'the layer'} has hooks: register them after sparsify, or exclude it")
+
+
+def _warn_of_others(
+    model: nn.Module, chosen: Mapping[str, nn.Module], include: str | Sequence[str], exclude: str | Sequence[str]
+) -> None:
+    """What an ``nn.MultiheadAttention`` keeps to itself is not meant by anyone, and is not named."""
+    others = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and not isinstance(module, NonDynamicallyQuantizableLinear)
+        if name not in chosen and _matches(name, include) and not _matches(name, exclude)
+    ]
+    if others:
+        warnings.warn(f"not plain nn.Linear, and left dense: {', '.join(others)}", stacklevel=3)
+
+
+def _matches(name: str, patterns: str | Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
 
 
 def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import timm
 import torch
@@ -295,3 +297,32 @@ def test_a_shared_weight_is_refused():
     model["out"].weight = model["embedding"].weight
     with pytest.raises(ValueError, match="the weight of out is shared with embedding: exclude it"):
         sparsify(model, [2])
+
+
+class Own(nn.Linear):
+    pass
+
+
+def test_layers_that_are_left_dense_for_their_type_are_named_unless_they_are_excluded():
+    def model():
+        parametrized = torch.nn.utils.parametrizations.weight_norm(nn.Linear(6, 6))
+        return nn.ModuleList([Own(6, 6), parametrized, nn.Linear(6, 4), nn.MultiheadAttention(8, 2)])
+
+    with pytest.warns(UserWarning, match=r"not plain nn\.Linear, and left dense: 0, 1$"):
+        assert [row.name for row in audit(sparsify(model(), density=0.5))] == ["2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sparsify(model(), density=0.5, exclude=["0", "1"])
+        sparsify(model(), density=0.5, include="2")
+
+
+@pytest.mark.parametrize(
+    "register", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+)
+def test_a_layer_with_hooks_is_refused_before_any_is_changed(register):
+    model = network()
+    getattr(model["head"][2], register)(lambda *_: None)
+    with pytest.raises(ValueError, match=r"head\.2 has hooks: register them after sparsify, or exclude it"):
+        sparsify(model, density=0.5)
+    assert not audit(model)
+    assert len(audit(sparsify(model, density=0.5, exclude="head.2"))) == 1
