@@ -21,6 +21,12 @@ def check_form(form: str) -> None:
         raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
 
 
+def check_device(weight: torch.Tensor) -> None:
+    """Raise ``ValueError`` for a weight on the meta device, where a layer's mask or places would be lost."""
+    if weight.is_meta:
+        raise ValueError("no NIST layer is made on the meta device: its connections would be lost with the values")
+
+
 class NISTLinear(nn.Module):
     """Linear layer with the fixed sparse connections of Eq. 1: input i feeds the outputs (i + t) mod n_out, t < k.
 
@@ -40,7 +46,7 @@ class NISTLinear(nn.Module):
 
     Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out; ``scheme``, ``parts`` and
     ``channels`` as in ``nist.mask.Band``.
-    Raises ``ValueError`` for a factor out of range or an unknown form or scheme.
+    Raises ``ValueError`` for a factor out of range, an unknown form or scheme, or the meta device.
     """
 
     _is_copy = False  # of another layer, made by copy or pickle
@@ -83,6 +89,7 @@ class NISTLinear(nn.Module):
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
 
     def _adopt(self, dense: nn.Module, form: str) -> None:
+        check_device(dense.weight)
         weight = dense.weight.detach().reshape(self.out_features, self.in_features)
         self.weight, self.bias = dense.weight, dense.bias
         inputs, outputs = self._edges()
@@ -166,6 +173,16 @@ class NISTLinear(nn.Module):
             if self.bias is not None:
                 plain.bias.copy_(self.bias)
         return plain.train(self.training)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw weights and biases anew, as at construction; the connections stay as they are, pruned or not."""
+        bias, weight = self.bias is not None, self.weight
+        drawn = nn.Linear(self.in_features, self.out_features, bias, weight.device, weight.dtype)
+        inputs, outputs = self.connections()
+        weight.copy_(self.arranged(inputs, outputs, drawn.weight[outputs, inputs]))
+        if bias:
+            self.bias.copy_(drawn.bias)
 
     @property
     def active_weights(self) -> int:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nist.convolution import NISTConv2d, check_linear
-from nist.linear import NISTLinear, check_form
+from nist.linear import NISTLinear, check_device, check_form
 from nist.mask import Band, factor
 from nist.optimizer_state import entrywise
 from nist.replicas import check_unwrapped
@@ -65,7 +65,8 @@ def sparsify(
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
     anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
-    Swin, as far as its source tells; for a layer with hooks, and for a wrapped replica, as ``nist.prune``.
+    Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped
+    replica, as ``nist.prune``.
     """
     check_form(form)
     check_unwrapped(model, "sparsify")
@@ -182,6 +183,7 @@ def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
             raise ValueError(
                 f"the weight of {name} is made anew in every step, as torch.nn.utils.prune does: remove that"
             )
+        check_device(dense.weight)
         others = [other for other in users[dense.weight] if other != name]
         if others:
             raise ValueError(f"the weight of {name} is shared with {', '.join(others)}: exclude it")

@@ -304,3 +304,30 @@ def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so()
         torch.library.opcheck(
             operator, (*arguments, layer._rows, layer.inputs), test_utils=("test_schema", "test_faketensor")
         )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parameters_are_drawn_anew_as_at_construction_inside_the_mask_and_the_prune(form):
+    torch.manual_seed(3)
+    made = NISTLinear(12, 9, 2, form=form)
+    layer = NISTLinear(12, 9, 2, form=form)
+    weight, bias = layer.weight, layer.bias
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert torch.equal(layer.weight, made.weight)
+    assert torch.equal(layer.bias, made.bias)
+    layer.keep(torch.arange(24) % 2 == 0)
+    kept = layer.dense_weight() != 0
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert torch.equal(layer.dense_weight(), made.dense_weight() * kept)
+    assert layer.weight is weight
+    assert layer.bias is bias
+
+
+@pytest.mark.parametrize("form", ["auto", *FORMS])
+def test_none_is_made_on_the_meta_device(form):
+    with pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        NISTLinear(6, 4, 2, form=form, device="meta")
+    with torch.device("meta"), pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        NISTLinear(6, 4, 2, form=form)

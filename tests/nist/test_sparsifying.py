@@ -292,6 +292,14 @@ def test_a_weight_that_is_made_anew_in_every_step_is_refused():
         sparsify(model, [2])
 
 
+def test_a_layer_on_the_meta_device_is_refused_before_any_is_changed():
+    model = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 6, device="meta"))
+    with pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        sparsify(model, density=0.5, form="banded")
+    assert not audit(model)
+    assert model[0].weight.shape == (4, 6)
+
+
 def test_a_shared_weight_is_refused():
     model = nn.ModuleDict({"embedding": nn.Embedding(10, 6), "out": nn.Linear(6, 10)})
     model["out"].weight = model["embedding"].weight
