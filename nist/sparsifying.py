@@ -65,8 +65,8 @@ def sparsify(
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
     anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
-    Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped
-    replica, as ``nist.prune``.
+    Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped replica, as
+    ``nist.prune``.
     """
     check_form(form)
     check_unwrapped(model, "sparsify")
@@ -191,10 +191,12 @@ def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
 
 def _check_readers(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
     """A mask is in the layer's ``forward``, which a module that reads the weight itself passes by."""
+    names = {dense: name for name, dense in chosen.items()}
     for parent, reader in model.named_modules():
-        prefix = f"{parent}." if parent else ""
-        for name in (name for name in chosen if name != parent and name.startswith(prefix)):
-            inner = name.removeprefix(prefix)
+        for inner, dense in reader.named_modules():
+            if dense not in names or dense is reader:
+                continue
+            name = names[dense]
             remedy = f"exclude {name}"
             # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
             if inner == "qkv" and hasattr(reader, "qkv_bias_separate"):

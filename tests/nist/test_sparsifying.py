@@ -276,6 +276,10 @@ def test_a_layer_that_its_module_or_one_further_out_reads_is_refused_and_no_othe
     with pytest.raises(ValueError, match="the DeepReader reads the weight of inner.qkv itself"):
         sparsify(DeepReader(), density=0.5)
     assert len(audit(sparsify(nn.Sequential(Reader()), density=0.5))) == 2
+    twice = nn.Sequential(Reader(), BiasedReader())
+    twice[1].qkv = twice[0].qkv
+    with pytest.raises(ValueError, match="1 reads the weight of 0.qkv itself"):
+        sparsify(twice, density=0.5)
 
 
 def test_a_module_without_source_is_taken_as_it_is():
