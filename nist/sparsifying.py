@@ -210,26 +210,39 @@ def _check_readers(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
 
 
 def _reads_weight(kind: type, inner: str) -> bool:
-    """Whether a method of ``kind`` takes more of ``self.<inner>.weight`` than its type and size."""
-    harmless = "dtype|device|shape|ndim|is_[a-z]+|size|dim|numel"
+    """Whether ``forward`` of ``kind`` takes more of ``self.<inner>.weight`` than its type and size."""
+    harmless = "dtype|device|shape|ndim|requires_grad|is_[a-z]+|size|dim|numel"
     reading = rf"(?<!isinstance\()\bself\.{re.escape(inner)}\.weight\b(?!\.({harmless})\b)"
-    return re.search(reading, _source_of_methods(kind)) is not None
+    return re.search(reading, _source_of_forward(kind)) is not None
 
 
 @cache
-def _source_of_methods(kind: type) -> str:
-    """The source of what ``forward`` may call, as far as there is any: no code that draws or loads weights.
+def _source_of_forward(kind: type) -> str:
+    """The source of ``forward`` and of the methods and properties that it uses, as far as there is any."""
+    pending, sources = ["forward"], {}
+    while pending:
+        name = pending.pop()
+        if name not in sources:
+            sources[name] = _source(kind, name)
+            pending += re.findall(r"\bself\.(\w+)", sources[name])
+    return "\n".join(sources.values())
+
+
+def _source(kind: type, name: str) -> str:
+    """Of a method or property, with what it overrides if it calls that; empty if there is none.
 
     That of an ``nn.TransformerEncoderLayer`` is left out: its fast path is switched off in ``replaced``.
     """
-    sources = []
-    for name, method in inspect.getmembers(kind, inspect.isfunction):
-        known = any(method is getattr(base, name, None) for base in (nn.Module, nn.TransformerEncoderLayer))
-        if known or any(word in name for word in ("init", "reset", "load")):
+    source = ""
+    for base in kind.__mro__:
+        if name not in vars(base) or base in (nn.Module, nn.TransformerEncoderLayer):
             continue
-        with contextlib.suppress(OSError, TypeError):  # of methods that were not read from a file
-            sources.append(inspect.getsource(method))
-    return "\n".join(sources)
+        found = vars(base)[name]
+        with contextlib.suppress(OSError, TypeError):  # of what was not read from a file, or is no method
+            source += inspect.getsource(found.fget if isinstance(found, property) else found)
+        if "super()" not in source:
+            break
+    return source
 
 
 def _check_hooks(chosen: Mapping[str, nn.Module]) -> None:

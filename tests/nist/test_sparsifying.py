@@ -253,8 +253,8 @@ class Reader(nn.Module):
         self.qkv, self.q_bias = nn.Linear(6, 12, bias=False), nn.Parameter(torch.zeros(4))
         nn.init.zeros_(self.qkv.weight)
 
-    def reset_parameters(self):
-        nn.init.ones_(self.qkv.weight)
+    def fused(self):
+        return self.qkv.weight.T
 
     def forward(self, x):
         return self.qkv(x.to(self.qkv.weight.dtype))
@@ -267,14 +267,24 @@ class BiasedReader(Reader):
 
 class DeepReader(Reader):
     def forward(self, x):
-        return x @ self.inner.qkv.weight.T
+        return x @ self.matrix
+
+    @property
+    def matrix(self):
+        return self.inner.qkv.weight.T
+
+
+class Heir(DeepReader):
+    def forward(self, x):
+        return super().forward(x) + 1
 
 
 def test_a_layer_that_its_module_or_one_further_out_reads_is_refused_and_no_other():
     with pytest.raises(ValueError, match="0 reads the weight of 0.qkv itself, past its mask: exclude 0.qkv"):
         sparsify(nn.Sequential(BiasedReader()), density=0.5)
-    with pytest.raises(ValueError, match="the DeepReader reads the weight of inner.qkv itself"):
-        sparsify(DeepReader(), density=0.5)
+    for kind in (DeepReader, Heir):
+        with pytest.raises(ValueError, match=f"the {kind.__name__} reads the weight of inner.qkv itself"):
+            sparsify(kind(), density=0.5)
     assert len(audit(sparsify(nn.Sequential(Reader()), density=0.5))) == 2
     twice = nn.Sequential(Reader(), BiasedReader())
     twice[1].qkv = twice[0].qkv
