@@ -90,6 +90,7 @@ def _made(name: str, part: str, image_shape: tuple[int, int, int], options: dict
     """
     function, refusal = getattr(_module(name), part), f"model.options: {name} refuses {options}"
     try:
+        inspect.signature(function).bind_partial(image_shape, **options)  # a wrong name before one that is missing
         inspect.signature(function).bind(image_shape, **options)
     except TypeError as error:
         raise InputError(f"{refusal}: {error}") from None

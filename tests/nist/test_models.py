@@ -289,7 +289,8 @@ def test_a_mistake_in_a_model_of_ones_own_is_shown_as_it_is(own):
 @pytest.mark.parametrize(
     ("function", "part", "options", "message"),
     [
-        ("mistaken", "backbone", {"depth": 3}, r"model.options: .*small refuses .*'width'"),
+        ("mistaken", "backbone", {"depth": 3}, r"model.options: .*small refuses .* unexpected .*'depth'"),
+        ("mistaken", "backbone", {}, r"model.options: .*small refuses .* missing .*'width'"),
         ("two_layers", "backbone", {}, "backbone of .*small returns Sequential, and should return a network and the"),
         ("whole", "network", {}, "network of .*small returns Flatten, int, and should return a network$"),
     ],
