@@ -8,6 +8,8 @@ from nist.errors import InputError
 from nist.layout import MASK_KEY, VARIANT_KEYS, bands, class_count, dense_weights, initial_weights, sparsified_part
 from nist.mask import kept_weights
 
+OPTIMIZER_KEYS = {"adam": ("betas", "epsilon"), "adamw": ("betas", "epsilon", "undecayed"), "sgd": ("momentum",)}
+INITIALISATIONS = {"head": "kaiming_uniform_dense_fan_in", "blocks": "model"}
 RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
 
 
@@ -15,6 +17,7 @@ def check(path: Path | str, content: dict) -> None:
     """Check the ``content`` of the study at ``path``. Raises ``InputError`` for the first thing that is wrong."""
     _check_data(path, content)
     _check_model(path, content)
+    _check_optimizers(path, content["training"]["optimizers"])
     if content["statistics"]["baseline"] not in content["variants"]:
         raise InputError(f"{path}: statistics.baseline: no variant {content['statistics']['baseline']!r}")
     shares = sum(phase["share"] for phase in content["training"]["optimizers"])
@@ -54,6 +57,18 @@ def _check_model(path: Path | str, content: dict) -> None:
         raise InputError(f"{path}: model.weights: give either timm, or file and sha256")
     if parts == ["blocks"] and not isinstance(model["options"].get("classes"), int):
         raise InputError(f"{path}: model.options.classes: give the number of classes; the model has its own last layer")
+    there, done = content["training"]["initialisation"], INITIALISATIONS[parts[0]]
+    if there != done:
+        raise InputError(f"{path}: training.initialisation: {there} is not for a model with {parts[0]}; give {done}")
+
+
+def _check_optimizers(path: Path | str, optimizers: list[dict]) -> None:
+    """The schema says what each must have; what another has would be read and do nothing."""
+    for position, settings in enumerate(optimizers):
+        own = OPTIMIZER_KEYS[settings["name"]]
+        for key in sorted({key for keys in OPTIMIZER_KEYS.values() for key in keys if key in settings} - {*own}):
+            where = f"training.optimizers.{position}.{key}"
+            raise InputError(f"{path}: {where}: not for {settings['name']}, which has {', '.join(own)}")
 
 
 def _check_keys(where: str, entry: dict, part: str) -> None:

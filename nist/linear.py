@@ -21,6 +21,12 @@ def check_form(form: str) -> None:
         raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
 
 
+def check_device(weight: torch.Tensor) -> None:
+    """Raise ``ValueError`` for a weight on the meta device, where a layer's mask or places would be lost."""
+    if weight.is_meta:
+        raise ValueError("no NIST layer is made on the meta device: its connections would be lost with the values")
+
+
 class NISTLinear(nn.Module):
     """Linear layer with the fixed sparse connections of Eq. 1: input i feeds the outputs (i + t) mod n_out, t < k.
 
@@ -40,8 +46,10 @@ class NISTLinear(nn.Module):
 
     Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out; ``scheme``, ``parts`` and
     ``channels`` as in ``nist.mask.Band``.
-    Raises ``ValueError`` for a factor out of range or an unknown form or scheme.
+    Raises ``ValueError`` for a factor out of range, an unknown form or scheme, or the meta device.
     """
+
+    _is_copy = False  # of another layer, made by copy or pickle
 
     def __init__(
         self,
@@ -81,19 +89,30 @@ class NISTLinear(nn.Module):
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
 
     def _adopt(self, dense: nn.Module, form: str) -> None:
+        check_device(dense.weight)
         weight = dense.weight.detach().reshape(self.out_features, self.in_features)
         self.weight, self.bias = dense.weight, dense.bias
         inputs, outputs = self._edges()
         self._store(form, inputs, outputs, weight[outputs, inputs])
+
+    def __setstate__(self, state: dict) -> None:
+        """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
+        super().__setstate__(state)
+        self._is_copy = self.is_masking = True
 
     def _edges(self) -> tuple[torch.Tensor, torch.Tensor]:
         inputs, outputs = self.band.edges()
         return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(..., n_in)`` to ``(..., n_out)``."""
+        """Map ``(..., n_in)`` to ``(..., n_out)``.
+
+        Raises ``ValueError`` for another last dimension than n_in, and for inputs of another dtype than the weight's;
+        under autocast, for inputs that are not floating-point numbers.
+        """
+        self._check_inputs(x)
         if self.form == "masked":
-            return forms.masked(x, self.weight, self.mask if self._is_partial else None, self.bias)
+            return forms.masked(x, self.weight, self.mask if self.is_masking else None, self.bias)
         if self.form == "compressed":
             result = forms.compressed(x, self.weight, self._rows, self.inputs)
         else:
@@ -101,6 +120,14 @@ class NISTLinear(nn.Module):
         result = result if self.bias is None else result + self.bias
         device = x.device.type
         return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
+
+    def _check_inputs(self, x: torch.Tensor) -> None:
+        """The forms without a mask would take inputs of any width and type, and compute something else."""
+        if x.shape[-1:] != (self.in_features,):
+            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
+        if x.dtype == self.weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type)):
+            return
+        raise ValueError(f"this layer's weight is {self.weight.dtype}, and it got inputs of {x.dtype}")
 
     def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Input and output index of every active weight, in the order of ``values``."""
@@ -146,6 +173,16 @@ class NISTLinear(nn.Module):
             if self.bias is not None:
                 plain.bias.copy_(self.bias)
         return plain.train(self.training)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw weights and biases anew, as at construction; the connections stay as they are, pruned or not."""
+        bias, weight = self.bias is not None, self.weight
+        drawn = nn.Linear(self.in_features, self.out_features, bias, weight.device, weight.dtype)
+        inputs, outputs = self.connections()
+        weight.copy_(self.arranged(inputs, outputs, drawn.weight[outputs, inputs]))
+        if bias:
+            self.bias.copy_(drawn.bias)
 
     @property
     def active_weights(self) -> int:
@@ -198,7 +235,7 @@ class NISTLinear(nn.Module):
         self._replace_weight(self.arranged(inputs, outputs, values))
         if form == "masked":
             self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
-            self._is_partial = len(values) < self.dense_weights
+            self.is_masking = self._is_copy or len(values) < self.dense_weights
         elif form == "compressed":
             self.register_buffer("inputs", self.arranged(inputs, outputs, inputs))
             self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
@@ -253,6 +290,8 @@ class NISTLinear(nn.Module):
         elif "band_numbers" in saved:
             k, parts, channels, scheme = saved["band_numbers"].tolist()
             theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
+            if theirs.n_weights < self.band.n_weights:  # which would count as pruned
+                raise ValueError(f"it is a whole band of {theirs.n_weights} weights, of {self.band.n_weights} here")
             inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
             values = weight.flatten()[theirs.slots(inputs, outputs)]
         else:

@@ -60,7 +60,7 @@ class Run(Scheduled):
             settings,
             generator,
             size=self.training.image_shape[-1],
-            mean=self.prepared.affine.mean,
+            mean=self.prepared.affine.pixel_mean,
             n_classes=class_count(self.configuration["model"]),
             label_smoothing=self.configuration["training"]["label_smoothing"],
             device=self.device,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
+from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -12,11 +13,17 @@ SCHEMES = ("literal", "even")
 
 def check_factor(n_in: int, n_out: int, k: int) -> None:
     """Raise ``ValueError`` unless ``k`` is a neuroseed factor of an n_in → n_out layer (section 3.1)."""
+    _check_whole("neuroseed factor", k)
     for name, value in (("n_in", n_in), ("n_out", n_out)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if not 1 <= k <= n_out:
         raise ValueError(f"neuroseed factor must be between 1 and n_out = {n_out}, got {k}")
+
+
+def _check_whole(name: str, value: object) -> None:
+    if not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class Band:
     - ``channels``: if more than 1, the inputs are a map flattened as (channels, positions), as torch does, and take
       their places channels-last: position by position, all channels of one next to each other (U25).
 
-    Raises ``ValueError`` for a factor out of range, parts or channels that do not divide the layer, an unknown scheme.
+    Raises ``ValueError`` for a factor out of range, parts or channels that do not divide the layer, a number that is
+    not whole, an unknown scheme.
     """
 
     n_in: int
@@ -50,6 +58,7 @@ class Band:
         if self.scheme not in self.schemes:
             raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(self.schemes)}")
         for name, value, whole in (("parts", self.parts, self.n_out), ("channels", self.channels, self.n_in)):
+            _check_whole(name, value)
             if value < 1 or whole % value:
                 raise ValueError(f"{name} must divide the {whole} features of the layer, got {value}")
         check_factor(self.n_in, self.width, self.k)

@@ -14,6 +14,11 @@ class Affine(NamedTuple):
     mean: tuple[float, ...]
     sd: tuple[float, ...]
 
+    @property
+    def pixel_mean(self) -> tuple[float, ...]:
+        """``mean`` in the order of the pixels' own channels."""
+        return tuple(self.mean[self.order.index(channel)] for channel in range(len(self.order)))
+
 
 PUBLISHED = {
     # timm.data.constants, there for pixels in [0, 1]

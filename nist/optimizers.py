@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from nist.errors import InputError
+
 
 class Phase(NamedTuple):
     """An optimizer's settings and the first epoch, counted from 1, that it trains."""
@@ -36,7 +38,8 @@ def starts(training: dict) -> dict[int, dict]:
 def create(settings: dict, network: nn.Module) -> torch.optim.Optimizer:
     """A fresh optimizer for the parameters of ``network`` that are not frozen.
 
-    AdamW leaves parameters whose names match a pattern of ``undecayed`` without weight decay (U44).
+    AdamW leaves parameters whose names match a pattern of ``undecayed`` without weight decay (U44). Raises
+    ``InputError`` for a pattern that no parameter matches, a frozen one either.
     """
     parameters = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     common = {"lr": settings["learning_rate"], "weight_decay": settings["weight_decay"], "fused": True}
@@ -45,6 +48,9 @@ def create(settings: dict, network: nn.Module) -> torch.optim.Optimizer:
     averages = {"betas": tuple(settings["betas"]), "eps": settings["epsilon"]}
     if settings["name"] == "adam":
         return torch.optim.Adam(parameters.values(), **averages, **common)
+    for pattern in settings["undecayed"]:
+        if not any(fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
+            raise InputError(f"training.optimizers: undecayed: pattern {pattern!r} matches no parameter of the model")
     undecayed = {name for name in parameters if any(fnmatchcase(name, each) for each in settings["undecayed"])}
     groups = [
         {"params": [parameters[name] for name in parameters if name not in undecayed]},

@@ -11,6 +11,7 @@ from torch import nn
 from nist.linear import NISTLinear
 from nist.mask import kept_weights
 from nist.optimizer_state import carry
+from nist.replicas import check_unwrapped
 
 SCOPES = ("global", "layer", "uniform")
 
@@ -55,21 +56,14 @@ def prune(
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
     weights are active than the target keeps, for another scope, or for a wrapped replica.
     """
-    if isinstance(module, nn.parallel.DistributedDataParallel):
-        raise ValueError("keep the module inside DistributedDataParallel, delete the wrapper, prune, and wrap it again")
+    check_unwrapped(module, "prune")
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
     if any(layer.is_pruned for layer in layers):
         raise ValueError("already pruned: the method prunes once")
-    if scope not in SCOPES:
-        raise ValueError(f"unknown scope {scope!r}; there are {', '.join(SCOPES)}")
-    groups = [layers] if scope == "global" else [[layer] for layer in layers]
-    if scope == "uniform":
-        budgets = shared_out(_budget(layers, sparsity), [layer.active_weights for layer in layers])
-    else:
-        budgets = [_budget(group, sparsity) for group in groups]
-    for group, n_keep in zip(groups, budgets, strict=True):
+    budgets = _budgets(layers, sparsity, scope)
+    for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
         magnitudes = torch.cat([layer.values() for layer in group]).abs()
         if generator is not None:
             magnitudes = torch.rand(len(magnitudes), generator=generator).to(magnitudes.device)
@@ -90,6 +84,20 @@ def shared_out(total: int, sizes: list[int]) -> list[int]:
     for place in by_remainder[: total - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+def _groups(layers: list[NISTLinear], scope: str) -> list[list[NISTLinear]]:
+    """The layers whose weights are ranked together."""
+    return [layers] if scope == "global" else [[layer] for layer in layers]
+
+
+def _budgets(layers: list[NISTLinear], sparsity: float, scope: str) -> list[int]:
+    """Number of weights that a prune keeps of each group. Raises ``ValueError`` as ``prune``."""
+    if scope not in SCOPES:
+        raise ValueError(f"unknown scope {scope!r}; there are {', '.join(SCOPES)}")
+    if scope == "uniform":
+        return shared_out(_budget(layers, sparsity), [layer.active_weights for layer in layers])
+    return [_budget(group, sparsity) for group in _groups(layers, scope)]
 
 
 def _budget(layers: list[NISTLinear], sparsity: float) -> int:
@@ -120,7 +128,8 @@ class PruneOnce:
     Parameters: ``module``, ``sparsity`` and ``scope`` as in ``prune``; ``epoch``, counted from 1, or ``plateau``, a
     fraction in (0, 1], with ``share``. It keeps no state of its own: a model that is loaded pruned stays as it is, and
     one that is loaded after that epoch and is not pruned yet is pruned at the next call.
-    Raises ``ValueError`` unless exactly one of ``epoch`` and ``plateau`` is given and they make sense.
+    Raises ``ValueError`` unless exactly one of ``epoch`` and ``plateau`` is given and they make sense, and for a
+    sparsity, a scope or a module that ``prune`` would not take, as far as the module has its NIST layers already.
     """
 
     def __init__(
@@ -139,6 +148,10 @@ class PruneOnce:
             raise ValueError(f"epochs count from 1, got {epoch}")
         if plateau is not None and not (0 < plateau <= 1 and 0 < share <= 1):
             raise ValueError(f"plateau and share must be fractions in (0, 1], got {plateau} and {share}")
+        check_unwrapped(module, "prune")
+        layers = nist_layers(module)
+        kept_weights(0, sparsity)  # for its error, also where there is no layer yet
+        _budgets([] if any(layer.is_pruned for layer in layers) else layers, sparsity, scope)
         self.module, self.sparsity, self.scope = module, sparsity, scope
         self.epoch, self.threshold = epoch, None if plateau is None else share * plateau
 
@@ -147,10 +160,13 @@ class PruneOnce:
     ) -> int | None:
         """Call at the end of each epoch, with its validation accuracy as a fraction; the weights kept, if it pruned.
 
-        Raises ``ValueError`` as ``prune`` does, or if a plateau is waited for and no accuracy is given.
+        Raises ``ValueError`` as ``prune`` does, for an accuracy that is no fraction, or if a plateau is waited for and
+        none is given.
         """
         if self.threshold is not None and accuracy is None:
             raise ValueError(f"call with the epoch's accuracy: the prune waits for {self.threshold:g}")
+        if accuracy is not None and not 0 <= accuracy <= 1:
+            raise ValueError(f"accuracy must be a fraction in [0, 1], got {accuracy}")
         due = epoch >= self.epoch if self.threshold is None else accuracy >= self.threshold
         if not due or any(layer.is_pruned for layer in nist_layers(self.module)):
             return None

@@ -8,6 +8,7 @@ from torch import nn
 from nist.linear import check_form
 from nist.optimizer_state import carry
 from nist.pruning import nist_layers
+from nist.replicas import check_unwrapped
 
 
 def reform(
@@ -17,9 +18,10 @@ def reform(
 
     With ``auto`` the cheapest for ``rows`` rows a batch (as before, if not given) on the device that the module is on
     now. A pruned layer cannot be banded or blocked: it becomes compressed. ``optimizer`` as in ``nist.prune``.
-    Raises ``ValueError`` for an unknown form.
+    Raises ``ValueError``, and changes nothing, for an unknown form or a wrapped replica, as ``nist.prune``.
     """
     check_form(form)
+    check_unwrapped(module, "reform")
     for layer in nist_layers(module):
         carry(layer, optimizer, partial(layer.change_form, form, rows))
     return module

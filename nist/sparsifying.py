@@ -1,15 +1,22 @@
 """Putting NIST into a model that somebody else wrote."""
 
+import contextlib
+import inspect
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 
 import torch
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nist.convolution import NISTConv2d, check_linear
-from nist.linear import NISTLinear, check_form
+from nist.linear import NISTLinear, check_device, check_form
 from nist.mask import Band, factor
 from nist.optimizer_state import entrywise
+from nist.replicas import check_unwrapped
 
 WEIGHTS = ("carried", "fresh")
 
@@ -52,11 +59,17 @@ def sparsify(
     An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which reads its layers' weights itself, and its
     encoder the nested tensors for it. ``nn.MultiheadAttention`` reads its projections' weights too, and is left alone.
 
+    A warning names layers that the patterns match and that stay dense because they are of another type, a subclass of
+    ``nn.Linear`` or parametrized.
+
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
-    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT.
+    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
+    Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped replica, as
+    ``nist.prune``.
     """
     check_form(form)
+    check_unwrapped(model, "sparsify")
     if weights not in WEIGHTS:
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     if (factors is None) == (density is None):
@@ -65,6 +78,8 @@ def sparsify(
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     _check_sharing(model, chosen)
     _check_readers(model, chosen)
+    _check_hooks(chosen)
+    _warn_of_others(model, chosen, include, exclude)
     replacements = {}
     for name, dense in chosen.items():
         if weights == "fresh":
@@ -168,6 +183,7 @@ def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
             raise ValueError(
                 f"the weight of {name} is made anew in every step, as torch.nn.utils.prune does: remove that"
             )
+        check_device(dense.weight)
         others = [other for other in users[dense.weight] if other != name]
         if others:
             raise ValueError(f"the weight of {name} is shared with {', '.join(others)}: exclude it")
@@ -175,15 +191,84 @@ def _check_sharing(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
 
 def _check_readers(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
     """A mask is in the layer's ``forward``, which a module that reads the weight itself passes by."""
-    for name in chosen:
-        parent, _, child = name.rpartition(".")
-        reader = model.get_submodule(parent)
-        # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
-        if child == "qkv" and getattr(reader, "q_bias", None) is not None and not reader.qkv_bias_separate:
-            raise ValueError(
-                f"{parent} reads the weight of {name} itself, past its mask: set qkv_bias_separate = True of that "
-                f"{type(reader).__name__}, or exclude {name}"
-            )
+    names = {dense: name for name, dense in chosen.items()}
+    for parent, reader in model.named_modules():
+        for inner, dense in reader.named_modules():
+            if dense not in names or dense is reader:
+                continue
+            name = names[dense]
+            remedy = f"exclude {name}"
+            # timm's attention with biases of its own beside a fused projection without one: BEiT, Swin v2, EVA.
+            if inner == "qkv" and hasattr(reader, "qkv_bias_separate"):
+                reads = getattr(reader, "q_bias", None) is not None and not reader.qkv_bias_separate
+                remedy = f"set qkv_bias_separate = True of that {type(reader).__name__}, or {remedy}"
+            else:
+                reads = _reads_weight(type(reader), inner)
+            if reads:
+                where = parent or f"the {type(reader).__name__}"
+                raise ValueError(f"{where} reads the weight of {name} itself, past its mask: {remedy}")
+
+
+def _reads_weight(kind: type, inner: str) -> bool:
+    """Whether ``forward`` of ``kind`` takes more of ``self.<inner>.weight`` than its type and size."""
+    harmless = "dtype|device|shape|ndim|requires_grad|is_[a-z]+|size|dim|numel"
+    reading = rf"(?<!isinstance\()\bself\.{re.escape(inner)}\.weight\b(?!\.({harmless})\b)"
+    return re.search(reading, _source_of_forward(kind)) is not None
+
+
+@cache
+def _source_of_forward(kind: type) -> str:
+    """The source of ``forward`` and of the methods and properties that it uses, as far as there is any."""
+    pending, sources = ["forward"], {}
+    while pending:
+        name = pending.pop()
+        if name not in sources:
+            sources[name] = _source(kind, name)
+            pending += re.findall(r"\bself\.(\w+)", sources[name])
+    return "\n".join(sources.values())
+
+
+def _source(kind: type, name: str) -> str:
+    """Of a method or property, with what it overrides if it calls that; empty if there is none.
+
+    That of an ``nn.TransformerEncoderLayer`` is left out: its fast path is switched off in ``replaced``.
+    """
+    source = ""
+    for base in kind.__mro__:
+        if name not in vars(base) or base in (nn.Module, nn.TransformerEncoderLayer):
+            continue
+        found = vars(base)[name]
+        with contextlib.suppress(OSError, TypeError):  # of what was not read from a file, or is no method
+            source += inspect.getsource(found.fget if isinstance(found, property) else found)
+        if "super()" not in source:
+            break
+    return source
+
+
+def _check_hooks(chosen: Mapping[str, nn.Module]) -> None:
+    """A NIST layer would not call them."""
+    for name, dense in chosen.items():
+        kinds = dense._forward_hooks, dense._forward_pre_hooks, dense._backward_hooks, dense._backward_pre_hooks
+        if any(kinds):
+            raise ValueError(f"{name or 'the layer'} has hooks: register them after sparsify, or exclude it")
+
+
+def _warn_of_others(
+    model: nn.Module, chosen: Mapping[str, nn.Module], include: str | Sequence[str], exclude: str | Sequence[str]
+) -> None:
+    """What an ``nn.MultiheadAttention`` keeps to itself is not meant by anyone, and is not named."""
+    others = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and not isinstance(module, NonDynamicallyQuantizableLinear)
+        if name not in chosen and _matches(name, include) and not _matches(name, exclude)
+    ]
+    if others:
+        warnings.warn(f"not plain nn.Linear, and left dense: {', '.join(others)}", stacklevel=3)
+
+
+def _matches(name: str, patterns: str | Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
 
 
 def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:

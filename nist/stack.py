@@ -66,7 +66,13 @@ class Stack(Scheduled):
         """Take over what the runs hold."""
         self.parameters, self.buffers = stack_module_state([run.network.train() for run in self.runs])
         self.network = self.runs[0].network
+        self._mask_where_any_run_does()
         self._stack_optimizer()
+
+    def _mask_where_any_run_does(self) -> None:
+        """The first run's network computes for all, and may have kept a layer whole in which others lost weights."""
+        for layers in zip(*(nist_layers(run.network) for run in self.runs), strict=True):
+            layers[0].is_masking = any(layer.is_masking for layer in layers)
 
     def _stack_optimizer(self) -> None:
         theirs = [run.optimizer for run in self.runs]
@@ -75,8 +81,8 @@ class Stack(Scheduled):
         self.optimizer = type(theirs[0])(self.parameters.values(), **theirs[0].defaults)
         for position, stacked in enumerate(self.parameters.values()):
             states = [optimizer.state.get(optimizer.param_groups[0]["params"][position], {}) for optimizer in theirs]
-            for name, value in states[0].items():  # of no dimension: the number of steps, which is all runs' own
-                together = value.clone() if value.dim() == 0 else torch.stack([state[name] for state in states])
+            for name, value in states[0].items():  # the number of steps is all runs' own
+                together = value.clone() if name == "step" else torch.stack([state[name] for state in states])
                 self.optimizer.state[stacked][name] = together
 
     @torch.no_grad()
@@ -88,7 +94,7 @@ class Stack(Scheduled):
                 tensor.copy_((self.parameters if name in self.parameters else self.buffers)[name][place])
             for stacked, parameter in zip(self.parameters.values(), run.network.parameters(), strict=True):
                 for name, value in self.optimizer.state.get(stacked, {}).items():
-                    own = value.clone() if value.dim() == 0 else torch.empty_like(parameter).copy_(value[place])
+                    own = value.clone() if name == "step" else torch.empty_like(parameter).copy_(value[place])
                     run.optimizer.state[parameter][name] = own
 
     def measured_epoch(self) -> list[dict]:

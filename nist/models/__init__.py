@@ -1,6 +1,8 @@
 """Backbones by name, and the classifier head they share."""
 
+import inspect
 from importlib import import_module
+from numbers import Integral
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -14,6 +16,10 @@ from nist.linear import NISTLinear
 from nist.sparsifying import linear_layers, sparsify
 
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
+MADE = {
+    "backbone": ((nn.Module, Integral), "a network and the number of features that it hands over"),
+    "network": ((nn.Module,), "a network"),
+}
 
 
 class Classifier(nn.Module):
@@ -58,17 +64,14 @@ def build(
 
     The backbone is built first, so that with the same random state it starts alike in every variant; ``weights``, its
     state by name, then replaces what was drawn. Raises ``InputError`` for an unknown model, options it does not take,
-    or a head, blocks or weights that do not fit it.
+    one that makes no network, or a head, blocks or weights that do not fit it.
     """
     name, part = model["name"], "backbone" if "head" in model else "network"
-    module = _module(name)
-    if not hasattr(module, part):
+    if not hasattr(_module(name), part):
         other = "blocks" if "head" in model else "head"
         raise InputError(f"model: {name} has no {part}; a study of it gives {other}")
-    try:
-        made = getattr(module, part)(image_shape, **model["options"])
-    except (TypeError, ValueError, KeyError) as error:
-        raise InputError(f"model.options: {name} refuses {model['options']}: {error}") from None
+    made = _made(name, part, image_shape, model["options"])
+    _check_made(name, part, made)
     network, features = made if "head" in model else (made, None)
     if weights is not None:
         _load(network, weights, name)
@@ -77,6 +80,35 @@ def build(
     if features != model["head"]["n_in"]:
         raise InputError(f"model.head.n_in: is {model['head']['n_in']}, but {name} hands over {features} features")
     return Classifier(network, head(model))
+
+
+def _made(name: str, part: str, image_shape: tuple[int, int, int], options: dict):
+    """What a model's function ``part`` returns.
+
+    Raises ``InputError`` for options that it does not take. Another exception in a model of this package is about the
+    values of its options; in anyone else's it may be a mistake there, and is passed on.
+    """
+    function, refusal = getattr(_module(name), part), f"model.options: {name} refuses {options}"
+    try:
+        inspect.signature(function).bind_partial(image_shape, **options)  # a wrong name before one that is missing
+        inspect.signature(function).bind(image_shape, **options)
+    except TypeError as error:
+        raise InputError(f"{refusal}: {error}") from None
+    try:
+        return function(image_shape, **options)
+    except (TypeError, ValueError, KeyError) as error:
+        if "." in name:
+            raise
+        raise InputError(f"{refusal}: {error}") from None
+
+
+def _check_made(name: str, part: str, made: object) -> None:
+    """Raise ``InputError`` unless ``made`` is what a model's function ``part`` is to return."""
+    kinds, meant = MADE[part]
+    found = made if isinstance(made, tuple) else (made,)
+    if len(found) != len(kinds) or not all(map(isinstance, found, kinds)):
+        there = ", ".join(type(each).__name__ for each in found)
+        raise InputError(f"model.name: {part} of {name} returns {there}, and should return {meant}")
 
 
 def pooling(name: str) -> list[nn.Module]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nist import data, record, stack, study, train
+from nist import data, prune, record, stack, study, train
 from nist.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
@@ -196,6 +196,47 @@ def test_accuracies_of_a_stack_are_in_double_precision(short, images):
     sums = stack.Sums([training.run(0)])
     sums.add(torch.zeros(1), torch.eye(7)[None], torch.tensor([[0, 1, 2, 0, 0, 0, 0]]))
     assert sums.means()[1] == [3 / 7]
+
+
+@pytest.fixture
+def two_runs(short, images):
+    experiment = short("lenet5-digits")
+    configuration = experiment.configuration("nist-1-10-p98")
+    training = train.Training(experiment, "nist-1-10-p98", configuration, range(2), images, CPU)
+    return [training.run(seed) for seed in range(2)]
+
+
+def test_a_layer_that_the_first_run_keeps_whole_is_masked_for_the_others(two_runs):
+    for run, layer in zip(two_runs, (2, 0), strict=True):  # each keeps the whole of another layer
+        with torch.no_grad():
+            run.network.head[layer].weight.mul_(1000)
+        prune(run.network.head, 0.92)
+    assert [run.network.head[2].active_weights for run in two_runs] == [840, 753]
+    together = stack.Stack(two_runs)
+    together._logits(torch.randint(256, (2, 4, 1, 32, 32), dtype=torch.uint8), 0).square().sum().backward()
+    for layer in ("head.0", "head.2"):
+        gradient, mask = together.parameters[f"{layer}.weight"].grad, together.buffers[f"{layer}.mask"]
+        assert gradient[mask].any()
+        assert not gradient[~mask].any()
+
+
+def test_what_is_remembered_of_a_single_number_is_each_runs_own(two_runs):
+    settings = two_runs[0].configuration["training"]["optimizers"][0]
+    for place, run in enumerate(two_runs):
+        run.network.scale = torch.nn.Parameter(torch.tensor(1.0))
+        run.start_optimizer(settings)
+        remembered = {"step": 3.0, "exp_avg": place + 1.0, "exp_avg_sq": place + 5.0}
+        run.optimizer.state[run.network.scale] = {name: torch.tensor(value) for name, value in remembered.items()}
+    together = stack.Stack(two_runs)
+    remembered = together.optimizer.state[together.parameters["scale"]]
+    assert {name: value.tolist() for name, value in remembered.items()} == {
+        "step": 3.0,
+        "exp_avg": [1.0, 2.0],
+        "exp_avg_sq": [5.0, 6.0],
+    }
+    remembered["exp_avg"] += 10
+    together.states()
+    assert [run.optimizer.state[run.network.scale]["exp_avg"].item() for run in two_runs] == [11, 12]
 
 
 @pytest.mark.parametrize("head", [{"dropout": 0.5}, {"form": "auto"}])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from timm.utils import ModelEmaV3
 from torch import nn
 from torch.distributed import destroy_process_group, init_process_group
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.checkpoint import checkpoint
 
 from nist import NISTLinear, densify, prune
@@ -83,6 +85,29 @@ def test_gradient_checkpointing(form):
     checkpoint(model, x, use_reentrant=False).square().sum().backward()
     for ours, theirs in zip(gradients(model), expected, strict=True):
         assert torch.equal(ours, theirs)
+
+
+AVERAGES = {
+    "timm": lambda model: ModelEmaV3(model, decay=0.5),
+    "torch": lambda model: AveragedModel(model, use_buffers=False),
+}
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_average_of_a_masked_model_follows_its_prune(name, resumed):
+    torch.manual_seed(0)
+    model = nn.Sequential(NISTLinear(8, 8, 8, form="masked"), NISTLinear(8, 4, 1, form="masked"))
+    averages = AVERAGES[name](model)
+    if resumed:
+        averages.module.load_state_dict(model.state_dict())
+    update = averages.update if name == "timm" else averages.update_parameters
+    update(model)
+    prune(model, 0.7)
+    update(model)
+    average, x = averages.module, torch.randn(2, 8)
+    assert torch.equal(average[0].mask, model[0].mask)
+    torch.testing.assert_close(average(x), densify(average)(x))
 
 
 def test_a_densified_model_is_exported_and_runs_in_onnxruntime(tmp_path):

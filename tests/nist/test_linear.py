@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nist import NISTLinear
+from nist import NISTLinear, forms
 from nist.forms import FORMS
 
 
@@ -184,6 +184,15 @@ def test_a_state_of_another_factor_is_refused(source):
         NISTLinear(6, 4, 2, form="banded").load_state_dict(NISTLinear(6, 4, 3, form=source).state_dict())
 
 
+@pytest.mark.parametrize("source", ["banded", "blocked"])
+@pytest.mark.parametrize("target", FORMS)
+def test_a_whole_band_of_a_smaller_factor_is_no_prune(source, target):
+    layer = NISTLinear(6, 4, 2, form=target)
+    with pytest.raises(RuntimeError, match="it is a whole band of 6 weights, of 12 here"):
+        layer.load_state_dict(NISTLinear(6, 4, 1, form=source).state_dict())
+    assert not layer.is_pruned
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_copy_is_independent(form):
     layer = NISTLinear(6, 4, 2, form=form)
@@ -247,3 +256,78 @@ def test_autocast_and_leading_dimensions_without_rows(form):
     layer = NISTLinear(6, 4, 2, form=form)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert layer(torch.randn(2, 0, 6)).shape == (2, 0, 4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", [(3, 8), (3, 5), (3, 1), ()])
+def test_inputs_of_another_width_are_refused(form, shape):
+    with pytest.raises(ValueError, match="this layer takes 6 features, and got inputs of shape"):
+        NISTLinear(6, 4, 2, form=form)(torch.ones(shape))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.float64])
+def test_inputs_of_another_type_are_refused(form, dtype):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.ones(3, 6, dtype=dtype)
+    with pytest.raises(ValueError, match=f"this layer's weight is torch.float32, and it got inputs of {dtype}"):
+        layer(x)
+    if not dtype.is_floating_point:
+        with torch.autocast("cpu", dtype=torch.bfloat16), pytest.raises(ValueError, match="it got inputs of"):
+            layer(x)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_takes_what_an_earlier_layer_made_of_the_inputs(form):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.randn(3, 6).bfloat16()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(x).float(), layer.dense()(x).float(), rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_checks_of_inputs_hinder_no_transform_of_a_function(form):
+    layer, x = NISTLinear(6, 4, 2, form=form), torch.randn(3, 2, 6)
+    expected = layer(x)
+    if form != "compressed":  # its operators have no rule for vmap
+        torch.testing.assert_close(torch.vmap(layer)(x), expected)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager", dynamic=True)
+    torch.testing.assert_close(compiled(x), expected)
+
+
+def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so():
+    layer = NISTLinear(6, 4, 2, form="compressed")
+    weight, x, gradient = layer.weight.detach(), torch.randn(6, 5).T, torch.randn(4, 5).T  # not contiguous
+    for operator, arguments in (
+        (forms._product, (x, weight)),
+        (forms._gradient_of_input, (gradient, x, weight)),
+        (forms._gradient_of_weight, (gradient, x, weight)),
+    ):
+        torch.library.opcheck(
+            operator, (*arguments, layer._rows, layer.inputs), test_utils=("test_schema", "test_faketensor")
+        )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parameters_are_drawn_anew_as_at_construction_inside_the_mask_and_the_prune(form):
+    torch.manual_seed(3)
+    made = NISTLinear(12, 9, 2, form=form)
+    layer = NISTLinear(12, 9, 2, form=form)
+    weight, bias = layer.weight, layer.bias
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert torch.equal(layer.weight, made.weight)
+    assert torch.equal(layer.bias, made.bias)
+    layer.keep(torch.arange(24) % 2 == 0)
+    kept = layer.dense_weight() != 0
+    torch.manual_seed(3)
+    layer.reset_parameters()
+    assert torch.equal(layer.dense_weight(), made.dense_weight() * kept)
+    assert layer.weight is weight
+    assert layer.bias is bias
+
+
+@pytest.mark.parametrize("form", ["auto", *FORMS])
+def test_none_is_made_on_the_meta_device(form):
+    with pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        NISTLinear(6, 4, 2, form=form, device="meta")
+    with torch.device("meta"), pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        NISTLinear(6, 4, 2, form=form)

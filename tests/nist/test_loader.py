@@ -1,18 +1,21 @@
 """Batches read on the host, beside those of ``Split``; and DeiT's recipe."""
 
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.data.auto_augment import RandAugment
 
-from nist import splits
+from nist import loop, splits, study
 from nist.augmentation import Augmentation
 from nist.batches import Split
 from nist.data import Images
 from nist.errors import InputError
 from nist.loader import LoadedSplit
+from nist.normalisation import PUBLISHED
 from nist.recipe import Recipe, seeded
 from nist.seeds import generator
 
@@ -114,3 +117,16 @@ def test_settings_that_do_not_fit_the_images_are_named():
         splits.prepare(gray, {**settings, "augmentation": RECIPE}, CPU)
     with pytest.raises(InputError, match="normalisation: caffe is for 3 channels, not 1"):
         splits.prepare(gray, {**settings, "augmentation": "none", "normalisation": "caffe"}, CPU)
+
+
+def test_a_recipe_fills_with_the_mean_of_the_pixels_whatever_order_they_are_normalised_in():
+    configuration = study.load("deit-small-imagenet100").configuration("dense")
+    run = SimpleNamespace(
+        configuration=configuration,
+        prepared=SimpleNamespace(affine=PUBLISHED["caffe"]),
+        training=SimpleNamespace(image_shape=(3, 32, 32)),
+        device=CPU,
+    )
+    made = loop.Run._augmentation(run, generator(0))
+    (changes,) = (step for step in made.transform.transforms if isinstance(step, RandAugment))
+    assert changes.ops[0].hparams["img_mean"] == (124, 117, 104)  # red, green, blue

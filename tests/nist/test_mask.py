@@ -114,3 +114,11 @@ def test_kept_weights_are_floored_as_in_the_tables(n_dense, sparsity, kept):
 def test_an_impossible_sparsity_is_refused(sparsity):
     with pytest.raises(ValueError, match="sparsity must be in"):
         kept_weights(100, sparsity)
+
+
+@pytest.mark.parametrize("value", [2.0, "2", None])
+@pytest.mark.parametrize("name", ["k", "parts", "channels"])
+def test_numbers_that_are_not_whole_are_refused(name, value):
+    with pytest.raises(ValueError, match="must be a whole number, got"):
+        Band(**{"n_in": 4, "n_out": 4, "k": 2, name: value})
+    Band(**{"n_in": 4, "n_out": 4, "k": 2, name: np.int64(2)})

@@ -248,3 +248,53 @@ def test_blocks_that_do_not_fit_are_named(change, message):
         model[key] = {**model[key], **value} if isinstance(value, dict) else value
     with pytest.raises(InputError, match=message):
         models.build(model, (3, 32, 32))
+
+
+OWN = """
+from torch import nn
+
+def mistaken(image_shape, *, width):
+    return nn.Linear(64, len(width)), width
+
+def two_layers(image_shape):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64))
+
+def whole(image_shape):
+    return nn.Flatten(), 64
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Build a model of one's own, whose function is one of those above."""
+
+    def build(function, part, options):
+        package = tmp_path / f"own_{function}_{part}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "small.py").write_text(f"{OWN}\n{part} = {function}\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        model = {"name": f"{package.name}.small", "options": options, "head" if part == "backbone" else "blocks": {}}
+        return models.build(model, (1, 8, 8))
+
+    return build
+
+
+def test_a_mistake_in_a_model_of_ones_own_is_shown_as_it_is(own):
+    with pytest.raises(TypeError, match="has no len") as error:
+        own("mistaken", "backbone", {"width": 3})
+    assert error.traceback[-1].name == "mistaken"
+
+
+@pytest.mark.parametrize(
+    ("function", "part", "options", "message"),
+    [
+        ("mistaken", "backbone", {"depth": 3}, r"model.options: .*small refuses .* unexpected .*'depth'"),
+        ("mistaken", "backbone", {}, r"model.options: .*small refuses .* missing .*'width'"),
+        ("two_layers", "backbone", {}, "backbone of .*small returns Sequential, and should return a network and the"),
+        ("whole", "network", {}, "network of .*small returns Flatten, int, and should return a network$"),
+    ],
+)
+def test_a_model_of_ones_own_that_does_not_fit_is_named(own, function, part, options, message):
+    with pytest.raises(InputError, match=message):
+        own(function, part, options)

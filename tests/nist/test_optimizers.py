@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from nist import optimizers, study
+from nist.errors import InputError
 
 
 def first_epochs(shares, epochs):
@@ -29,3 +30,12 @@ def test_the_studies_of_the_paper_use_table_a1():
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (1e-3, (0.9, 0.999), 1e-8, 0)
     group = optimizers.create(sgd, network).param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.9, 0)
+
+
+def test_a_pattern_of_undecayed_parameters_must_match_one():
+    network, settings = torch.nn.Linear(2, 2), study.load("deit-small-imagenet100").content["training"]["optimizers"][0]
+    network.bias.requires_grad_(False)
+    groups = optimizers.create({**settings, "undecayed": ["bias"]}, network).param_groups
+    assert [len(group["params"]) for group in groups] == [1, 0]
+    with pytest.raises(InputError, match=r"undecayed: pattern '\*biases' matches no parameter of the model"):
+        optimizers.create({**settings, "undecayed": ["bias", "*biases"]}, network)

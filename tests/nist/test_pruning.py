@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nist import NISTLinear, PruneOnce, prune
+from nist import NISTLinear, PruneOnce, prune, reform, sparsify
 from nist.forms import FORMS
 from nist.mask import kept_weights
 from nist.pruning import largest
@@ -234,11 +234,47 @@ def test_the_callback_leaves_a_model_that_was_loaded_pruned():
         ({"epoch": 0}, "epochs count from 1, got 0"),
         ({"plateau": 78.5}, r"plateau and share must be fractions in \(0, 1\], got 78.5 and 0.5"),
         ({"plateau": 0.7, "share": 0}, r"plateau and share must be fractions in \(0, 1\], got 0.7 and 0"),
+        ({"epoch": 4, "sparsity": 98}, r"sparsity must be in \[0, 1\), got 98"),
+        ({"epoch": 4, "scope": "block"}, "unknown scope 'block'; there are global, layer, uniform"),
+        ({"epoch": 4, "sparsity": 0.5}, "would keep 5460 weights, but only 960 are active"),
+        ({"epoch": 4, "scope": "layer"}, "would keep 201 weights, but only 120 are active"),
     ],
 )
-def test_when_to_prune_must_be_clear(arguments, message):
+def test_when_and_how_to_prune_must_be_clear_from_the_start(arguments, message):
     with pytest.raises(ValueError, match=message):
-        PruneOnce(head(), 0.98, **arguments)
+        PruneOnce(head(), **{"sparsity": 0.98, **arguments})
+
+
+def test_a_callback_may_wait_for_layers_but_not_with_a_sparsity_that_none_have():
+    PruneOnce(nn.Linear(3, 2), 0.5, epoch=4)
+    with pytest.raises(ValueError, match="sparsity must be in"):
+        PruneOnce(nn.Linear(3, 2), 99, epoch=4)
+
+
+@pytest.mark.parametrize("accuracy", [10.0, -0.1, float("nan")])
+def test_an_accuracy_in_percent_is_no_fraction(accuracy):
+    network = head()
+    with pytest.raises(ValueError, match=f"accuracy must be a fraction in \\[0, 1\\], got {accuracy}"):
+        PruneOnce(network, 0.98, plateau=0.8)(1, accuracy)
+    assert not network[2].is_pruned
+
+
+@pytest.mark.parametrize("change", ["prune", "reform", "sparsify"])
+def test_a_replica_is_kept_as_it_is_however_deep_its_wrapper_lies(change, monkeypatch):
+    class Wrapper(nn.Sequential):  # a real one wants other processes
+        pass
+
+    monkeypatch.setattr(nn.parallel, "DistributedDataParallel", Wrapper)
+    calls = {
+        "prune": lambda model: prune(model, 0.98),
+        "reform": lambda model: reform(model, "banded"),
+        "sparsify": lambda model: sparsify(model, density=0.5),
+    }
+    for model in (Wrapper(*head(), nn.Linear(10, 3)), nn.ModuleDict({"inner": Wrapper(*head(), nn.Linear(10, 3))})):
+        with pytest.raises(ValueError, match=f"delete the wrapper, {change}, and wrap it again"):
+            calls[change](model)
+    with pytest.raises(ValueError, match="delete the wrapper, prune, and wrap it again"):
+        PruneOnce(model, 0.98, epoch=4)
 
 
 def test_a_callback_for_a_plateau_needs_the_accuracy():

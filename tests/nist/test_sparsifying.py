@@ -1,8 +1,12 @@
+import warnings
+
 import pytest
 import timm
 import torch
 import torch.nn.utils.prune
+import torchvision
 from torch import nn
+from torchvision.models.swin_transformer import SwinTransformerBlockV2
 
 from nist import NISTConv2d, NISTLinear, audit, densify, sparsify
 from nist.forms import FORMS
@@ -168,6 +172,7 @@ def test_layers_whose_weights_others_read_are_left_alone():
     [
         ({"factors": [1, 6]}, "head.2 \\(24 → 5\\): neuroseed factor must be between 1 and n_out = 5, got 6"),
         ({"factors": [0, 5]}, "head.0 \\(36 → 24\\): neuroseed factor must be between 1 and n_out = 24, got 0"),
+        ({"factors": [1, 5 * 0.5]}, "head.2 .* neuroseed factor must be a whole number, got 2.5"),
         ({"factors": [1]}, "1 factors for 2 layers: head.0, head.2"),
         ({}, "give factors, one a layer, or a density, and not both"),
         ({"factors": [1, 5], "density": 0.5}, "give factors, one a layer, or a density, and not both"),
@@ -228,6 +233,70 @@ def test_attention_that_reads_a_weight_past_its_mask_is_refused_and_can_be_told_
     assert qkv.weight.grad.any()
 
 
+def test_torchvisions_window_attention_which_reads_its_weights_is_refused():
+    sizes = {"patch_size": [4, 4], "embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": [4, 4]}
+    for kind in (torchvision.models.swin_transformer.SwinTransformerBlock, SwinTransformerBlockV2):
+        model = torchvision.models.SwinTransformer(**sizes, num_classes=3, block=kind)
+        with pytest.raises(ValueError, match=r"1\.0\.attn reads the weight of features\.1\.0\.attn\.(qkv|proj)"):
+            sparsify(model, density=0.5)
+        assert not audit(model)
+        sparsify(model, density=0.5, exclude="*.attn.*")
+        assert len(audit(model)) == 6  # two MLPs, what merges patches between them, and the classifier
+
+
+class Reader(nn.Module):
+    """Attention with biases of its own, as in BEiT."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.ModuleDict({"qkv": nn.Linear(6, 12, bias=False)})
+        self.qkv, self.q_bias = nn.Linear(6, 12, bias=False), nn.Parameter(torch.zeros(4))
+        nn.init.zeros_(self.qkv.weight)
+
+    def fused(self):
+        return self.qkv.weight.T
+
+    def forward(self, x):
+        return self.qkv(x.to(self.qkv.weight.dtype))
+
+
+class BiasedReader(Reader):
+    def forward(self, x):
+        return nn.functional.linear(x, self.qkv.weight, nn.functional.pad(self.q_bias, (0, 8)))
+
+
+class DeepReader(Reader):
+    def forward(self, x):
+        return x @ self.matrix
+
+    @property
+    def matrix(self):
+        return self.inner.qkv.weight.T
+
+
+class Heir(DeepReader):
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+def test_a_layer_that_its_module_or_one_further_out_reads_is_refused_and_no_other():
+    with pytest.raises(ValueError, match="0 reads the weight of 0.qkv itself, past its mask: exclude 0.qkv"):
+        sparsify(nn.Sequential(BiasedReader()), density=0.5)
+    for kind in (DeepReader, Heir):
+        with pytest.raises(ValueError, match=f"the {kind.__name__} reads the weight of inner.qkv itself"):
+            sparsify(kind(), density=0.5)
+    assert len(audit(sparsify(nn.Sequential(Reader()), density=0.5))) == 2
+    twice = nn.Sequential(Reader(), BiasedReader())
+    twice[1].qkv = twice[0].qkv
+    with pytest.raises(ValueError, match="1 reads the weight of 0.qkv itself"):
+        sparsify(twice, density=0.5)
+
+
+def test_a_module_without_source_is_taken_as_it_is():
+    kind = type("Made", (Reader,), {"forward": eval("lambda self, x: x @ self.qkv.weight.T")})
+    assert len(audit(sparsify(kind(), density=0.5))) == 2
+
+
 def test_a_weight_that_is_made_anew_in_every_step_is_refused():
     model = nn.Sequential(nn.Linear(6, 4))
     nn.utils.prune.l1_unstructured(model[0], "weight", 0.5)
@@ -237,8 +306,45 @@ def test_a_weight_that_is_made_anew_in_every_step_is_refused():
         sparsify(model, [2])
 
 
+def test_a_layer_on_the_meta_device_is_refused_before_any_is_changed():
+    model = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 6, device="meta"))
+    with pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
+        sparsify(model, density=0.5, form="banded")
+    assert not audit(model)
+    assert model[0].weight.shape == (4, 6)
+
+
 def test_a_shared_weight_is_refused():
     model = nn.ModuleDict({"embedding": nn.Embedding(10, 6), "out": nn.Linear(6, 10)})
     model["out"].weight = model["embedding"].weight
     with pytest.raises(ValueError, match="the weight of out is shared with embedding: exclude it"):
         sparsify(model, [2])
+
+
+class Own(nn.Linear):
+    pass
+
+
+def test_layers_that_are_left_dense_for_their_type_are_named_unless_they_are_excluded():
+    def model():
+        parametrized = torch.nn.utils.parametrizations.weight_norm(nn.Linear(6, 6))
+        return nn.ModuleList([Own(6, 6), parametrized, nn.Linear(6, 4), nn.MultiheadAttention(8, 2)])
+
+    with pytest.warns(UserWarning, match=r"not plain nn\.Linear, and left dense: 0, 1$"):
+        assert [row.name for row in audit(sparsify(model(), density=0.5))] == ["2"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sparsify(model(), density=0.5, exclude=["0", "1"])
+        sparsify(model(), density=0.5, include="2")
+
+
+@pytest.mark.parametrize(
+    "register", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+)
+def test_a_layer_with_hooks_is_refused_before_any_is_changed(register):
+    model = network()
+    getattr(model["head"][2], register)(lambda *_: None)
+    with pytest.raises(ValueError, match=r"head\.2 has hooks: register them after sparsify, or exclude it"):
+        sparsify(model, density=0.5)
+    assert not audit(model)
+    assert len(audit(sparsify(model, density=0.5, exclude="head.2"))) == 1
