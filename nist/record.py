@@ -96,6 +96,15 @@ def read(path: Path | str) -> Block:
     return Block(table, description)
 
 
+def stated_digest(path: Path | str) -> str | None:
+    """The digest of the configuration that a metrics file says it has; ``None`` if it says nothing. No row is read."""
+    try:
+        metadata = pq.read_schema(path).metadata
+    except (pa.ArrowException, OSError, UnicodeError):
+        return None
+    return (_description(metadata or {}) or {}).get("configuration_digest")
+
+
 def _description(metadata: dict[bytes, bytes]) -> dict | None:
     try:
         content = json.loads(metadata[KEY])

@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 from analysis import command
-from nist.errors import run
+from nist import digest, record
+from nist.errors import InputError, run
 from nist.study import Study
 
 METRICS = "metrics"
@@ -53,9 +54,25 @@ def compute(study: Study, metrics: list[Path], folder: Path) -> None:
         module.main(list(map(str, ["--study", study.path, *read, *options, "-o", files[name]])))
 
 
+def check_current(study: Study, metrics: list[Path]) -> None:
+    """Raise ``InputError`` that names the first file of another configuration than any of the study's has now.
+
+    Snakemake takes one for made anew that it has put back, when the job that was to replace it failed. What is no
+    metrics file is left to the statistics.
+    """
+    current = {digest.of_configuration(study.configuration(variant)) for variant in study.variants}
+    for path in metrics:
+        found = record.stated_digest(path)
+        if found and found not in current:
+            raise InputError(
+                f"{path}: of another configuration than {study.path} has now; remove it, to train it again"
+            )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Compute every statistic of a study, in one process."""
     arguments = command.parser("analysis.statistics.together", main.__doc__, "metrics files").parse_args(argv)
+    check_current(arguments.study, arguments.inputs)
     compute(arguments.study, arguments.inputs, arguments.output)
 
 

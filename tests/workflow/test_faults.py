@@ -170,7 +170,30 @@ def test_a_job_that_is_killed_when_its_metrics_are_in_place_has_lost_nothing(pro
     (project / "to be killed").touch()
     assert snakemake(project)[0] != 0
     (project / "to be killed").unlink()
+    kept = (project / METRICS).read_bytes()
     code, said = snakemake(project)
     assert code == 0, said
-    assert "complete already" in (project / LOG).read_text()
-    assert_complete(project, trained, sessions=1)
+    assert (project / METRICS).read_bytes() == kept
+    assert block(project) == (block(trained)[0], 1)
+
+
+def test_statistics_do_not_take_metrics_of_another_configuration_that_were_put_back(trained, tmp_path):
+    # Snakemake puts the old file back when the job that was to replace it fails, and takes it for the new one then.
+    project = Path(shutil.copytree(trained, tmp_path / "project"))
+    edit_yaml(project / STUDY, lambda content: content["training"].update(batch_size=32))
+    module = project / "nist/train.py"
+    module.write_text(
+        module.read_text().replace(
+            "    checkpoint = Checkpoint(place", "    os.abort()\n        checkpoint = Checkpoint(place"
+        )
+    )
+    assert snakemake(project)[0] != 0
+    done = subprocess.run(
+        [sys.executable, "-m", "analysis.statistics.together", "--study", STUDY, METRICS, "-o", "statistics"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    message = f"error: {METRICS}: of another configuration than {STUDY} has now; remove it, to train it again"
+    assert done.stderr.splitlines() == [message]
+    assert not (project / "statistics").exists()
