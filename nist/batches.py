@@ -34,22 +34,34 @@ class Split:
         """The images and labels at ``index``."""
         return self.images[index], self.labels[index]
 
+    def order(
+        self, order: torch.Generator, augmentation: Augmentation | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """A fresh random order of one epoch, int64 of shape (n,), and what ``augmentation`` draws for each place in it.
+
+        Both are drawn on the CPU, so that every device sees the same ones.
+        """
+        permutation = torch.randperm(len(self), generator=order).to(self.device)
+        return permutation, augmentation.draw(len(self)).to(self.device) if augmentation else None
+
+    def batches(self, batch_size: int, drop_last: bool) -> Iterator[slice]:
+        """The batches of one epoch, as places in its order."""
+        end = len(self) - len(self) % batch_size if drop_last else len(self)
+        return (slice(start, min(start + batch_size, end)) for start in range(0, end, batch_size))
+
     def shuffled(
         self, batch_size: int, drop_last: bool, order: torch.Generator, augmentation: Augmentation | None = None
     ) -> Iterator:
-        """Batches of one epoch in a fresh random order, drawn on the CPU so that every device sees the same one."""
-        permutation = torch.randperm(len(self), generator=order).to(self.device)
-        draws = augmentation.draw(len(self)).to(self.device) if augmentation else None
-        end = len(self) - len(self) % batch_size if drop_last else len(self)
-        for start in range(0, end, batch_size):
-            batch = slice(start, start + batch_size)
+        """Batches of one epoch in a fresh random order."""
+        permutation, draws = self.order(order, augmentation)
+        for batch in self.batches(batch_size, drop_last):
             images, labels = self.take(permutation[batch])
             yield (images if draws is None else augmentation.apply(images, draws[batch])), labels
 
     def in_order(self, batch_size: int) -> Iterator:
         """All images in large batches, for evaluation."""
-        for start in range(0, len(self), batch_size):
-            yield self.take(slice(start, start + batch_size))
+        for batch in self.batches(batch_size, drop_last=False):
+            yield self.take(batch)
 
 
 def resized(images: np.ndarray, size: int, how: str) -> np.ndarray:

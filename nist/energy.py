@@ -1,9 +1,9 @@
 """The energy that a training session takes, where its device reports it: the counter of an NVIDIA GPU, read by NVML.
 
-The counter is the whole GPU's: where several processes share one, it counts everything that runs on it, so that
-energies of jobs that ran side by side must not be added. A slice of a GPU (MIG) has no counter of its own, and nothing
-is recorded. The host's processors, memory and cooling are in none of it. Of a CPU nothing is recorded either: its
-counters are those of whole packages, and most systems let only root read them.
+The counter is the whole GPU's. Where another process is found on it, which would be counted too, nothing is recorded,
+and nothing of a slice of a GPU (MIG), which has no counter of its own. The host's processors, memory and cooling are in
+none of it. Of a CPU nothing is recorded either: its counters are those of whole packages, and most systems let only
+root read them.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import ctypes
 import torch
 
 LIBRARY = "libnvidia-ml.so.1"
-SUCCESS = 0
+SUCCESS, INSUFFICIENT_SIZE = 0, 7
 MILLIJOULES = 1000  # a joule
 
 
@@ -23,7 +23,9 @@ class Meter:
         self._start = self._counter and self._counter.millijoules()
 
     def joules(self) -> float | None:
-        """Energy in joules since the meter was made; ``None`` where the device does not report it."""
+        """Energy in joules since the meter was made; ``None`` where the device does not report it, or was shared."""
+        if self._start is not None and not self._counter.is_alone():
+            self._start = None
         now = None if self._start is None else self._counter.millijoules()
         # A driver that was loaded anew counts from zero.
         return None if now is None or now < self._start else (now - self._start) / MILLIJOULES
@@ -60,3 +62,13 @@ class Counter:
         except AttributeError:
             return None
         return value.value if status == SUCCESS else None
+
+    def is_alone(self) -> bool:
+        """Whether no process but this one computes on the GPU, and NVML says so."""
+        count = ctypes.c_uint(0)
+        try:
+            # With room for none it says how many there are.
+            status = self._library.nvmlDeviceGetComputeRunningProcesses(self._handle, ctypes.byref(count), None)
+        except AttributeError:
+            return False
+        return status in (SUCCESS, INSUFFICIENT_SIZE) and count.value <= 1

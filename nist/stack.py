@@ -1,4 +1,7 @@
-"""Runs of one configuration advanced together: their parameters stacked, one vectorised step for all of them."""
+"""Runs of one configuration advanced together: their parameters stacked, one vectorised step for all of them.
+
+On a GPU that step is recorded as a CUDA graph, and replayed for every batch.
+"""
 
 import time
 
@@ -8,7 +11,9 @@ from torch.nn import functional as F
 from torch.nn.modules.dropout import _DropoutNd
 
 from nist.batches import Split
+from nist.cuda_graph import Graphed
 from nist.heartbeat import beat
+from nist.im2col import StackedOperations
 from nist.layout import sparsified_part
 from nist.loop import Run, evaluation_batch, precision, sparsified_weights
 from nist.pruning import nist_layers
@@ -65,9 +70,10 @@ class Stack(Scheduled):
     def _stack(self) -> None:
         """Take over what the runs hold."""
         self.parameters, self.buffers = stack_module_state([run.network.train() for run in self.runs])
-        self.network = self.runs[0].network
+        self.network, self.sums = self.runs[0].network, Sums(self.runs)
         self._mask_where_any_run_does()
         self._stack_optimizer()
+        self._measure = Graphed(self._validation_batch)
 
     def _mask_where_any_run_does(self) -> None:
         """The first run's network computes for all, and may have kept a layer whole in which others lost weights."""
@@ -78,7 +84,11 @@ class Stack(Scheduled):
         theirs = [run.optimizer for run in self.runs]
         if theirs[0] is None:
             return
-        self.optimizer = type(theirs[0])(self.parameters.values(), **theirs[0].defaults)
+        settings = dict(theirs[0].defaults)
+        if "capturable" in settings:  # Adam's, as part of a CUDA graph
+            settings["capturable"] = self.runs[0].device.type == "cuda"
+        self.optimizer = type(theirs[0])(self.parameters.values(), **settings)
+        self._step, self._rate = Graphed(self._training_batch), settings["lr"]
         for position, stacked in enumerate(self.parameters.values()):
             states = [optimizer.state.get(optimizer.param_groups[0]["params"][position], {}) for optimizer in theirs]
             for name, value in states[0].items():  # the number of steps is all runs' own
@@ -113,33 +123,47 @@ class Stack(Scheduled):
         return rows
 
     def _train(self) -> tuple[list[float], list[float]]:
-        settings = self.configuration["training"]
+        settings, training = self.configuration["training"], self.runs[0].training
+        rate = self.optimizer.param_groups[0]["lr"]
+        if rate != self._rate:  # which is a number in the graph
+            self._step, self._rate = Graphed(self._training_batch), rate
         self.network.train()
-        batches = [
-            run.training.shuffled(settings["batch_size"], settings["drop_last"], run.order, run.augmentation)
-            for run in self.runs
-        ]
-        sums = Sums(self.runs)
-        for batch in zip(*batches, strict=True):
-            images, labels = (torch.stack(parts) for parts in zip(*batch, strict=True))
-            logits = self._logits(images, 0)
-            losses = mean_losses(logits, labels, settings["label_smoothing"])
-            self.optimizer.zero_grad()
-            losses.sum().backward()  # no run's loss depends on another's parameters
-            self.optimizer.step()
-            sums.add(losses.detach(), logits.detach(), labels)
-        return sums.means()
+        self.sums.clear()
+        orders, draws = zip(*(training.order(run.order, run.augmentation) for run in self.runs), strict=True)
+        drawn = [torch.stack(orders)] + ([torch.stack(draws)] if self.runs[0].augmentation else [])
+        for batch in training.batches(settings["batch_size"], settings["drop_last"]):
+            self._step(*(each[:, batch] for each in drawn))
+            beat()
+        return self.sums.means(batch.stop)
+
+    def _training_batch(self, places: torch.Tensor, draws: torch.Tensor | None = None) -> None:
+        """One step of every run on the images at ``places``, ``(runs, batch)``, changed as ``draws`` say."""
+        images, labels = self.runs[0].training.take(places)
+        if draws is not None:
+            changed = self.runs[0].augmentation.apply(images.flatten(0, 1), draws.flatten(0, 1))
+            images = changed.view_as(images)
+        logits = self._logits(images, 0)
+        losses = mean_losses(logits, labels, self.configuration["training"]["label_smoothing"])
+        self.optimizer.zero_grad()
+        losses.sum().backward()  # no run's loss depends on another's parameters
+        self.optimizer.step()
+        self.sums.add(losses.detach(), logits.detach(), labels)
 
     @torch.no_grad()
     def _validate(self) -> tuple[list[float], list[float]]:
         self.network.eval()
-        sums = Sums(self.runs)
+        self.sums.clear()
         validation = self.runs[0].validation
-        for images, labels in validation.in_order(max(1, evaluation_batch(validation.image_shape) // 4)):
-            logits = self._logits(images, None)
-            labels = labels.expand(len(self.runs), -1)
-            sums.add(mean_losses(logits, labels), logits, labels)
-        return sums.means()
+        places = torch.arange(len(validation), device=validation.device)
+        for batch in validation.batches(max(1, evaluation_batch(validation.image_shape) // 4), drop_last=False):
+            self._measure(places[batch])
+            beat()
+        return self.sums.means(len(places))
+
+    def _validation_batch(self, places: torch.Tensor) -> None:
+        images, labels = self.runs[0].validation.take(places)
+        logits, labels = self._logits(images, None), labels.expand(len(self.runs), -1)
+        self.sums.add(mean_losses(logits, labels), logits, labels)
 
     def _logits(self, images: torch.Tensor, dimension: int | None) -> torch.Tensor:
         """``(runs, batch, classes)``, float32; ``dimension`` says where the images have one of runs, if they have."""
@@ -148,7 +172,7 @@ class Stack(Scheduled):
         def one(parameters: dict, buffers: dict, images: torch.Tensor) -> torch.Tensor:
             return functional_call(self.network, (parameters, buffers), (images,))
 
-        with precision(self.configuration["training"]["precision"], images.device):
+        with precision(self.configuration["training"]["precision"], images.device), StackedOperations():
             return vmap(one, in_dims=(0, 0, dimension))(self.parameters, self.buffers, inputs).float()
 
 
@@ -165,15 +189,17 @@ class Sums:
         device = runs[0].device
         self.loss = torch.zeros(len(runs), dtype=torch.float64, device=device)
         self.correct = torch.zeros(len(runs), dtype=torch.int64, device=device)
-        self.images_seen = 0
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.loss.zero_()
+        self.correct.zero_()
 
     def add(self, losses: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Mean losses ``(runs,)``, logits ``(runs, batch, classes)`` and labels ``(runs, batch)`` of one batch."""
         self.loss += losses * labels.shape[1]
         self.correct += (logits.argmax(-1) == labels).sum(1)
-        self.images_seen += labels.shape[1]
-        beat()
 
-    def means(self) -> tuple[list[float], list[float]]:
-        """Loss and accuracy of every run."""
-        return (self.loss / self.images_seen).tolist(), (self.correct.double() / self.images_seen).tolist()
+    def means(self, n: int) -> tuple[list[float], list[float]]:
+        """Loss and accuracy of every run over its ``n`` images."""
+        return (self.loss / n).tolist(), (self.correct.double() / n).tolist()

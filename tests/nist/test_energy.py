@@ -29,14 +29,20 @@ int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *energy
     counter += 2500;
     return 0;
 }
+int nvmlDeviceGetComputeRunningProcesses(void *handle, unsigned int *count, void *infos) {
+    if (handle != &gpu || infos) return 2;
+    int room = *count;
+    *count = 1;
+    return room ? 0 : 7;
+}
 """
 
 
 class Library:
-    """NVML with one GPU, whose counter says ``readings`` in turn."""
+    """NVML with one GPU, whose counter says ``readings`` in turn, and which so many ``processes`` use in turn."""
 
-    def __init__(self, *readings):
-        self.readings = iter(readings)
+    def __init__(self, *readings, processes=(1, 1, 1)):
+        self.readings, self.processes = iter(readings), iter(processes)
 
     def nvmlInit_v2(self):
         return 0
@@ -49,6 +55,11 @@ class Library:
         assert handle.value == 7
         value._obj.value = next(self.readings)
         return 0
+
+    def nvmlDeviceGetComputeRunningProcesses(self, handle, count, infos):
+        assert (handle.value, count._obj.value, infos) == (7, 0, None)
+        count._obj.value = next(self.processes)
+        return 7 if count._obj.value else 0
 
 
 @pytest.fixture
@@ -76,6 +87,15 @@ def test_a_real_library_is_called_as_its_header_says(meter, tmp_path, monkeypatc
     subprocess.run(["cc", "-shared", "-fPIC", "-o", path, tmp_path / "nvml.c"], check=True)
     made = meter(ctypes.CDLL(str(path)))
     assert (made.joules(), made.joules()) == (2.5, 5.0)
+
+
+def test_of_a_gpu_that_another_process_used_meanwhile_nothing_is_recorded(meter):
+    made = meter(Library(0, 1_000, 2_000, 3_000, processes=(1, 2, 1)))
+    assert (made.joules(), made.joules(), made.joules()) == (1.0, None, None)
+
+
+def test_a_process_that_is_not_listed_is_alone(meter):
+    assert meter(Library(0, 1_000, processes=(0,))).joules() == 1.0
 
 
 def lacking(name):
