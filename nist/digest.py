@@ -5,12 +5,15 @@ import hashlib
 import io
 import json
 import tokenize
+from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
+# From Python 3.12 on an f-string is many tokens, before that it is one.
+F_STRING = {getattr(tokenize, "FSTRING_START", None): 1, getattr(tokenize, "FSTRING_END", None): -1}
 
 
 def of_configuration(configuration: dict) -> str:
@@ -67,15 +70,36 @@ def source(name: str) -> Path | None:
 
 def _substance(source: str) -> str:
     """The tokens of ``source`` without comments, docstrings and layout."""
-    tokens = [token for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in LAYOUT]
     statements: list[list[str]] = [[]]
-    for token in tokens:
+    for token in _tokens(source):
         if token.type == tokenize.NEWLINE:
             statements.append([])
         else:
             # Indentation counts as depth, not as the spaces it is made of.
             statements[-1].append({tokenize.INDENT: "{", tokenize.DEDENT: "}"}.get(token.type, token.string))
     return "".join(_without_docstring(" ".join(statement)) for statement in statements)
+
+
+def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
+    """The tokens of ``source`` without comments and layout, and every f-string as one, in any version of Python."""
+    lines, depth, start = source.splitlines(keepends=True), 0, (0, 0)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        step = F_STRING.get(token.type, 0)
+        if step == 1 and not depth:
+            start = token.start
+        depth += step
+        if step == -1 and not depth:
+            yield token._replace(type=tokenize.STRING, string=_between(lines, start, token.end))
+        elif not depth and token.type not in LAYOUT:
+            yield token
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The text from ``start`` to ``end``, each a line, counted from 1, and a column, counted from 0."""
+    text = lines[start[0] - 1 : end[0]]
+    text[-1] = text[-1][: end[1]]
+    text[0] = text[0][start[1] :]
+    return "".join(text)
 
 
 def _without_docstring(statement: str) -> str:

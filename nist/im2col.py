@@ -73,11 +73,10 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, *others, **more) -> torch
     return x.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).mean((-1, -3))
 
 
-def batch_norm(
-    x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-) -> torch.Tensor:
+def batch_norm(*tensors, **more) -> torch.Tensor:
     """``torch.nn.functional.batch_norm`` without cuDNN, which asks for a memory layout that ``vmap`` does not know."""
-    return torch.batch_norm(x, weight, bias, running_mean, running_var, training, momentum, eps, False)
+    with torch.backends.cudnn.flags(enabled=False):
+        return F.batch_norm(*tensors, **more)
 
 
 INSTEAD = {torch.conv2d: conv2d, F.avg_pool2d: avg_pool2d, F.batch_norm: batch_norm}

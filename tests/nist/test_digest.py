@@ -1,3 +1,6 @@
+import sys
+import tokenize
+
 import pytest
 
 from nist import digest
@@ -84,3 +87,26 @@ def test_a_model_of_ones_own_counts_with_all_that_it_imports_of_its_package(pack
 def test_the_source_of_what_is_no_module_is_none(package):
     assert digest.source("mine.parts") == package / "parts.py"
     assert [digest.source(name) for name in ("mine.parts.WIDTH", "mine.none", "nowhere", "sys")] == [None] * 4
+
+
+def test_an_f_string_is_one_token_whatever_the_version_of_python(monkeypatch):
+    source = 'name = f"a{b!r:>{width}}" + (\n    f"""c\n{f\'{d}\'}"""  # why\n)\n'
+    expected = 'name = f"a{b!r:>{width}}" + ( f"""c\n{f\'{d}\'}""" );;'
+    assert digest._substance(source) == expected
+
+    def as_of_3_12(readline):
+        """Two tokens for what is one here: its first character, and the rest."""
+        for token in tokenize_here(readline):
+            if token.type == tokenize.STRING:
+                row, column = token.start
+                yield tokenize.TokenInfo(start, token.string[0], token.start, (row, column + 1), token.line)
+                yield tokenize.TokenInfo(tokenize.NAME, "b", (row, column + 1), (row, column + 2), token.line)
+                yield tokenize.TokenInfo(end, token.string[-1], token.end, token.end, token.line)
+            else:
+                yield token
+
+    tokenize_here, start, end = tokenize.generate_tokens, 1001, 1002
+    if sys.version_info < (3, 12):
+        monkeypatch.setattr(digest, "F_STRING", {start: 1, end: -1})
+        monkeypatch.setattr(tokenize, "generate_tokens", as_of_3_12)
+        assert digest._substance(source) == expected
