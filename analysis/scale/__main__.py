@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from analysis import command, published
@@ -32,8 +33,8 @@ HOURS = {
     "flops": ("PFLOP, floor", lambda value: f"{value / 1e15:,.0f}"),
     "floor_hours": ("Hours, floor", "{:,.1f}".format),
     "floor_cost": ("Cost, floor", "{:,.0f}".format),
-    "measured_hours": ("Hours, measured", "{:,.0f}".format),
-    "measured_cost": ("Cost, measured", "{:,.0f}".format),
+    "measured_hours": ("Hours, measured", lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.1f}"),
+    "measured_cost": ("Cost, measured", "{:,.2f}".format),
     "measured_runs": ("n", "{:,.0f}".format),
     "measured_on": ("Measured on", str),
 }
@@ -44,7 +45,7 @@ Jobs follow from the studies. Metrics: bytes of a file of random numbers, writte
 the checkpoint of a job: weights, masks and Adam's state, from shapes, without the places of weights in a compressed
 layer; trunks are kept, a checkpoint goes when its job ends. Images: decoded, once for all studies of a data set. Floor:
 multiply-accumulates at the rate given, and nothing else. Measured: seconds an epoch of published runs of the same data,
-model and batch size."""
+model and batch size, of a core or a GPU whose jobs may have shared it."""
 
 
 def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Block]) -> dict:
@@ -80,8 +81,10 @@ def priced(table: pd.DataFrame, tflops: float | None, price: float | None, cpu_p
         table = table.assign(floor_hours=table["flops"] / (tflops * 1e12) / 3600)
     if tflops and price:
         table = table.assign(floor_cost=table["floor_hours"] * price)
-    if cpu_price:
-        table = table.assign(measured_cost=table["measured_hours"] * cpu_price)
+    if price or cpu_price:
+        on_cpu = [hours.is_cpu(str(device)) for device in table["measured_on"]]
+        rates = [cpu_price if cpu else price for cpu in on_cpu]
+        table = table.assign(measured_cost=table["measured_hours"] * np.array(rates, dtype=float))
     return table
 
 
@@ -112,8 +115,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=1_000, help="of every variant (default: %(default)s)")
     parser.add_argument("--own-seeds", action="store_true", help="as many seeds as each study has, in place of --seeds")
     parser.add_argument("--block-size", type=int, help="seeds a job (default: each study's)")
-    parser.add_argument("--tflops", type=float, help="TFLOP/s that a device sustains, for hours at least")
-    parser.add_argument("--price", type=float, help="of an hour of that device, in any currency")
+    parser.add_argument("--tflops", type=float, help="TFLOP/s that a GPU sustains, for hours at least")
+    parser.add_argument("--price", type=float, help="of an hour of a GPU, in any currency")
     parser.add_argument("--cpu-price", type=float, help="of an hour of one CPU core")
     parser.add_argument("-o", "--output", type=Path, help="CSV file to write too")
     arguments = parser.parse_args(argv)

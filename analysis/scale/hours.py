@@ -14,6 +14,7 @@ from nist.record import Block
 IMAGES_A_CLASS = {"imagenet100": {"train": 1300, "test": 50}}  # at most; its folders differ
 LABEL = 8  # bytes
 FLOPS_PER_MAC = 2
+CPU = " (CPU, "  # in the name that a processor has in metadata
 
 
 class Measured(NamedTuple):
@@ -79,8 +80,13 @@ def measured(experiment: study.Study, blocks: Iterable[Block]) -> Measured | Non
     )
 
 
+def is_cpu(device: str) -> bool:
+    """Whether ``device`` of a ``Measured`` is CPUs alone."""
+    return all(CPU in name for name in device.split("; "))
+
+
 def _device(description: dict) -> str:
-    threads = description.get("threads")
+    threads = description.get("threads") if is_cpu(description["device"]) else None
     return description["device"] + (f", {threads} thread{'s' * (threads > 1)} a run" if threads else "")
 
 

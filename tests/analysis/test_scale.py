@@ -1,5 +1,6 @@
 """What many seeds would take: counts by hand, shapes against the networks themselves, files that are read again."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -125,9 +126,11 @@ def test_hours_are_measured_on_the_same_data_model_and_batch_only(published):
     small, other = study.load("lenet5-fmnist"), study.load("lenet5-cifar10")
     found = hours.measured(small, [published(small)])
     assert found == hours.Measured(0.5, 3, "lenet5-fmnist", "test device")
-    assert hours.measured(small, [published(study.load("lenet5-fmnist-controls"), "uniform", threads=2)]) == (
-        0.5, 3, "lenet5-fmnist-controls", "test device, 2 threads a run",
+    controls, cpu = study.load("lenet5-fmnist-controls"), "Model T (CPU, 4 cores)"
+    assert hours.measured(small, [published(controls, "uniform", device=cpu, threads=2)]) == (
+        0.5, 3, "lenet5-fmnist-controls", f"{cpu}, 2 threads a run",
     )  # fmt: skip
+    assert hours.measured(small, [published(controls, "uniform", threads=2)]).device == "test device"
     assert hours.measured(other, [published(small)]) is None
 
 
@@ -142,10 +145,18 @@ def test_what_is_not_known_is_said_and_never_guessed(published):
     assert "Cost, floor" not in text
 
 
-def test_a_price_multiplies_hours():
-    table = pd.DataFrame({"flops": [3.6e18], "measured_hours": [4.0]})
+@pytest.mark.parametrize(
+    ("device", "cost"), [("T (CPU, 4 cores), 1 thread a run", 2), ("T1000", 12), ("T (CPU, 4 cores); T1000", 12)]
+)
+def test_a_price_multiplies_hours(device, cost):
+    table = pd.DataFrame({"flops": [3.6e18], "measured_hours": [4.0], "measured_on": [device]})
     priced = scale.priced(table, tflops=100, price=3, cpu_price=0.5)
-    assert priced.loc[0, ["floor_hours", "floor_cost", "measured_cost"]].tolist() == [10, 30, 2]
+    assert priced.loc[0, ["floor_hours", "floor_cost", "measured_cost"]].tolist() == [10, 30, cost]
+
+
+def test_hours_of_a_device_without_a_price_cost_what_is_not_known():
+    table = pd.DataFrame({"flops": [3.6e18], "measured_hours": [4.0], "measured_on": ["T1000"]})
+    assert np.isnan(scale.priced(table, tflops=None, price=None, cpu_price=0.5).loc[0, "measured_cost"])
 
 
 def test_each_study_may_count_its_own_seeds(tmp_path, capsys):
