@@ -1,4 +1,4 @@
-"""Train whole studies, one block after another, where there is no Snakemake: ``python -m nist.train_all STUDY …``."""
+"""Train whole studies, block after block, where there is no Snakemake: ``python -m nist.train_all STUDY …``."""
 
 import argparse
 import shlex
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,13 +17,15 @@ from nist.errors import InputError, StoppedError, run
 from nist.study import Study
 
 FOLDER = Path("results")
+POLL = 0.1  # seconds between looks at the jobs that run
 
 
 class Job(NamedTuple):
-    """A call of ``nist.train``: the file it writes, and the rest of its options."""
+    """A call of ``nist.train``: the file it writes, the rest of its options, and the trunk that it goes on from."""
 
     out: Path
     options: list[str]
+    trunk: Path | None = None
 
 
 def jobs(experiment: Study, results: Path = FOLDER, seeds: range | None = None) -> Iterator[Job]:
@@ -37,69 +39,96 @@ def jobs(experiment: Study, results: Path = FOLDER, seeds: range | None = None) 
         block = f"seeds{first}-{last}"
         for variant in experiment.trained:
             options = [f"--study={experiment.path}", f"--variant={variant}", f"--seeds={first}-{last}"]
-            shared = experiment.trunk(variant)
+            shared, trunk = experiment.trunk(variant), None
             if shared:
                 trunk = results / "trunks" / experiment.name / shared.key / f"{block}.safetensors"
                 if trunk not in trunks:
                     trunks.add(trunk)
                     yield Job(trunk, [*options, "--until-prune"])
                 options.append(f"--trunk={trunk}")
-            yield Job(results / "metrics" / experiment.name / variant / f"{block}.parquet", options)
+            yield Job(results / "metrics" / experiment.name / variant / f"{block}.parquet", options, trunk)
 
 
-def train(job: Job, options: list[str], end: float) -> bool:
-    """Run one job to its end; ``False`` if it had to stop at ``end``, a ``time.monotonic()``, with its checkpoint.
+def train(waiting: Iterable[Job], options: list[str], end: float, at_once: int = 1) -> int:
+    """Run jobs, so many ``at_once``, in their order, but each after its trunk; how many of them are done.
 
-    Raises ``StoppedError`` if the job fails; it has said why.
+    Not all of them if they had to stop at ``end``, a ``time.monotonic()``, with their checkpoints. Raises
+    ``StoppedError`` if a job fails, which has said why, or if this process is asked to end; the jobs that run then end
+    their epoch first.
     """
-    command = [sys.executable, "-m", "nist.train", *job.options, *options, f"--out={job.out}"]
-    with subprocess.Popen(command) as child, passing_on(child) as asked:
-        try:
-            child.wait(max(0.0, end - time.monotonic()) if end < float("inf") else None)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGTERM)
-            return child.wait() == 0
-        except KeyboardInterrupt:  # which the child has had too, and ends its epoch
-            child.wait()
-            raise
-    if asked:
-        raise StoppedError(f"{asked[0]}; started again, it goes on")
-    if child.returncode:
-        raise StoppedError(f"{shlex.join(command[1:])} ended with status {child.returncode}; started again, it goes on")
-    return True
+    waiting, running, done, failed, stopping = list(waiting), {}, 0, "", False
+    with passing_on(running) as asked:
+        while running or (waiting and not stopping):
+            for child in [child for child in running if child.poll() is not None]:
+                job = running.pop(child)
+                done += child.returncode == 0
+                if child.returncode and not (failed or stopping or asked):
+                    failed = f"{shlex.join(command(job, options)[1:])} ended with status {child.returncode}"
+            if not stopping and (failed or asked or time.monotonic() > end):
+                stopping = True
+                for child in running if not asked else ():  # processes that read images end at a second signal
+                    child.send_signal(signal.SIGTERM)
+            while not stopping and len(running) < at_once and (job := startable(waiting, running.values())):
+                waiting.remove(job)
+                running[subprocess.Popen(command(job, options))] = job
+            time.sleep(POLL if running else 0)
+    if failed or asked:
+        raise StoppedError(f"{failed or asked[0]}; started again, it goes on")
+    return done
+
+
+def command(job: Job, options: list[str]) -> list[str]:
+    """The command that runs a job."""
+    return [sys.executable, "-m", "nist.train", *job.options, *options, f"--out={job.out}"]
+
+
+def startable(waiting: list[Job], running: Iterable[Job]) -> Job | None:
+    """The first of ``waiting`` whose trunk is not still to come; ``None`` if there is none."""
+    to_come = {job.out for job in (*waiting, *running)}
+    return next((job for job in waiting if job.trunk not in to_come), None)
 
 
 @contextmanager
-def passing_on(child: subprocess.Popen) -> Iterator[list[str]]:
-    """While entered, let ``child`` have the signals that ask this process to end; yields those that came, by name.
+def passing_on(children: Iterable[subprocess.Popen]) -> Iterator[list[str]]:
+    """While entered, let ``children`` have the signals that ask this process to end; yields those that came, by name.
 
-    It ends its epoch, and then itself. Ctrl-C it has anyway.
+    They end their epoch, and then themselves. Ctrl-C they have anyway, and are waited for.
     """
     asked: list[str] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         asked.append(signal.Signals(number).name)
-        child.send_signal(number)
+        for child in list(children):
+            child.send_signal(number)
 
     before = {number: signal.signal(number, pass_on) for number in set(interruption.SIGNALS) - {signal.SIGINT}}
     try:
         yield asked
+    except KeyboardInterrupt:
+        for child in children:
+            child.wait()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train all blocks of studies that are not there yet, one after another; started again, it goes on from where it
-    stopped. Files and checkpoints are those of the workflow, so that either can go on from the other."""
+    """Train all blocks of studies that are not there yet; started again, it goes on from where it stopped.
+
+    Files and checkpoints are those of the workflow, so that either can go on from the other.
+    """
     parser = argparse.ArgumentParser(prog="python -m nist.train_all", description=main.__doc__)
     parser.add_argument("studies", nargs="+", metavar="STUDY", type=study.load, help="names, or YAML files")
     parser.add_argument("--seeds", type=study.parse_seeds, help="first and last, instead of each study's own")
     parser.add_argument("--limit-minutes", type=float, default=float("inf"), help="to stop after, at an epoch's end")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="at once; on a machine with one GPU they share it")
     data.add_arguments(parser)
     arguments = parser.parse_args(argv)
+    if arguments.jobs < 1:
+        raise InputError(f"--jobs {arguments.jobs}: give at least 1")
     if not arguments.limit_minutes > 0:
         raise InputError(f"--limit-minutes {arguments.limit_minutes}: give the minutes that there are")
     end = time.monotonic() + 60 * arguments.limit_minutes
@@ -107,9 +136,9 @@ def main(argv: list[str] | None = None) -> None:
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
     waiting = [job for experiment in arguments.studies for job in jobs(experiment, seeds=arguments.seeds)]
-    for done, job in enumerate(waiting):
-        if time.monotonic() > end or not train(job, options, end):
-            raise StoppedError(f"time is up after {done} of {len(waiting)} jobs; started again, it goes on")
+    done = train(waiting, options, end, arguments.jobs)
+    if done < len(waiting):
+        raise StoppedError(f"time is up after {done} of {len(waiting)} jobs; started again, it goes on")
     print(f"{len(waiting)} jobs done")
 
 

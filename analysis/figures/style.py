@@ -91,7 +91,7 @@ def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, la
     axes.set_title(study.title)
     epochs_axis(axes, last=min(last, curves["epoch"].max()))
     percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
-    axes.legend()  # where the fewest lines are
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)  # curves may leave no room among them
 
 
 def epochs_axis(axes: Axes, last: int | None = None) -> None:

@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+from itertools import cycle
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -60,7 +62,7 @@ def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
     with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
         command("--seeds", "0-1", "--limit-minutes", "0.001")  # over before torch is imported
     assert not (tmp_path / "results/metrics").exists()
-    command("--seeds", "0-1")
+    command("--seeds", "0-1", "--jobs", "2")
     assert capfd.readouterr().out.endswith("4 jobs done\n")
     assert metrics(tmp_path) == [
         f"results/metrics/lenet5-digits/{variant}/seeds0-1.parquet"
@@ -92,14 +94,11 @@ class Asked:
     def __init__(self, command):
         pass
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        pass
-
-    def wait(self, seconds):
-        os.kill(os.getpid(), signal.SIGUSR1)
+    def poll(self):
+        if not self.signals:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            return None
+        return 0
 
     def send_signal(self, number):
         self.signals.append(number)
@@ -112,3 +111,75 @@ def test_what_asks_it_to_end_asks_its_child_and_starts_no_other(command, monkeyp
         command()
     assert Asked.signals == [signal.SIGUSR1]
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+class Recorded:
+    """Children that end when they have been looked at so often, each in its turn; what began and ended, in order."""
+
+    def __init__(self, *looks, status=0):
+        self.looks, self.status, self.events, self.most, self.now = cycle(looks), status, [], 0, 0
+
+    def __call__(self, command):
+        return Child(self, Path(command[-1].removeprefix("--out=")))
+
+
+class Child:
+    def __init__(self, recorded, out):
+        self.recorded, self.out, self.left, self.returncode = recorded, out, next(recorded.looks), None
+        recorded.events.append(("begins", out))
+        recorded.now += 1
+        recorded.most = max(recorded.most, recorded.now)
+
+    def poll(self):
+        self.left -= 1
+        if self.left < 0 and self.returncode is None:
+            self.returncode = self.recorded.status
+            self.recorded.now -= 1
+            self.recorded.events.append(("ends", self.out))
+        return self.returncode
+
+    def send_signal(self, number):
+        self.recorded.events.append((number, self.out))
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    def make(*looks, **options):
+        made = Recorded(*looks, **options)
+        monkeypatch.setattr(train_all, "POLL", 0)
+        monkeypatch.setattr(train_all.subprocess, "Popen", made)
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+def test_so_many_jobs_run_at_once_and_none_before_its_trunk(short, recorded, at_once):
+    children, waiting = recorded(3), list(train_all.jobs(short))
+    assert train_all.train(waiting, [], float("inf"), at_once) == len(waiting) == 8
+    assert children.most == min(at_once, 4)  # of two blocks the dense head and the trunk, then two pruned ones
+    assert sorted(job.out for job in waiting) == sorted(out for event, out in children.events if event == "begins")
+    for job in waiting:
+        if job.trunk:
+            assert children.events.index(("ends", job.trunk)) < children.events.index(("begins", job.out))
+
+
+def test_when_one_of_several_fails_the_other_ends_its_epoch_and_no_other_begins(short, recorded):
+    children = recorded(2, 9, status=1)
+    with pytest.raises(StoppedError, match="--variant=dense .* ended with status 1; started again, it goes on"):
+        train_all.train(train_all.jobs(short), [], float("inf"), 2)
+    dense, trunk = (job.out for job in list(train_all.jobs(short))[:2])
+    expected = [("begins", dense), ("begins", trunk), ("ends", dense), (signal.SIGTERM, trunk), ("ends", trunk)]
+    assert children.events == expected
+
+
+def test_when_time_is_up_every_job_is_asked_to_end_once(short, recorded, monkeypatch):
+    children, clock = recorded(5, status=1), iter(range(100))
+    monkeypatch.setattr(train_all.time, "monotonic", lambda: next(clock))
+    assert train_all.train(train_all.jobs(short), [], 2, 2) == 0
+    assert [event for event, out in children.events if event == signal.SIGTERM] == [signal.SIGTERM] * 2
+
+
+def test_no_jobs_at_once_is_an_error(command):
+    with pytest.raises(InputError, match="--jobs 0: give at least 1"):
+        command("--jobs", "0")
