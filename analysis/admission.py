@@ -53,12 +53,15 @@ def check_description(path: Path, description: dict) -> None:
 
 
 def _is_session(session: object) -> bool:
-    """Whether what a session says of energy and of outputs cut off, if it does, are such numbers."""
+    """Whether what a session says of energy, of outputs cut off and of runs at once, if it does, are such numbers."""
     if not isinstance(session, dict):
         return False
     energy, cut_off = session.get("joules"), session.get("unreached_outputs", {})
     is_energy = energy is None or (type(energy) is float and 0 <= energy < MOST_JOULES)
-    return is_energy and isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
+    is_number_of_runs = type(at_once := session.get("runs_at_once", 1)) is int and at_once > 0
+    return (
+        is_energy and is_number_of_runs and isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
+    )
 
 
 def _is_count_of_seed(item: tuple[object, object]) -> bool:

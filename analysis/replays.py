@@ -15,6 +15,7 @@ from nist import consistency, record, study
 from nist.errors import InputError
 from nist.record import Block
 
+NOT_RECORDED = "not recorded"
 MEASURED = [name for name in record.SCHEMA.names if name not in (*runs.KEYS, "model", "dataset", "seconds")]
 
 
@@ -111,11 +112,24 @@ def circumstances(said: dict) -> dict[str, str]:
     threads = said.get("threads")
     return {
         "device": said["device"],
-        "threads": str(threads) if isinstance(threads, int) else "not recorded",
+        "threads": str(threads) if isinstance(threads, int) else NOT_RECORDED,
+        "stack": _stack(said),
         "precision": said["precision"],
         "versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
         "training code": said["training_code_digest"][:12],
     }
+
+
+def _stack(said: dict) -> str:
+    """How many runs were advanced together, at most, as all sessions of a block say."""
+    counts = [session.get("runs_at_once") for session in said.get("sessions", [])]
+    if not counts or None in counts:
+        return NOT_RECORDED
+    return f"{max(counts)} run{'s' * (max(counts) > 1)}"
+
+
+def _same(text: str, is_changed: bool) -> str:
+    return f"no: {text}" if is_changed else NOT_RECORDED if text == NOT_RECORDED else "yes"
 
 
 def _columns(block: Block, seed: int) -> dict[str, np.ndarray]:
@@ -159,7 +173,7 @@ def words(one: Comparison) -> dict[str, str]:
         "Largest difference in validation accuracy (points)": f"{one.accuracy:.2f}",
         "Largest difference in validation loss": f"{one.loss:.2g}",
         "Difference of the peak accuracy (points)": f"{one.peak:+.2f}",
-        **{f"Same {name}": f"no: {text}" if name in one.changed else "yes" for name, text in one.circumstances.items()},
+        **{f"Same {name}": _same(text, name in one.changed) for name, text in one.circumstances.items()},
     }
 
 

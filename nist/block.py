@@ -106,6 +106,8 @@ class Block:
     def _advance(self, group: list[int], identity: dict, sessions: list[dict]) -> Iterator[dict]:
         runs = [self._run(seed) for seed in group]
         stack = Stack(runs) if len(runs) > 1 else None
+        # Runs of a stack are rounded otherwise than runs alone.
+        sessions[-1]["runs_at_once"] = max(len(group), sessions[-1].get("runs_at_once", 0))
         for measured in stack.epochs(self.epochs) if stack else ([row] for row in runs[0].epochs(self.epochs)):
             for seed, row in zip(group, measured, strict=True):
                 self.rows[seed].append({**identity, "seed": seed, **row})

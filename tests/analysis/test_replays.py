@@ -40,7 +40,8 @@ def setting(column, value, place):
 
 
 def test_the_same_bits_are_the_same_whatever_time_they_took(block):
-    one = compared(block([3]), block())
+    said = {"threads": 1, "sessions": [{"runs_at_once": 1}]}
+    one = compared(block([3], **said), block(**said))
     assert (one.study, one.variant, one.seed, one.epochs) == ("s", "v", 3, 4)
     assert (one.first_difference, one.columns, one.changed) == (None, [], [])
     assert (one.accuracy, one.loss, one.peak) == (0, 0, 0)
@@ -102,6 +103,8 @@ def test_a_zero_of_the_other_sign_is_another_bit(block):
     [
         ({"device": "another"}, "device", "another"),
         ({"threads": 4}, "threads", "4"),
+        ({"sessions": [{"runs_at_once": 20}, {"runs_at_once": 7}]}, "stack", "20 runs"),
+        ({"sessions": [{"runs_at_once": 1}]}, "stack", "1 run"),
         ({"precision": "tf32"}, "precision", "tf32"),
         ({"versions": {"torch": "1", "numpy": "2"}}, "versions", "torch 1, numpy 2"),
         ({"training_code_digest": "ab" * 32}, "training code", "ab" * 6),
@@ -112,6 +115,13 @@ def test_what_else_was_not_as_in_the_published_run_is_said(block, said, name, te
     assert (one.changed, one.first_difference) == ([name], None)
     assert replays.words(one)[f"Same {name}"] == f"no: {text}"
     assert replays.sentence(one).endswith(f"4 epochs; another {name}, {text}")
+
+
+@pytest.mark.parametrize("sessions", [[], [{}], [{"runs_at_once": 1}, {}]])
+def test_what_neither_recorded_is_not_called_the_same(block, sessions):
+    one = compared(block([3], sessions=sessions), block())
+    assert replays.words(one)["Same stack"] == "not recorded"
+    assert one.changed == []
 
 
 def test_replays_are_in_the_order_of_study_variant_and_seed(block):

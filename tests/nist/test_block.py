@@ -56,12 +56,13 @@ def assert_agree(ours, theirs, tolerance):
 )
 def test_a_seed_alone_and_in_a_stack_agree_to_rounding(short, images, name, variant, augmentation, tolerance):
     experiment = short(name, augmentation=augmentation)
-    alone, _ = block(experiment, variant, range(2, 6), images, together=1)
-    together, _ = block(experiment, variant, range(2, 6), images, together=4)
+    alone, said_alone = block(experiment, variant, range(2, 6), images, together=1)
+    together, said_together = block(experiment, variant, range(2, 6), images, together=4)
     assert_agree(together, alone, tolerance)
     assert len({row["val_loss"] for row in together}) == len(together)  # no two runs are one
     again, _ = block(experiment, variant, range(2, 6), images, together=4)
     assert_agree(again, together, 0)
+    assert [said["sessions"][-1]["runs_at_once"] for said in (said_alone, said_together)] == [1, 4]
 
 
 def test_a_seed_alone_and_in_a_block_of_twenty_agree_to_rounding(short, images):

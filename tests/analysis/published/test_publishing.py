@@ -65,10 +65,11 @@ def test_the_provenance_adds_up_the_energy_of_sessions_if_all_recorded_it(train,
 
 
 ENERGIES = [[{"joules": value}] for value in ("many", -1.0, True, 1e300)]
+STACKS = [[{"runs_at_once": value}] for value in ("many", 0, True, 2.0)]
 CUT_OFF = [[{"unreached_outputs": value}] for value in ([], 3, {"0": -1}, {"0": 1.5}, {"a": 1}, {"0": True})]
 
 
-@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *CUT_OFF])
+@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *STACKS, *CUT_OFF])
 def test_sessions_that_say_what_training_does_not_are_refused(train, sessions):
     path = train(sessions=sessions)
     with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):
