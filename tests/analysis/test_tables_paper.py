@@ -212,7 +212,7 @@ def test_table_a5_with_one_number_of_images(trained):
 
 
 # Studies that are meant to differ from Table A1: in Fig. 3A's learning rate, and in length (N3).
-DIFFERENT = {"vgg16-imagenet100-low": ["LR"], "lenet5-fmnist": ["Epochs"], "lenet5-cifar10": ["Epochs"]}
+DIFFERENT = {"vgg16-imagenet100-low": ["LR"], "lenet5-fmnist": ["Epochs"]}
 
 
 def test_table_a1_has_the_printed_settings_in_every_study():
