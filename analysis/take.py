@@ -1,4 +1,4 @@
-"""Taking over the runs of another study's variant that is configured alike: the same rows, under this study's name."""
+"""Taking over runs of another study's variant that is configured alike: the same rows, under this study's name."""
 
 import argparse
 from pathlib import Path
@@ -8,18 +8,23 @@ from nist import record, study
 from nist.errors import InputError, run
 
 
-def take(source: Path, experiment: study.Study, variant: str, target: Path) -> None:
-    """Write the runs in the metrics file ``source`` to ``target``, as runs of ``variant`` of ``experiment``.
+def take(source: Path, experiment: study.Study, variant: str, target: Path, seeds: range | None = None) -> None:
+    """Write runs in the metrics file ``source`` to ``target``, as runs of ``variant`` of ``experiment``.
 
-    The description stays as it is, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they are
-    not runs of the study and variant that ``experiment`` takes them from.
+    They are those of ``seeds``, or else all of them. The description stays as it is but for its seeds, and says under
+    ``taken_from`` whose runs they are. Raises ``InputError`` if they are not runs of the study and variant that
+    ``experiment`` takes them from, or if one of ``seeds`` is not among them.
     """
     block = record.read(source)
     wanted = experiment.taken_from(variant), variant
     if runs.name(block) != wanted:
         raise InputError(f"{source}: runs of {'/'.join(runs.name(block))}, where those of {wanted[0]}/{variant} belong")
-    rows = [{**row, "study": experiment.name} for row in block.table.to_pylist()]
-    record.write(target, rows, {**block.description, "taken_from": wanted[0]})
+    there = block.description["seeds"]
+    taken = sorted(there) if seeds is None else list(seeds)
+    if lacking := set(taken) - set(there):
+        raise InputError(f"{source}: holds no run of seed {min(lacking)}; there are {', '.join(map(str, sorted(there)))}")
+    rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in taken]
+    record.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,9 +35,10 @@ def main(argv: list[str] | None = None) -> None:
         "--study", required=True, type=study.load, help="name or YAML file of the study that takes them"
     )
     parser.add_argument("--variant", required=True)
+    parser.add_argument("--seeds", type=study.parse_seeds, help="first and last to take, instead of all")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
-    take(arguments.source, arguments.study, arguments.variant, arguments.output)
+    take(arguments.source, arguments.study, arguments.variant, arguments.output, arguments.seeds)
 
 
 if __name__ == "__main__":

@@ -154,12 +154,11 @@ def _check_taken(study: Study, variant: str) -> None:
     if digest.of_configuration(ours) != digest.of_configuration(theirs):
         change = consistency.first_difference(theirs, ours)
         raise InputError(f"{where}: configured differently in {other.name}, where {change} here")
-    for key in ("seeds", "block_size"):
-        if study.content[key] != other.content[key]:
-            there = other.content[key]
-            raise InputError(
-                f"{where}: {key} is {there} in {other.name}; runs are taken over by whole blocks, so make it the same"
-            )
+    if lacking := sorted({*study.seeds} - {*other.seeds}):
+        raise InputError(
+            f"{where}: seed {lacking[0]} of this study's, {study.content['seeds']}, is not among those of {other.name}, "
+            f"{other.content['seeds']}; take runs that are there"
+        )
 
 
 def parse_seeds(text: str) -> range:
@@ -181,3 +180,9 @@ def blocks(seeds: range, size: int) -> list[tuple[int, int]]:
     """First and last seed of every job; they start at multiples of ``size``, so that adding seeds adds jobs."""
     starts = sorted({max(seeds.start, seed // size * size) for seed in seeds})
     return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
+
+
+def parts(of: list[tuple[int, int]], seeds: range) -> list[tuple[int, int]]:
+    """First and last seed of what ``seeds`` have in common with each of the blocks ``of``, where that is anything."""
+    common = [(max(first, seeds.start), min(last, seeds.stop - 1)) for first, last in of]
+    return [(first, last) for first, last in common if first <= last]

@@ -21,6 +21,12 @@ def test_blocks_start_at_multiples_of_their_size():
     assert study.blocks(range(4), 20) == [(0, 3)]
 
 
+def test_parts_are_what_seeds_have_in_common_with_blocks():
+    assert study.parts([(0, 4), (5, 9), (10, 11)], range(3, 10)) == [(3, 4), (5, 9)]
+    assert study.parts([(0, 19)], range(5)) == [(0, 4)]
+    assert study.parts([(0, 4)], range(5, 8)) == []
+
+
 def test_a_trunk_is_trained_once_and_runs_of_another_study_not_at_all():
     # Five of seven variants are pruned after epoch 4 of 60, no two alike before it; one more is taken.
     counted = jobs.of(study.load("lenet5-fmnist-controls"), n_seeds=12, size=5)

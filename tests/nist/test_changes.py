@@ -84,12 +84,16 @@ def test_a_variant_may_take_the_runs_of_one_that_is_configured_alike(pair):
     assert experiment.trained == ["random"]
 
 
+def test_some_of_the_runs_may_be_taken_and_blocks_may_differ(pair):
+    experiment = study.load(pair(lambda content: content.update(seeds="3-7", block_size=2)))
+    assert experiment.taken_from("dense") == "lenet5-digits"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda content: content["training"].update(batch_size=16), "configured differently in lenet5-digits, where"),
-        (lambda content: content.update(seeds="0-3"), "seeds is 0-19 in lenet5-digits; runs are taken over by whole"),
-        (lambda content: content.update(block_size=7), "block_size is 20 in lenet5-digits"),
+        (lambda content: content.update(seeds="15-25"), "seed 20 of this study's, 15-25, is not among those of lenet5"),
         (lambda content: content["variants"]["random"].update(runs_of="lenet5-digits"), "trains no variant 'random'"),
         (lambda content: content["variants"]["dense"].update(runs_of="nowhere"), "nowhere.yaml: no such file"),
         (lambda content: content["variants"]["dense"].update(runs_of="controls"), "controls trains no variant 'dense'"),
@@ -112,6 +116,20 @@ def test_taken_runs_are_the_same_rows_under_another_name(pair, metrics_file, tmp
     with pytest.raises(InputError, match=f"runs of lenet5-digits/{VARIANT}, where those of lenet5-digits/dense belong"):
         take.take(other, experiment, "dense", tmp_path / "wrong.parquet")
     assert not (tmp_path / "wrong.parquet").exists()
+
+
+def test_some_seeds_are_taken_out_of_a_block(pair, metrics_file, tmp_path):
+    experiment, target = study.load(pair()), tmp_path / "taken.parquet"
+    curves = [[0.5, 0.6], [0.4, 0.7], [0.3, 0.8], [0.2, 0.9]]
+    source = metrics_file("dense", curves, study="lenet5-digits", variant="dense")
+    take.take(source, experiment, "dense", target, range(1, 3))
+    taken = record.read(target)
+    assert taken.description["seeds"] == [1, 2]
+    assert taken.table["seed"].to_pylist() == [1, 1, 2, 2]
+    assert taken.table["val_accuracy"].to_pylist() == [0.4, 0.7, 0.3, 0.8]
+    with pytest.raises(InputError, match="dense.*: holds no run of seed 4; there are 0, 1, 2, 3"):
+        take.take(source, experiment, "dense", tmp_path / "more.parquet", range(2, 6))
+    assert not (tmp_path / "more.parquet").exists()
 
 
 def test_a_prune_by_layer_that_keeps_more_than_a_layer_has_is_an_error(study_content, load_study):

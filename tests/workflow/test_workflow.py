@@ -283,13 +283,28 @@ def test_runs_of_another_study_are_taken_over_and_not_trained_again(with_control
     pd.testing.assert_frame_equal(ours.drop(columns="study"), theirs.drop(columns="study"))
 
 
+def test_some_of_the_runs_are_taken_whatever_the_blocks(with_controls):
+    edit_yaml(with_controls / "config/studies/controls.yaml", lambda content: content.update(seeds="1-1", block_size=1))
+    taken = "results/metrics/controls/dense/from-lenet5-digits/seeds1-1.parquet"
+    options = [*TAKING, "seeds={}"]
+    assert planned(with_controls, *options)["take"] == 1
+    done = snakemake(with_controls, taken, *options)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        pd.read_parquet(with_controls / path)
+        for path in (taken, "results/metrics/lenet5-digits/dense/seeds0-1.parquet")
+    )
+    theirs = theirs[theirs["seed"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours.drop(columns="study"), theirs.drop(columns="study"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["studies=[controls]"], "studies: controls takes runs from lenet5-digits; add it to the studies"),
         (
             [*TAKING[1:], "seeds={controls: 0-3}"],
-            "seeds: controls takes runs from lenet5-digits; give both the same seeds",
+            "seeds: controls takes runs from lenet5-digits; give that one the same seeds",
         ),
     ],
 )

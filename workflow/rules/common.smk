@@ -51,8 +51,12 @@ def check_taken(experiment, studies):
     for source in sorted({experiment.taken_from(variant) for variant in experiment.variants} - {None}):
         if config["metrics_source"] == "train" and source not in studies:
             raise InputError(f"config/config.yaml: studies: {experiment.name} takes runs from {source}; add it to the studies")
-        if config["seeds"].get(source) != config["seeds"].get(experiment.name):
-            raise InputError(f"config/config.yaml: seeds: {experiment.name} takes runs from {source}; give both the same seeds")
+        if source in studies and not {*seeds_of(experiment)} <= {*seeds_of(studies[source])}:
+            raise InputError(f"config/config.yaml: seeds: {experiment.name} takes runs from {source}; give that one the same seeds")
+
+
+def seeds_of(experiment):
+    return study.parse_seeds(config["seeds"][experiment.name]) if experiment.name in config["seeds"] else experiment.seeds
 
 
 def chosen_studies():
@@ -103,14 +107,23 @@ wildcard_constraints:
     cost="layers|heads|trainer",
 
 
-def seeds_of(name):
-    return study.parse_seeds(config["seeds"][name]) if name in config["seeds"] else STUDIES[name].seeds
-
-
-def blocks_of(name):
+def blocks_of(experiment):
     """(first, last) seed of every block."""
     size = config["block_size"]
-    return study.blocks(seeds_of(name), STUDIES[name].content["block_size"] if size == "auto" else size)
+    return study.blocks(seeds_of(experiment), experiment.content["block_size"] if size == "auto" else size)
+
+
+def files_of(experiment, variant):
+    """(first, last) seed of every metrics file of a variant; runs that are taken over lie in parts of the blocks they are of."""
+    source = experiment.taken_from(variant)
+    return study.parts(blocks_of(STUDIES[source]), seeds_of(experiment)) if source else blocks_of(experiment)
+
+
+def block_to_take(wildcards):
+    """The metrics file of another study that holds the runs to take."""
+    seeds = int(wildcards.first), int(wildcards.last)
+    first, last = next((block for block in blocks_of(STUDIES[wildcards.source]) if block[0] <= seeds[0] <= block[1]), seeds)
+    return f"results/metrics/{wildcards.source}/{wildcards.variant}/seeds{first}-{last}.parquet"
 
 
 def metrics_files(name):
@@ -120,7 +133,7 @@ def metrics_files(name):
     return [
         f"results/metrics/{name}/{place_of(name, variant)}/seeds{first}-{last}.parquet"
         for variant in STUDIES[name].variants
-        for first, last in blocks_of(name)
+        for first, last in files_of(STUDIES[name], variant)
     ]
 
 

@@ -57,14 +57,15 @@ rule trunk:
 
 rule take:
     input:
-        metrics="results/metrics/{source}/{variant}/seeds{first}-{last}.parquet",
+        metrics=block_to_take,
         module="analysis/take.py",
     output:
         "results/metrics/{study}/{variant}/from-{source}/seeds{first}-{last}.parquet",
     log:
         "results/logs/take/{study}/{variant}/{source}/seeds{first}-{last}.log",
     shell:
-        "python -m analysis.take {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant} -o {output} > {log} 2>&1"
+        "python -m analysis.take {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant}"
+        " --seeds {wildcards.first}-{wildcards.last} -o {output} > {log} 2>&1"
 
 
 rule train:
