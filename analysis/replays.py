@@ -26,7 +26,8 @@ class Comparison(NamedTuple):
     ``columns`` are those that differ there. ``accuracy`` and ``loss`` are the largest absolute differences of
     validation accuracy, in percentage points, and of validation loss, infinite where one of two losses is finite.
     ``peak`` is the highest validation accuracy of the replay less that of the published run, in percentage points.
-    ``circumstances`` are those of the replay, and ``changed`` names those that were others in the published run.
+    ``circumstances`` are those of the replay, ``NOT_RECORDED`` unless the published run recorded its own too, and
+    ``changed`` names those that differ.
     """
 
     study: str
@@ -92,6 +93,8 @@ def _compare(path: Path, replay: Block, block: Block) -> Comparison:
     differing = np.flatnonzero(~np.all(list(same.values()), axis=0))
     first = int(differing[0]) if len(differing) else None
     now, before = circumstances(replay.description), circumstances(block.description)
+    # Of what one side did not record, nobody can say whether it was another.
+    now |= {name: NOT_RECORDED for name in now if NOT_RECORDED in (now[name], before[name])}
     return Comparison(
         study=name,
         variant=variant,
@@ -103,7 +106,7 @@ def _compare(path: Path, replay: Block, block: Block) -> Comparison:
         loss=_largest_difference(ours["val_loss"], theirs["val_loss"]),
         peak=100 * float(ours["val_accuracy"].max() - theirs["val_accuracy"].max()),
         circumstances=now,
-        changed=[name for name in now if now[name] != before[name]],
+        changed=[name for name in now if now[name] not in (before[name], NOT_RECORDED)],
     )
 
 

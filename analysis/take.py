@@ -22,7 +22,9 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
     there = block.description["seeds"]
     taken = sorted(there) if seeds is None else list(seeds)
     if lacking := set(taken) - set(there):
-        raise InputError(f"{source}: holds no run of seed {min(lacking)}; there are {', '.join(map(str, sorted(there)))}")
+        raise InputError(
+            f"{source}: holds no run of seed {min(lacking)}; there are {', '.join(map(str, sorted(there)))}"
+        )
     rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in taken]
     record.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
 

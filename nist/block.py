@@ -64,12 +64,14 @@ class Block:
                 group, waiting = waiting[:size], waiting[size:]
                 try:
                     yield from self._advance(group, identity, sessions)
+                    continue
                 except torch.OutOfMemoryError:
                     if len(group) == 1:
                         raise
-                    self._go_back(group)
-                    size, waiting = (len(group) + 1) // 2, group + waiting
-                    torch.cuda.empty_cache()
+                # The error is gone here, and with it the stack that its frames held.
+                self._go_back(group)
+                size, waiting = (len(group) + 1) // 2, group + waiting
+                torch.cuda.empty_cache()
 
     def finished_rows(self) -> list[dict]:
         """All rows, by seed and epoch."""
@@ -106,9 +108,9 @@ class Block:
     def _advance(self, group: list[int], identity: dict, sessions: list[dict]) -> Iterator[dict]:
         runs = [self._run(seed) for seed in group]
         stack = Stack(runs) if len(runs) > 1 else None
-        # Runs of a stack are rounded otherwise than runs alone.
-        sessions[-1]["runs_at_once"] = max(len(group), sessions[-1].get("runs_at_once", 0))
         for measured in stack.epochs(self.epochs) if stack else ([row] for row in runs[0].epochs(self.epochs)):
+            # Runs of a stack are rounded otherwise than runs alone.
+            sessions[-1]["runs_at_once"] = max(len(group), sessions[-1].get("runs_at_once", 0))
             for seed, row in zip(group, measured, strict=True):
                 self.rows[seed].append({**identity, "seed": seed, **row})
                 yield self.rows[seed][-1]

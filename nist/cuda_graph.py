@@ -13,44 +13,50 @@ WARM_UP = 3  # calls that torch asks for before one is recorded: libraries and o
 
 
 class Graphed:
-    """A ``function`` of tensors, recorded once for every shape of its arguments, and from then on replayed.
+    """Calls of one function of tensors, recorded once for every shape of its arguments, and from then on replayed.
 
-    It returns nothing and changes tensors in place; those that it works on beside its arguments must be the same at
-    every call, and no number that it takes from Python may change. On a CPU it is called as it is.
+    The function returns nothing and changes tensors in place; those that it works on beside its arguments must be the
+    same at every call, and no number that it takes from Python may change. On a CPU it is called as it is. It is given
+    with each call and not kept: a method's object that holds its own ``Graphed`` would be a cycle, and it and the
+    memory of the graphs would stay until garbage is collected.
     """
 
-    def __init__(self, function: Callable[..., None]):
-        self.function, self.calls = function, Counter()
+    def __init__(self):
+        self.calls: Counter[tuple] = Counter()
         self.recorded: dict[tuple, tuple[torch.cuda.CUDAGraph, list[torch.Tensor]]] = {}
 
-    def __call__(self, *tensors: torch.Tensor) -> None:
-        """Do what ``function`` does."""
+    def __call__(self, function: Callable[..., None], *tensors: torch.Tensor) -> None:
+        """Do what ``function`` does with ``tensors``."""
         if tensors[0].device.type != "cuda":
-            self.function(*tensors)
+            function(*tensors)
             return
         shapes = tuple(tensor.shape for tensor in tensors)
         self.calls[shapes] += 1
         if self.calls[shapes] <= WARM_UP:
-            self._warm_up(tensors)
+            _warm_up(function, tensors)
             return
         if shapes not in self.recorded:
-            self.recorded[shapes] = self._record(tensors)
+            self.recorded[shapes] = _record(function, tensors)
         graph, places = self.recorded[shapes]
         for place, tensor in zip(places, tensors, strict=True):
             place.copy_(tensor)
         graph.replay()
 
-    def _warm_up(self, tensors: tuple[torch.Tensor, ...]) -> None:
-        """Call the function on a stream of its own, as recording will."""
-        usual, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-        aside.wait_stream(usual)
-        with torch.cuda.stream(aside):
-            self.function(*tensors)
-        usual.wait_stream(aside)
 
-    def _record(self, tensors: tuple[torch.Tensor, ...]) -> tuple[torch.cuda.CUDAGraph, list[torch.Tensor]]:
-        """The graph, which recording does not run, and the tensors that it reads its arguments from."""
-        graph, places = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in tensors]
-        with torch.cuda.graph(graph):
-            self.function(*places)
-        return graph, places
+def _warm_up(function: Callable[..., None], tensors: tuple[torch.Tensor, ...]) -> None:
+    """Call ``function`` on a stream of its own, as recording will."""
+    usual, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+    aside.wait_stream(usual)
+    with torch.cuda.stream(aside):
+        function(*tensors)
+    usual.wait_stream(aside)
+
+
+def _record(
+    function: Callable[..., None], tensors: tuple[torch.Tensor, ...]
+) -> tuple[torch.cuda.CUDAGraph, list[torch.Tensor]]:
+    """The graph, which recording does not run, and the tensors that it reads its arguments from."""
+    graph, places = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in tensors]
+    with torch.cuda.graph(graph):
+        function(*places)
+    return graph, places

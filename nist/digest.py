@@ -82,7 +82,7 @@ def _substance(source: str) -> str:
 
 def _tokens(source: str) -> Iterator[tokenize.TokenInfo]:
     """The tokens of ``source`` without comments and layout, and every f-string as one, in any version of Python."""
-    lines, depth, start = source.splitlines(keepends=True), 0, (0, 0)
+    lines, depth, start = io.StringIO(source).readlines(), 0, (0, 0)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         step = F_STRING.get(token.type, 0)
         if step == 1 and not depth:

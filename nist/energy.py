@@ -1,9 +1,9 @@
 """The energy that a training session takes, where its device reports it: the counter of an NVIDIA GPU, read by NVML.
 
-The counter is the whole GPU's. Where another process is found on it, which would be counted too, nothing is recorded,
-and nothing of a slice of a GPU (MIG), which has no counter of its own. The host's processors, memory and cooling are in
-none of it. Of a CPU nothing is recorded either: its counters are those of whole packages, and most systems let only
-root read them.
+The counter is the whole GPU's. Where another process is found on it at the end of an epoch, which would be counted
+too, nothing is recorded, and nothing of a slice of a GPU (MIG), which has no counter of its own. The host's processors,
+memory and cooling are in none of it. Of a CPU nothing is recorded either: its counters are those of whole packages, and
+most systems let only root read them.
 """
 
 import ctypes

@@ -5,9 +5,10 @@ float32, computes it a group at a time, with layouts changed before and after. A
 one call. Values change by rounding only.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
-from torch.nn.modules.utils import _pair
 from torch.overrides import TorchFunctionMode
 
 
@@ -19,24 +20,31 @@ class StackedOperations(TorchFunctionMode):
         return INSTEAD.get(function, function)(*args, **(kwargs or {}))
 
 
-def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> torch.Tensor:
+def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> torch.Tensor:
     """``torch.conv2d`` as matrix products; as it is where channels are in groups, kernels dilated or padding is named.
 
-    ``x`` has shape (batch, channels, height, width), ``weight`` (n_out, channels, kernel height, kernel width).
+    ``input`` has shape (batch, channels, height, width), ``weight`` (n_out, channels, kernel height, kernel width).
     """
-    if groups != 1 or _pair(dilation) != (1, 1) or isinstance(padding, str) or x.dim() != 4:
-        return torch.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    if groups != 1 or _pair(dilation) != (1, 1) or isinstance(padding, str) or input.dim() != 4:
+        return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
     (kernel_height, kernel_width), (down, across) = weight.shape[2:], _pair(stride)
     above, before = _pair(padding)
-    if above or before:
-        x = F.pad(x, (before, before, above, above))
-    run = _run_length((x.shape[3] - kernel_width) // across + 1, kernel_width)
-    windows = x.unfold(2, kernel_height, down).unfold(3, kernel_width + (run - 1) * across, run * across)
+    padded = F.pad(input, (before, before, above, above)) if above or before else input
+    if padded.shape[2] < kernel_height or padded.shape[3] < kernel_width:
+        return torch.conv2d(input, weight, bias, stride, padding)  # which says so
+    run = _run_length((padded.shape[3] - kernel_width) // across + 1, kernel_width)
+    windows = padded.unfold(2, kernel_height, down).unfold(3, kernel_width + (run - 1) * across, run * across)
     shifted = [F.pad(weight, (place * across, (run - 1 - place) * across)) for place in range(run)]
     products = _products(torch.stack(shifted, 1).flatten(2), windows)
     if bias is not None:
         products = products + bias.to(products.dtype)[:, None, None, None]
     return products.flatten(3)
+
+
+def _pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """What torch reads from one number, a sequence of one or of two: that for rows and that for columns."""
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * 2 if len(values) == 1 else values
 
 
 def _run_length(width: int, kernel_width: int) -> int:
@@ -64,13 +72,16 @@ def _products(weight: torch.Tensor, windows: torch.Tensor) -> torch.Tensor:
     return products.unflatten(3, (n_out, run)).permute(0, 3, 1, 2, 4)
 
 
-def avg_pool2d(x, kernel_size, stride=None, padding=0, *others, **more) -> torch.Tensor:
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+) -> torch.Tensor:
     """``torch.nn.functional.avg_pool2d`` as a mean where windows tile the map: its gradient is several times faster."""
     (height, width), step = _pair(kernel_size), _pair(stride or kernel_size)
-    tiles = step == (height, width) and _pair(padding) == (0, 0) and not x.shape[-2] % height + x.shape[-1] % width
-    if not tiles:
-        return F.avg_pool2d(x, kernel_size, stride, padding, *others, **more)
-    return x.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).mean((-1, -3))
+    fits = input.shape[-2] % height == 0 and input.shape[-1] % width == 0
+    if divisor_override is not None or step != (height, width) or _pair(padding) != (0, 0) or not fits:
+        options = padding, ceil_mode, count_include_pad, divisor_override
+        return F.avg_pool2d(input, kernel_size, stride, *options)
+    return input.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).mean((-1, -3))
 
 
 def batch_norm(*tensors, **more) -> torch.Tensor:

@@ -49,14 +49,16 @@ class Normalise(nn.Module):
 
     def __init__(self, affine: Affine, device: torch.device):
         super().__init__()
-        self.order = None if affine.order == tuple(range(len(affine.order))) else list(affine.order)
+        # On the device, as a list would be copied to it with every batch, which a CUDA graph cannot record.
+        is_other = affine.order != tuple(range(len(affine.order)))
+        self.register_buffer("order", torch.tensor(affine.order, device=device) if is_other else None)
         for name, value in (("mean", affine.mean), ("sd", affine.sd)):
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32, device=device).view(1, -1, 1, 1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map ``(batch, channels, height, width)`` uint8 to float32 of the same shape."""
         if self.order is not None:
-            images = images[:, self.order]
+            images = images.index_select(1, self.order)
         return (images.float() - self.mean) / self.sd
 
 

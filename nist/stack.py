@@ -73,7 +73,7 @@ class Stack(Scheduled):
         self.network, self.sums = self.runs[0].network, Sums(self.runs)
         self._mask_where_any_run_does()
         self._stack_optimizer()
-        self._measure = Graphed(self._validation_batch)
+        self._measure = Graphed()
 
     def _mask_where_any_run_does(self) -> None:
         """The first run's network computes for all, and may have kept a layer whole in which others lost weights."""
@@ -88,7 +88,7 @@ class Stack(Scheduled):
         if "capturable" in settings:  # Adam's, as part of a CUDA graph
             settings["capturable"] = self.runs[0].device.type == "cuda"
         self.optimizer = type(theirs[0])(self.parameters.values(), **settings)
-        self._step, self._rate = Graphed(self._training_batch), settings["lr"]
+        self._step, self._rate = Graphed(), settings["lr"]
         for position, stacked in enumerate(self.parameters.values()):
             states = [optimizer.state.get(optimizer.param_groups[0]["params"][position], {}) for optimizer in theirs]
             for name, value in states[0].items():  # the number of steps is all runs' own
@@ -126,13 +126,13 @@ class Stack(Scheduled):
         settings, training = self.configuration["training"], self.runs[0].training
         rate = self.optimizer.param_groups[0]["lr"]
         if rate != self._rate:  # which is a number in the graph
-            self._step, self._rate = Graphed(self._training_batch), rate
+            self._step, self._rate = Graphed(), rate
         self.network.train()
         self.sums.clear()
         orders, draws = zip(*(training.order(run.order, run.augmentation) for run in self.runs), strict=True)
         drawn = [torch.stack(orders)] + ([torch.stack(draws)] if self.runs[0].augmentation else [])
         for batch in training.batches(settings["batch_size"], settings["drop_last"]):
-            self._step(*(each[:, batch] for each in drawn))
+            self._step(self._training_batch, *(each[:, batch] for each in drawn))
             beat()
         return self.sums.means(batch.stop)
 
@@ -156,7 +156,7 @@ class Stack(Scheduled):
         validation = self.runs[0].validation
         places = torch.arange(len(validation), device=validation.device)
         for batch in validation.batches(max(1, evaluation_batch(validation.image_shape) // 4), drop_last=False):
-            self._measure(places[batch])
+            self._measure(self._validation_batch, places[batch])
             beat()
         return self.sums.means(len(places))
 

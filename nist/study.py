@@ -156,8 +156,8 @@ def _check_taken(study: Study, variant: str) -> None:
         raise InputError(f"{where}: configured differently in {other.name}, where {change} here")
     if lacking := sorted({*study.seeds} - {*other.seeds}):
         raise InputError(
-            f"{where}: seed {lacking[0]} of this study's, {study.content['seeds']}, is not among those of {other.name}, "
-            f"{other.content['seeds']}; take runs that are there"
+            f"{where}: seed {lacking[0]} of this study's, {study.content['seeds']}, is not among those of "
+            f"{other.name}, {other.content['seeds']}; take runs that are there"
         )
 
 

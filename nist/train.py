@@ -53,11 +53,20 @@ class Training:
         self.device, self.checkpoint, self.together = device, checkpoint or Checkpoint(None), together
         self.interruption, self.heartbeat = interruption, heartbeat
         self.weights, self.prepared = weights, splits.prepare(images, configuration["data"], device, workers)
+        self._check_batches()
         tf32 = configuration["training"]["precision"] == "tf32"
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         self.meter = Meter(device)
         session = {**machine.session(device), "joules": self.meter.joules()}
         self.sessions = [*self.checkpoint.sessions, session]
+
+    def _check_batches(self) -> None:
+        settings, n = self.configuration["training"], len(self.prepared.training)
+        if settings["drop_last"] and n < settings["batch_size"]:
+            raise InputError(
+                f"{self.experiment.path}: training.drop_last leaves none of {n} images, as batch_size is "
+                f"{settings['batch_size']}; make that {n} or less"
+            )
 
     @property
     def digests(self) -> tuple[str, str]:

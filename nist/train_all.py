@@ -70,7 +70,10 @@ def train(waiting: Iterable[Job], options: list[str], end: float, at_once: int =
                     child.send_signal(signal.SIGTERM)
             while not stopping and len(running) < at_once and (job := startable(waiting, running.values())):
                 waiting.remove(job)
-                running[subprocess.Popen(command(job, options))] = job
+                child = subprocess.Popen(command(job, options))
+                running[child] = job
+                if asked:  # while it was started, so that it has not been told
+                    child.send_signal(signal.SIGTERM)
             time.sleep(POLL if running else 0)
     if failed or asked:
         raise StoppedError(f"{failed or asked[0]}; started again, it goes on")
@@ -92,7 +95,8 @@ def startable(waiting: list[Job], running: Iterable[Job]) -> Job | None:
 def passing_on(children: Iterable[subprocess.Popen]) -> Iterator[list[str]]:
     """While entered, let ``children`` have the signals that ask this process to end; yields those that came, by name.
 
-    They end their epoch, and then themselves. Ctrl-C they have anyway, and are waited for.
+    They end their epoch, and then themselves. Ctrl-C they have anyway. What else ends this process ends them too.
+    They are waited for.
     """
     asked: list[str] = []
 
@@ -104,7 +108,9 @@ def passing_on(children: Iterable[subprocess.Popen]) -> Iterator[list[str]]:
     before = {number: signal.signal(number, pass_on) for number in set(interruption.SIGNALS) - {signal.SIGINT}}
     try:
         yield asked
-    except KeyboardInterrupt:
+    except BaseException as error:
+        for child in children if not isinstance(error, KeyboardInterrupt) else ():
+            child.send_signal(signal.SIGTERM)
         for child in children:
             child.wait()
         raise
@@ -135,7 +141,8 @@ def main(argv: list[str] | None = None) -> None:
     places = [f"--data-root={arguments.data_root}", f"--cache={arguments.cache}"]
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
-    waiting = [job for experiment in arguments.studies for job in jobs(experiment, seeds=arguments.seeds)]
+    planned = [job for experiment in arguments.studies for job in jobs(experiment, seeds=arguments.seeds)]
+    waiting = list({job.out: job for job in planned}.values())  # a study may be named twice
     done = train(waiting, options, end, arguments.jobs)
     if done < len(waiting):
         raise StoppedError(f"time is up after {done} of {len(waiting)} jobs; started again, it goes on")

@@ -63,12 +63,14 @@ def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
 
 
 def measured(experiment: study.Study, blocks: Iterable[Block]) -> Measured | None:
-    """What published runs of the study's data, model and batch size took an epoch, on whatever they were trained.
+    """What published runs of the study's data, model and batch size took an epoch.
 
-    Those of the study itself where there are any, else of the others; ``None`` where there are none.
+    Those of the study itself where there are any, else of the others, and of these those of GPUs where there are any,
+    as a mean of GPUs and CPUs would be of neither; ``None`` where there are none.
     """
     alike = [block for block in blocks if _setting(block.description["configuration"]) == _setting(experiment.content)]
     own = [block for block in alike if runs.name(block)[0] == experiment.name] or alike
+    own = [block for block in own if not is_cpu(block.description["device"])] or own
     if not own:
         return None
     seconds = np.concatenate([block.table["seconds"].to_numpy() for block in own])

@@ -111,17 +111,20 @@ def test_a_zero_of_the_other_sign_is_another_bit(block):
     ],
 )
 def test_what_else_was_not_as_in_the_published_run_is_said(block, said, name, text):
-    one = compared(block([3], **said), block())
+    base = {"sessions": [{"runs_at_once": 2}], "threads": 1}
+    one = compared(block([3], **{**base, **said}), block(**base))
     assert (one.changed, one.first_difference) == ([name], None)
     assert replays.words(one)[f"Same {name}"] == f"no: {text}"
     assert replays.sentence(one).endswith(f"4 epochs; another {name}, {text}")
 
 
 @pytest.mark.parametrize("sessions", [[], [{}], [{"runs_at_once": 1}, {}]])
-def test_what_neither_recorded_is_not_called_the_same(block, sessions):
-    one = compared(block([3], sessions=sessions), block())
-    assert replays.words(one)["Same stack"] == "not recorded"
-    assert one.changed == []
+@pytest.mark.parametrize("others", [[], [{"runs_at_once": 1}]])
+def test_what_one_did_not_record_is_called_neither_the_same_nor_another(block, sessions, others):
+    for ours, theirs in ((sessions, others), (others, sessions)):
+        one = compared(block([3], sessions=ours), block(sessions=theirs))
+        assert replays.words(one)["Same stack"] == "not recorded"
+        assert one.changed == []
 
 
 def test_replays_are_in_the_order_of_study_variant_and_seed(block):

@@ -1,10 +1,14 @@
 """Runs together and one by one: the same numbers, to rounding, and nothing of one in another."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
 from nist import data, prune, record, stack, study, train
 from nist.checkpoint import Checkpoint
+from nist.errors import InputError
 
 CPU = torch.device("cpu")
 MEASURES = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
@@ -148,6 +152,34 @@ def test_a_stack_too_large_for_memory_is_halved_and_finished_epochs_stay(short, 
     rows, _ = block(experiment, "nist-1-10-p98", range(5), images, 5, Checkpoint(tmp_path / "b.safetensors", minutes=0))
     assert_agree(rows, whole, 1e-4)
     assert sizes == [(5, 1), (5, 2), (5, 3), (3, 3), (2, 3), (2, 4), (2, 3), (2, 4)]  # and the fifth on its own
+
+
+def test_of_a_stack_that_was_too_large_nothing_stays(short, images, monkeypatch):
+    experiment, train_stack = short("lenet5-digits"), stack.Stack._train
+    there, counts = weakref.WeakSet(), []
+
+    def limited(self):
+        there.add(self)
+        counts.append(len(there))
+        if len(self.runs) > 2:
+            raise torch.OutOfMemoryError
+        return train_stack(self)
+
+    monkeypatch.setattr(stack.Stack, "_train", limited)
+    gc.disable()  # a GPU's memory is not what makes it look for cycles
+    try:
+        _, said = block(experiment, "nist-1-10-p98", range(4), images, together=4)
+    finally:
+        gc.enable()
+    assert counts == [1] * (1 + 2 * 4)
+    assert said["sessions"][-1]["runs_at_once"] == 2
+
+
+def test_no_image_is_left_for_training_where_batches_are_whole_and_larger(short, images):
+    experiment = short("lenet5-digits")
+    experiment.content["training"].update(drop_last=True, batch_size=1000)
+    with pytest.raises(InputError, match=r"training\.drop_last leaves none of \d+ images, as batch_size is 1000; make"):
+        block(experiment, "dense", range(2), images, together=2)
 
 
 def test_a_stack_too_large_after_its_prune_goes_back_to_the_checkpoint_before_it(short, images, monkeypatch):

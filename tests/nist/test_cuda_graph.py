@@ -11,17 +11,22 @@ EPOCHS = 6  # digits are pruned at the end of the fourth
 def rows(variant, together, name="lenet5-digits"):
     images = data.Images(*(array[::4] for array in data.digits()))
     experiment = study.load(name)
-    found, _ = train.train_block(experiment, variant, range(3), images, torch.device("cuda"), EPOCHS, together=together)
+    cuda = torch.device("cuda")
+    found, said = train.train_block(experiment, variant, range(3), images, cuda, EPOCHS, together=together)
+    assert said["sessions"][-1]["runs_at_once"] == together
     return [{name: value for name, value in row.items() if name != "seconds"} for row in found]
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
 def test_every_call_counts_once_whatever_its_shape(device):
-    total = torch.zeros(2, device=device)
-    add = Graphed(lambda tensor: total.add_(tensor.sum(0)))
+    total, graphed = torch.zeros(2, device=device), Graphed()
+
+    def add(tensor):
+        total.add_(tensor.sum(0))
+
     for value in range(2 * WARM_UP):
-        add(torch.full((3, 2), float(value), device=device))
-        add(torch.full((1, 2), 1000.0, device=device))
+        graphed(add, torch.full((3, 2), float(value), device=device))
+        graphed(add, torch.full((1, 2), 1000.0, device=device))
     assert total.tolist() == [3 * sum(range(2 * WARM_UP)) + 1000 * 2 * WARM_UP] * 2
 
 

@@ -89,8 +89,9 @@ def test_the_source_of_what_is_no_module_is_none(package):
     assert [digest.source(name) for name in ("mine.parts.WIDTH", "mine.none", "nowhere", "sys")] == [None] * 4
 
 
-def test_an_f_string_is_one_token_whatever_the_version_of_python(monkeypatch):
-    source = 'name = f"a{b!r:>{width}}" + (\n    f"""c\n{f\'{d}\'}"""  # why\n)\n'
+@pytest.mark.parametrize("before", ["", "\x0c\n"])  # a form feed ends no line
+def test_an_f_string_is_one_token_whatever_the_version_of_python(before, monkeypatch):
+    source = before + 'name = f"a{b!r:>{width}}" + (\n    f"""c\n{f\'{d}\'}"""  # why\n)\n'
     expected = 'name = f"a{b!r:>{width}}" + ( f"""c\n{f\'{d}\'}""" );;'
     assert digest._substance(source) == expected
 

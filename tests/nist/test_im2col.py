@@ -1,5 +1,8 @@
+from functools import partial
+
 import pytest
 import torch
+from torch import nn
 from torch.func import vmap
 from torch.nn import functional as F
 
@@ -52,8 +55,47 @@ def test_a_convolution_without_bias():
     torch.testing.assert_close(im2col.conv2d(x, weight), F.conv2d(x, weight))
 
 
-@pytest.mark.parametrize("options", [{"kernel_size": 2}, {"kernel_size": (2, 3)}, {"kernel_size": 3, "stride": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 2},
+        {"kernel_size": (2, 3)},
+        {"kernel_size": (2,)},
+        {"kernel_size": 3, "stride": 2},
+        {"kernel_size": 2, "divisor_override": 1},
+        {"kernel_size": 2, "ceil_mode": True},
+        {"kernel_size": 2, "padding": 1, "count_include_pad": False},
+    ],
+)
 @pytest.mark.parametrize("side", [6, 7])
 def test_means_of_tiles_and_of_other_windows(options, side):
     x = torch.randn(2, 3, side, side)
     torch.testing.assert_close(im2col.avg_pool2d(x, **options), F.avg_pool2d(x, **options))
+
+
+@pytest.mark.parametrize("options", [{"stride": [2]}, {"stride": (2, 1), "padding": (1,)}])
+def test_calls_are_as_torch_takes_them(options):
+    x, weight = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 3, 3)
+    with im2col.StackedOperations():
+        ours = F.conv2d(input=x, weight=weight, **options), F.avg_pool2d(input=x, kernel_size=2)
+    theirs = F.conv2d(x, weight, **options), F.avg_pool2d(x, 2)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
+    with pytest.raises(RuntimeError, match="Kernel size can't be greater than actual input size"):
+        im2col.conv2d(x, torch.randn(4, 3, 9, 9))
+
+
+def test_layers_call_what_stands_in_for_their_operations(monkeypatch):
+    called = []
+    for function, instead in dict(im2col.INSTEAD).items():
+        spy = partial(
+            lambda name, own, *args, **more: called.append(name) or own(*args, **more), function.__name__, instead
+        )
+        monkeypatch.setitem(im2col.INSTEAD, function, spy)
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.AvgPool2d(2))
+    x = torch.randn(3, 1, 8, 8)
+    network(x)
+    assert called == []
+    with im2col.StackedOperations():
+        network(x)
+    assert called == ["conv2d", "batch_norm", "avg_pool2d"]

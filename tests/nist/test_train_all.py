@@ -113,6 +113,25 @@ def test_what_asks_it_to_end_asks_its_child_and_starts_no_other(command, monkeyp
     assert signal.getsignal(signal.SIGUSR1) == before
 
 
+class Late(Asked):
+    """A child during whose start this process is asked to end."""
+
+    signals: ClassVar[list[int]] = []
+
+    def __init__(self, command):
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    def poll(self):
+        return 0 if self.signals else None
+
+
+def test_a_child_that_is_started_just_then_is_asked_too(command, monkeypatch):
+    monkeypatch.setattr(train_all.subprocess, "Popen", Late)
+    with pytest.raises(StoppedError, match="SIGUSR1; started again, it goes on"):
+        command()
+    assert Late.signals == [signal.SIGTERM]
+
+
 class Recorded:
     """Children that end when they have been looked at so often, each in its turn; what began and ended, in order."""
 
@@ -140,6 +159,9 @@ class Child:
 
     def send_signal(self, number):
         self.recorded.events.append((number, self.out))
+
+    def wait(self):
+        self.recorded.events.append(("is waited for", self.out))
 
 
 @pytest.fixture
@@ -183,3 +205,24 @@ def test_when_time_is_up_every_job_is_asked_to_end_once(short, recorded, monkeyp
 def test_no_jobs_at_once_is_an_error(command):
     with pytest.raises(InputError, match="--jobs 0: give at least 1"):
         command("--jobs", "0")
+
+
+def test_where_a_job_cannot_be_started_those_that_run_end_their_epoch(short, recorded, monkeypatch):
+    children, first = recorded(1000), next(train_all.jobs(short)).out
+
+    def start(command):
+        if children.events:
+            raise BlockingIOError("no more processes")
+        return children(command)
+
+    monkeypatch.setattr(train_all.subprocess, "Popen", start)
+    with pytest.raises(BlockingIOError):
+        train_all.train(train_all.jobs(short), [], float("inf"), 2)
+    assert children.events == [("begins", first), (signal.SIGTERM, first), ("is waited for", first)]
+
+
+def test_a_study_that_is_named_twice_is_trained_once(short, recorded, tmp_path):
+    children = recorded(3)
+    train_all.main([str(short.path), str(short.path), "--cache", str(tmp_path), "--jobs", "8"])
+    begun = [out for event, out in children.events if event == "begins"]
+    assert sorted(begun) == sorted(job.out for job in train_all.jobs(short))
