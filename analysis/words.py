@@ -33,7 +33,9 @@ def interval(low: float, high: float, write: Callable[[float], str]) -> str:
 
 
 def interval_in_points(row: pd.Series) -> str:
-    """A ``difference`` of fractions and its interval, ``low`` to ``high``, in points."""
+    """A ``difference`` of fractions and its interval, ``low`` to ``high``, in points; NaN is "undefined"."""
+    if pd.isna(row["difference"]):
+        return "undefined"
     return f"{points(row['difference'])} points {interval(row['low'], row['high'], points)}"
 
 

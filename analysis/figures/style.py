@@ -22,6 +22,7 @@ from nist.files import replacing
 from nist.study import Study
 
 SIZE = (6.0, 3.8)  # inches, of one panel
+LEGEND = 0.6  # inches of a panel's height that a legend below it may take, two rows
 FORMATS = (".svg", ".pdf", ".png")
 # The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
 SHADES = {
@@ -91,7 +92,18 @@ def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, la
     axes.set_title(study.title)
     epochs_axis(axes, last=min(last, curves["epoch"].max()))
     percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)  # curves may leave no room among them
+    legend_below(axes)  # curves may leave no room among them
+
+
+def legend_below(axes: Axes) -> None:
+    """The legend below the axes: small or one column if it would squeeze them; if it is long the figure is taller."""
+    figure = axes.figure
+    for columns, size in ((2, "medium"), (2, "small"), (1, "small")):
+        legend = axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, fontsize=size)
+        extent = legend.get_window_extent()
+        if extent.width <= 0.95 * SIZE[0] * figure.dpi:
+            break
+    figure.set_figheight(max(figure.get_figheight(), SIZE[1] + extent.height / figure.dpi - LEGEND))
 
 
 def epochs_axis(axes: Axes, last: int | None = None) -> None:

@@ -15,6 +15,8 @@ from analysis.tables import comparisons, printed
 from nist.errors import InputError
 
 FINAL = comparisons.READING
+MORE_ACCURATE, STEADIER = (paired_difference.TEST, FINAL), (sd_permutation.TEST, "val_accuracy")
+BESIDE = ["Difference", "p, Holm", "SD over runs", "p of SD, Holm", "Runs needed"]
 FEWEST_HALVED = 10  # runs whose random halves say something of a test
 
 
@@ -48,6 +50,11 @@ class StudyFacts:
     @property
     def baseline(self) -> str:
         return self.source.study.baseline
+
+    @property
+    def _level(self) -> float:
+        """Of significance."""
+        return 1 - self.source.study.content["statistics"]["confidence"]
 
     @property
     def sides(self) -> str:
@@ -96,6 +103,15 @@ class StudyFacts:
         )
         return words.signed(ours - reference, 1)
 
+    def peak(self, variant: str) -> str:
+        """Mean and margin of the peak with the final number of weights, in percent."""
+        return _with_margin(self.accuracy(variant))
+
+    def papers_peak(self, variant: str, prefix: str) -> str:
+        """The accuracy that the paper prints of a variant, with its margin, in percent; empty if it prints none."""
+        name = _claim(prefix, variant)
+        return printed.plus_minus(self.claims, f"{name}.mean_acc", f"{name}.moe")
+
     def across_prune(self, variant: str) -> str:
         """Mean accuracies of the last epoch before a variant's prune and of the first one after it."""
         epoch = self.source.study.variants[variant]["prune"]["epoch"]
@@ -118,7 +134,11 @@ class StudyFacts:
         found = []
         for unreached, alike in rows.groupby("unreached"):
             by_head = {head: ", ".join(_in_percent(kept["accuracy"])) for head, kept in alike.groupby("variant")}
-            heads = {self.label(head): by_head.get(head, "–") for head in self.compared if head in set(rows["variant"])}
+            heads = {
+                self.label(head): by_head.get(head, "–")
+                for head in self.source.variants()
+                if head in set(rows["variant"])
+            }
             found.append({"Classes without a path": str(unreached), **heads})
         return markdown.table(found)
 
@@ -134,7 +154,9 @@ class StudyFacts:
         is_open = said == words.NOT_SHOWN and 0 < needed < math.inf
         valid = self.row("sd_permutation", variant, metric="val_accuracy")["p_two_sided"]
         return {
-            "ratio": f"{estimate:.2f} {words.interval(low, high, '{:.2f}'.format)}",
+            "ratio": "undefined"
+            if math.isnan(estimate)
+            else f"× {estimate:.2f} {words.interval(low, high, '{:.2f}'.format)}",
             "papers": words.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
             "valid": words.p_value(valid),
             "said": said,
@@ -183,41 +205,61 @@ class StudyFacts:
         """
         rows = []
         for variant in self.source.variants():
-            name = _claim(prefix, variant)
-            paper = printed.plus_minus(self.claims, f"{name}.mean_acc", f"{name}.moe")
             peak, final, last = (self.accuracy(variant, reading) for reading in ("peak", FINAL, "last"))
             rows.append(
                 {
                     "Head": self.label(variant),
                     "Weights": self.weights(variant),
-                    "Paper, peak (%)": paper or "–",
+                    "Paper, peak (%)": self.papers_peak(variant, prefix) or "–",
                     "Peak (%)": _with_margin(peak),
                     "Peak, final weights (%)": _with_margin(final),
                     "Last epoch (%)": _with_margin(last),
-                    "SD, last (points)": f"{100 * last['sd']:.2f}",
+                    "SD, last (points)": "–" if math.isnan(last["sd"]) else f"{100 * last['sd']:.2f}",
                     "Runs": str(last["n"]),
                 }
             )
         return markdown.table(rows)
 
     def beside_the_baseline(self) -> str:
-        """A Markdown table: every other head's accuracy and SD over runs as difference and ratio to the baseline's.
+        """A Markdown table: every head's accuracy and SD over runs, as difference and ratio to the baseline's.
 
-        Beside them stand p corrected for the number of heads by Holm's procedure.
+        Beside them stand p corrected for the number of heads by Holm's procedure, which decides what is said.
         """
         rows = [
             {
                 "Head": self.label(variant),
                 "Weights": self.weights(variant),
-                "Accuracy": f"{self.is_higher(variant)}, {self.difference(variant)}",
-                "p, Holm": self._corrected(variant, paired_difference.TEST, FINAL),
-                "SD over runs": "× {ratio}, {said}".format(**self.spread(variant)),
-                "p of SD, Holm": self._corrected(variant, sd_permutation.TEST, "val_accuracy"),
-                "Runs needed": self.spread(variant)["needed"] or "–",
+                "Peak, final weights (%)": self.peak(variant),
+                **(self._beside_the_baseline(variant) if variant != self.baseline else dict.fromkeys(BESIDE, "–")),
             }
-            for variant in self.compared
+            for variant in self.source.variants()
         ]
         return markdown.table(rows)
+
+    def _beside_the_baseline(self, variant: str) -> dict[str, str]:
+        spread = self.spread(variant)
+        accuracy, steadiness = self._p_holm(variant, *MORE_ACCURATE), self._p_holm(variant, *STEADIER)
+        cells = (
+            f"{self.difference(variant)}, {self._once_corrected(self.is_higher(variant), accuracy)}",
+            words.p_value(accuracy).removeprefix("p = "),
+            f"{spread['ratio']}, {self._once_corrected(spread['said'], steadiness)}",
+            words.p_value(steadiness).removeprefix("p = "),
+            spread["needed"] or "–",
+        )
+        return dict(zip(BESIDE, cells, strict=True))
+
+    def _once_corrected(self, said: str, p_holm: float) -> str:
+        """What an interval says by itself, and whether p, corrected for the number of heads, says it too."""
+        return said if said == words.NOT_SHOWN or p_holm <= self._level else f"{said} by itself, not once corrected"
+
+    def too_few(self) -> str:
+        """The lowest p that the test of steadiness could give with so few runs, and Holm's, where that shows nothing.
+
+        Of the 2^n choices of pairs that change sides each has a mirror image, which is as extreme as itself.
+        """
+        lowest = 2.0 ** (1 - self.source.statistic("sd_permutation")["n"].min())
+        corrected = min(1.0, lowest * len(self.compared))
+        return f"{lowest:.2g}, and {corrected:.2g} once corrected" if corrected > self._level else ""
 
     def spreads(self, prefix: str, names: dict[str, str]) -> str:
         """A Markdown table: mean epochwise SD and AUC_SD of validation accuracy, as the paper prints them and ours.
@@ -244,8 +286,8 @@ class StudyFacts:
             )
         return markdown.table(rows)
 
-    def _corrected(self, variant: str, test: str, metric: str) -> str:
-        return words.p_value(self.row("holm", variant, test=test, metric=metric)["p_holm"]).removeprefix("p = ")
+    def _p_holm(self, variant: str, test: str, metric: str) -> float:
+        return float(self.row("holm", variant, test=test, metric=metric)["p_holm"])
 
 
 def _claim(prefix: str, variant: str) -> str:
@@ -259,4 +301,6 @@ def _in_percent(accuracies: pd.Series) -> list[str]:
 
 
 def _with_margin(row: pd.Series) -> str:
-    return f"{100 * row['mean']:.1f} ± {100 * row['margin']:.2f}"
+    """Mean and margin of error in percent and points; a single run has no margin."""
+    mean = f"{100 * row['mean']:.1f}"
+    return mean if math.isnan(row["margin"]) else f"{mean} ± {100 * row['margin']:.2f}"

@@ -75,6 +75,14 @@ def test_mean_curves_have_the_papers_epochs_and_colours(module, name, epochs, sh
     assert len(axes.collections) == 0  # no bands (U51)
 
 
+@pytest.mark.parametrize("name", ["lenet5-cifar10", "lenet5-fmnist-controls", "alexnet-cifar10-controls"])
+def test_a_legend_leaves_the_axes_their_width(name):
+    (axes,) = drawn(figa2, [name], 60)
+    axes.figure.canvas.draw()
+    assert axes.get_position().width > 0.75
+    assert axes.get_window_extent().height > 0.5 * style.SIZE[1] * axes.figure.dpi
+
+
 def test_a_shorter_run_is_shown_as_long_as_it_is():
     (axes,) = drawn(figa2, ["lenet5-cifar10"], 8)
     assert axes.get_xlim() == (0, 8)

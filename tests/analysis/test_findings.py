@@ -190,6 +190,49 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         assert f"| 0.01627 | {sparse.std(axis=0, ddof=1).mean():.5f} | 0.4880 |" in section
 
 
+def controls(statistics, verdicts, runs, spread=0.001):
+    """The findings of LeNet-5 and its controls: runs ``spread`` apart, but for the method's, which are lower."""
+    rng, name = np.random.default_rng(2), f"{NAME}-controls"
+    levels = dict.fromkeys(study.load(name).variants, 0.9) | {"nist-1-10-p99.5": 0.7}
+    sds = dict.fromkeys(levels, spread) | {"nist-1-10-p99.5": 0.06}
+    curves = {
+        head: (level + sds[head] * rng.standard_normal((runs, 1)) + np.zeros(7), rng.uniform(0.4, 0.9, (runs, 7)))
+        for head, level in levels.items()
+    }
+    (experiment, paths), (main, files) = statistics(name, curves, 7), statistics(NAME, curves_of_main(runs), 7)
+    return page.page(sources.read([main, experiment], paths + files), verdicts), curves
+
+
+def curves_of_main(runs):
+    rng = np.random.default_rng(4)
+    return {variant: rng.uniform(0.4, 0.9, (2, runs, 7)) for variant in study.load(NAME).variants}
+
+
+def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(statistics, verdicts):
+    text, curves = controls(statistics, verdicts, runs=5)
+    line = next(line for line in text.splitlines() if line.startswith("| Dense, pruned to 99.5 % |"))
+    assert "steadier by itself, not once corrected" in line  # of 5 pairs p is 0.06 at the lowest
+    assert "P of SD can be 0.062, and 0.38 once corrected, at the lowest" in text
+    peak = 100 * curves["no-hidden-layer-p95.5"][0][:, 4:].max(axis=1).mean()
+    assert f"Without a hidden layer 54 weights have {peak:.1f} ± " in text
+    assert "where the paper prints 91.2 ± 0.2 for as many" in text
+    assert "| NIST (1, 10), 99.5 % | 54 | " in text  # the method's own row
+
+
+def test_what_many_runs_say_is_said_without_reserve(statistics, verdicts):
+    text, _ = controls(statistics, verdicts, runs=10)
+    line = next(line for line in text.splitlines() if line.startswith("| Dense, pruned to 99.5 % |"))
+    assert ", higher |" in line
+    assert ", steadier |" in line
+    assert "P of SD can be" not in text
+
+
+def test_a_single_run_has_no_margin(statistics, verdicts):
+    text, _ = controls(statistics, verdicts, runs=1)
+    assert re.search(r"\| Dense, pruned to 99.5 % \| 54 \| \d\d\.\d \|", text)
+    assert [line for line in text.splitlines() if "nan" in line] == []
+
+
 def test_studies_that_are_not_run_are_named_with_their_command(text):
     assert "- **LeNet-5 on CIFAR-10**: 47 claims: " in text
     assert "`make evidence STUDY=alexnet-cifar10`" in text
