@@ -20,14 +20,19 @@ class NISTConv2d(NISTLinear):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(batch, channels, height, width)`` to ``(batch, n_out, 1, 1)``, or height × width for a 1×1 kernel.
 
-        Raises ``ValueError`` if the map is not as large as the kernel.
+        Without a batch too, as ``nn.Conv2d``. Raises ``ValueError`` for inputs of another number of dimensions, and if
+        the map is not as large as the kernel.
         """
+        if x.dim() not in (3, 4):
+            raise ValueError(
+                f"this layer takes (batch, channels, height, width), and got inputs of shape {tuple(x.shape)}"
+            )
         if self.kernel_size == (1, 1):
-            return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+            return super().forward(x.movedim(-3, -1)).movedim(-1, -3)
         if x.shape[-2:] != self.kernel_size:
             found, wanted = ("×".join(map(str, size)) for size in (x.shape[-2:], self.kernel_size))
             raise ValueError(f"this layer replaced a convolution over a whole map of {wanted} pixels, and got {found}")
-        return super().forward(x.flatten(1))[..., None, None]
+        return super().forward(x.flatten(-3))[..., None, None]
 
     def dense(self) -> nn.Conv2d:
         """A plain ``nn.Conv2d`` that computes the same; masked and pruned weights are explicit zeros in it."""

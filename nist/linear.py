@@ -1,5 +1,6 @@
 """The NIST layer: a linear layer whose connections are the band of the paper's Eq. 1, in one of several forms."""
 
+from numbers import Integral
 from typing import Self
 
 import torch
@@ -8,17 +9,19 @@ from torch import nn
 from nist import costs, forms
 from nist.forms import FORMS
 from nist.mask import SCHEMES, Band
+from nist.stale import watch
 
-# What the state of each form holds beside its weight and bias, which is also how a saved state is told apart.
-BUFFERS = {"masked": ("mask",), "banded": ("band_numbers",), "blocked": ("band_numbers",)}
-BUFFERS["compressed"] = ("inputs", "outputs")
-STORED = {"weight"} | {name for names in BUFFERS.values() for name in names}
+# What the state may hold beside weight and bias, by form, which is also how a saved state is told apart.
+BUFFERS = ("mask", "inputs", "outputs", "band_numbers")
+STORED = {"weight", *BUFFERS}
 
 
-def check_form(form: str) -> None:
-    """Raise ``ValueError`` for a form that a layer cannot be asked for."""
+def check_form(form: str, rows: int | None = None) -> None:
+    """Raise ``ValueError`` for a form that a layer cannot be asked for, and for rows a batch that are no count."""
     if form not in ("auto", *FORMS):
         raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
+    if rows is not None and not (isinstance(rows, Integral) and rows >= 1):
+        raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
 
 
 def check_device(weight: torch.Tensor) -> None:
@@ -46,7 +49,7 @@ class NISTLinear(nn.Module):
 
     Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out; ``scheme``, ``parts`` and
     ``channels`` as in ``nist.mask.Band``.
-    Raises ``ValueError`` for a factor out of range, an unknown form or scheme, or the meta device.
+    Raises ``ValueError`` for a factor out of range, an unknown form or scheme, rows below 1, or the meta device.
     """
 
     _is_copy = False  # of another layer, made by copy or pickle
@@ -84,7 +87,7 @@ class NISTLinear(nn.Module):
         return layer.train(dense.training)
 
     def _set_up(self, band: Band, form: str, rows: int) -> None:
-        check_form(form)
+        check_form(form, rows)
         self.band, self.is_automatic, self.rows = band, form == "auto", rows
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
 
@@ -119,7 +122,8 @@ class NISTLinear(nn.Module):
             result = forms.in_band(self.form, x, self.weight, self.band)
         result = result if self.bias is None else result + self.bias
         device = x.device.type
-        return result.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else result
+        lowered = torch.is_autocast_enabled(device) and result.dtype != torch.float64  # which autocast leaves alone
+        return result.to(torch.get_autocast_dtype(device)) if lowered else result
 
     def _check_inputs(self, x: torch.Tensor) -> None:
         """The forms without a mask would take inputs of any width and type, and compute something else."""
@@ -172,6 +176,8 @@ class NISTLinear(nn.Module):
             plain.weight.copy_(weight.view_as(plain.weight))
             if self.bias is not None:
                 plain.bias.copy_(self.bias)
+        for name, own in self.named_parameters(recurse=False):
+            getattr(plain, name).requires_grad_(own.requires_grad)
         return plain.train(self.training)
 
     @torch.no_grad()
@@ -212,7 +218,7 @@ class NISTLinear(nn.Module):
     @torch.no_grad()
     def change_form(self, form: str, rows: int | None = None) -> None:
         """Take on another form, or the cheapest for ``rows`` rows a batch with ``auto``; see ``nist.reform``."""
-        check_form(form)
+        check_form(form, rows)
         self.is_automatic, self.rows = form == "auto", self.rows if rows is None else rows
         self._store(form, *self.connections(), self.values())
 
@@ -229,7 +235,7 @@ class NISTLinear(nn.Module):
         whole = self.band.is_regular and len(values) == self.band.n_weights
         if form in ("banded", "blocked") and not whole:
             form = "compressed"
-        for name in (*STORED - {"weight"}, "_rows"):
+        for name in (*BUFFERS, "_rows"):
             self._buffers.pop(name, None)
         self.form = form
         self._replace_weight(self.arranged(inputs, outputs, values))
@@ -241,7 +247,7 @@ class NISTLinear(nn.Module):
             self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
             counts = torch.bincount(outputs, minlength=self.out_features)
             self.register_buffer("_rows", torch.cat([counts.new_zeros(1), counts.cumsum(0)]), persistent=False)
-        else:
+        if self.band.is_regular:
             numbers = self.k, self.band.parts, self.band.channels, SCHEMES.index(self.band.scheme)
             self.register_buffer("band_numbers", torch.tensor(numbers, device=values.device))
 
@@ -251,6 +257,8 @@ class NISTLinear(nn.Module):
         A loss of an earlier step that is still alive holds on to how the parameter's gradient was added up, shape
         included, and the next step would use that again. Torch forgets it when the type changes, and not for a shape.
         """
+        if weight.shape != self.weight.shape:
+            watch(self.weight)
         other = torch.float64 if weight.dtype == torch.float32 else torch.float32
         self.weight.grad = None
         self.weight.data = weight.new_empty(0, dtype=other)
@@ -274,31 +282,30 @@ class NISTLinear(nn.Module):
             return
         with torch.no_grad():
             device = self.weight.device
-            self._store(self._wanted(), inputs.to(device), outputs.to(device), values.to(self.weight))
+            values = values.to(device) if metadata.get("assign_to_params_buffers") else values.to(self.weight)
+            self._store(self._wanted(), inputs.to(device), outputs.to(device), values)
         own = {prefix + key: value for key, value in self._state().items()}
         rest = {prefix + key: value for key, value in saved.items() if key not in STORED}
         super()._load_from_state_dict({**own, **rest}, prefix, metadata, strict, missing, unexpected, errors)
 
     def _state(self) -> dict[str, torch.Tensor]:
-        return {"weight": self.weight.detach()} | {name: self._buffers[name] for name in BUFFERS[self.form]}
+        return {"weight": self.weight.detach()} | {
+            name: self._buffers[name] for name in BUFFERS if name in self._buffers
+        }
 
     def _connections_in(self, saved: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Inputs, outputs and values in a saved state; of a dense one, those at this layer's own connections."""
-        weight = saved["weight"]
+        """Inputs, outputs and values in a saved state; of a dense one, those at the connections that this layer has."""
+        weight, theirs = saved["weight"], self._band_in(saved)
         if "inputs" in saved:
             inputs, outputs, values = saved["inputs"], saved["outputs"], weight
-        elif "band_numbers" in saved:
-            k, parts, channels, scheme = saved["band_numbers"].tolist()
-            theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
-            if theirs.n_weights < self.band.n_weights:  # which would count as pruned
-                raise ValueError(f"it is a whole band of {theirs.n_weights} weights, of {self.band.n_weights} here")
+        elif theirs is not None and "mask" not in saved:
             inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
             values = weight.flatten()[theirs.slots(inputs, outputs)]
         else:
             weight = weight.flatten(1)  # a convolution's
             if weight.shape != (self.out_features, self.in_features):
                 raise ValueError(f"its weight has shape {tuple(weight.shape)}")
-            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self._edges()[::-1]
+            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self.connections()[::-1]
             values = weight[outputs.to(weight.device), inputs.to(weight.device)]
         if not inputs.shape == outputs.shape == values.shape:
             raise ValueError("its weights are not as many as its connections")
@@ -308,6 +315,19 @@ class NISTLinear(nn.Module):
         if len(torch.unique(outputs * self.in_features + inputs)) < len(values):
             raise ValueError("it has a connection twice")
         return inputs, outputs, values
+
+    def _band_in(self, saved: dict[str, torch.Tensor]) -> Band | None:
+        """The band that a saved state says it had before any prune, if it says so, as earlier versions did not always.
+
+        Raises ``ValueError`` for a narrower one than this layer's: its state would count as pruned.
+        """
+        if "band_numbers" not in saved:
+            return None
+        k, parts, channels, scheme = saved["band_numbers"].tolist()
+        theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
+        if theirs.n_weights < self.band.n_weights:
+            raise ValueError(f"its band has {theirs.n_weights} weights, and {self.band.n_weights} here")
+        return theirs
 
     def extra_repr(self) -> str:
         counts = f"k={self.k}, form={self.form}, active_weights={self.active_weights}"

@@ -1,6 +1,7 @@
 """The training of one run: initialise, train and validate epoch by epoch, prune once."""
 
 import contextlib
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from nist import models, optimizer_state, optimizers, seeds
 from nist.augmentation import Augmentation
+from nist.errors import InputError
 from nist.heartbeat import beat
 from nist.layout import class_count
 from nist.pruning import nist_layers, prune
@@ -47,8 +49,24 @@ class Run(Scheduled):
         network = models.build(configuration["model"], self.training.image_shape, weights)
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(self.device, memory_format=torch.channels_last)
+        self._check_last_batch()
         torch.manual_seed(streams.dropout)
         self.epoch, self.optimizer, self.diverged = 0, None, False
+
+    def _check_last_batch(self) -> None:
+        """Raise ``InputError`` if an epoch ends with a single image that batch normalisation makes nothing of."""
+        settings, n = self.configuration["training"], len(self.training)
+        if settings["drop_last"] or n % settings["batch_size"] != 1 % settings["batch_size"]:
+            return
+        image = torch.zeros(1, *self.training.image_shape, device=self.device)
+        try:
+            with torch.no_grad():
+                copy.deepcopy(self.network).train()(image)
+        except ValueError as error:
+            raise InputError(
+                f"training.batch_size: {settings['batch_size']} leaves one of {n} images for the last batch, and "
+                f"batch normalisation needs more ({error}); choose another, or drop_last: true"
+            ) from None
 
     def _augmentation(self, generator: torch.Generator) -> Augmentation | Recipe | None:
         settings = self.configuration["data"]["augmentation"]

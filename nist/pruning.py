@@ -8,10 +8,10 @@ from math import floor
 import torch
 from torch import nn
 
+from nist.changeable import check_changeable
 from nist.linear import NISTLinear
 from nist.mask import kept_weights
 from nist.optimizer_state import carry
-from nist.replicas import check_unwrapped
 
 SCOPES = ("global", "layer", "uniform")
 
@@ -54,9 +54,10 @@ def prune(
     One ranking over layers of different scales can take every weight of one of them; a warning then names it.
 
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
-    weights are active than the target keeps, for another scope, or for a wrapped replica.
+    weights are active than the target keeps, for another scope, for a wrapped replica or a parametrized layer, or in
+    inference mode.
     """
-    check_unwrapped(module, "prune")
+    check_changeable(module, "prune")
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
@@ -66,13 +67,13 @@ def prune(
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
         magnitudes = torch.cat([layer.values() for layer in group]).abs()
         if generator is not None:
-            magnitudes = torch.rand(len(magnitudes), generator=generator).to(magnitudes.device)
+            magnitudes = _drawn(group, generator)
         keep = largest(magnitudes, _ranks(group), n_keep)
         for layer, kept in zip(group, keep.split([layer.active_weights for layer in group]), strict=True):
             carry(layer, optimizer, partial(layer.keep, kept), kept)
     for layer in layers:
         if layer.active_weights == 0:
-            warnings.warn(f"the prune left nothing of {layer}", stacklevel=2)
+            warnings.warn(f"the prune left nothing of {layer}", stacklevel=3)  # past torch.no_grad
     return sum(budgets)
 
 
@@ -119,6 +120,17 @@ def _ranks(layers: list[NISTLinear]) -> torch.Tensor:
     return torch.cat(ranks)
 
 
+def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> torch.Tensor:
+    """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms."""
+    numbers = torch.rand(sum(layer.active_weights for layer in layers), generator=generator)
+    found = []
+    for layer, drawn in zip(layers, numbers.split([layer.active_weights for layer in layers]), strict=True):
+        inputs, outputs = layer.connections()
+        place = torch.argsort(torch.argsort(outputs * layer.in_features + inputs))
+        found.append(drawn.to(place.device)[place])
+    return torch.cat(found)
+
+
 class PruneOnce:
     """Calls ``prune`` once, at the end of an epoch or as soon as accuracy reaches a share of its plateau (section 3.1).
 
@@ -148,7 +160,7 @@ class PruneOnce:
             raise ValueError(f"epochs count from 1, got {epoch}")
         if plateau is not None and not (0 < plateau <= 1 and 0 < share <= 1):
             raise ValueError(f"plateau and share must be fractions in (0, 1], got {plateau} and {share}")
-        check_unwrapped(module, "prune")
+        check_changeable(module, "prune")
         layers = nist_layers(module)
         kept_weights(0, sparsity)  # for its error, also where there is no layer yet
         _budgets([] if any(layer.is_pruned for layer in layers) else layers, sparsity, scope)

@@ -5,10 +5,10 @@ from functools import partial
 import torch
 from torch import nn
 
+from nist.changeable import check_changeable
 from nist.linear import check_form
 from nist.optimizer_state import carry
 from nist.pruning import nist_layers
-from nist.replicas import check_unwrapped
 
 
 def reform(
@@ -18,10 +18,11 @@ def reform(
 
     With ``auto`` the cheapest for ``rows`` rows a batch (as before, if not given) on the device that the module is on
     now. A pruned layer cannot be banded or blocked: it becomes compressed. ``optimizer`` as in ``nist.prune``.
-    Raises ``ValueError``, and changes nothing, for an unknown form or a wrapped replica, as ``nist.prune``.
+    Raises ``ValueError``, and changes nothing, for an unknown form, rows below 1, a wrapped replica or a parametrized
+    layer, or in inference mode.
     """
-    check_form(form)
-    check_unwrapped(module, "reform")
+    check_form(form, rows)
+    check_changeable(module, "reform")
     for layer in nist_layers(module):
         carry(layer, optimizer, partial(layer.change_form, form, rows))
     return module

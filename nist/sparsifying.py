@@ -12,13 +12,15 @@ import torch
 from torch import nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from nist.changeable import check_changeable
 from nist.convolution import NISTConv2d, check_linear
 from nist.linear import NISTLinear, check_device, check_form
 from nist.mask import Band, factor
 from nist.optimizer_state import entrywise
-from nist.replicas import check_unwrapped
 
 WEIGHTS = ("carried", "fresh")
+HOOKS = ["_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks"]
+HOOKS += ["_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks"]
 
 
 def sparsify(
@@ -36,10 +38,11 @@ def sparsify(
     rows: int = 64,
     optimizer: torch.optim.Optimizer | None = None,
 ) -> nn.Module:
-    """Turn linear layers of ``model`` into NIST layers, in place, and return the model.
+    """Turn linear layers of ``model`` into NIST layers, in place, and return it; a model that is one, its NIST layer.
 
     Each layer's parameters stay the same objects, so an optimizer that holds them goes on to train the NIST layers; one
-    that has taken steps is passed as ``optimizer``, for its running averages to follow the weights that stay.
+    that has taken steps is passed as ``optimizer``, for its running averages to follow the weights that stay. The
+    linear layers themselves are of no use afterwards, and say so where something else still calls them.
 
     Which layers: those whose name in ``model.named_modules()`` matches a pattern (as in ``fnmatch``) of ``include`` and
     none of ``exclude``. By default every ``nn.Linear``; a convolution that is linear, 1×1 or over its whole input, is
@@ -68,12 +71,14 @@ def sparsify(
     Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped replica, as
     ``nist.prune``.
     """
-    check_form(form)
-    check_unwrapped(model, "sparsify")
+    check_form(form, rows)
+    check_changeable(model, "sparsify")
     if weights not in WEIGHTS:
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     if (factors is None) == (density is None):
         raise ValueError("give factors, one a layer, or a density, and not both")
+    if factors is not None and not isinstance(factors, Sequence):
+        raise ValueError(f"factors are a list, one a layer, got {factors!r}")
     chosen = linear_layers(model, include, exclude)
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     _check_sharing(model, chosen)
@@ -248,8 +253,7 @@ def _source(kind: type, name: str) -> str:
 def _check_hooks(chosen: Mapping[str, nn.Module]) -> None:
     """A NIST layer would not call them."""
     for name, dense in chosen.items():
-        kinds = dense._forward_hooks, dense._forward_pre_hooks, dense._backward_hooks, dense._backward_pre_hooks
-        if any(kinds):
+        if any(getattr(dense, kind) for kind in HOOKS):
             raise ValueError(f"{name or 'the layer'} has hooks: register them after sparsify, or exclude it")
 
 
@@ -279,4 +283,13 @@ def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinea
     for name, value in entries.items():
         values = value.reshape(band.n_out, band.n_in)[outputs, inputs] * carried
         optimizer.state[layer.weight][name] = layer.arranged(inputs, outputs, values)
+    dense.register_forward_pre_hook(_refuse)
     return layer
+
+
+def _refuse(dense: nn.Module, _inputs: tuple) -> None:
+    """A hook on a layer that was replaced: its weight is the NIST layer's, and it would train it without a mask."""
+    raise ValueError(
+        f"this {type(dense).__name__} has become a NIST layer, and is used where that did not take its place: give "
+        "sparsify the whole model, or put what it returns there"
+    )

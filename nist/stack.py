@@ -23,13 +23,14 @@ from nist.schedule import Scheduled
 def can_stack(run: Run) -> bool:
     """Whether a stack computes what runs on their own do.
 
-    There must be no dropout, whose draws would depend on who is in the stack, every NIST layer must be masked, so that
-    shapes stay the same through a prune, all parameters must share one optimizer's settings, and images must lie on
-    the device. Transformers are left out: what their blocks drop at random is not told by type.
+    There must be no dropout, whose draws would depend on who is in the stack, every NIST layer must be masked, and
+    stay so through a prune, for shapes to stay the same, all parameters must share one optimizer's settings, and images
+    must lie on the device. Transformers are left out: what their blocks drop at random is not told by type.
     """
     network = run.network
     dropout = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in network.modules())
-    masked = all(layer.form == "masked" for layer in nist_layers(network))
+    layers, pruned = nist_layers(network), run.configuration["prune"] is not None
+    masked = all(layer.form == "masked" and not (pruned and layer.is_automatic) for layer in layers)
     trained = all(parameter.requires_grad for parameter in network.parameters())
     alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
     plain = sparsified_part(run.configuration["model"]) == "head" and isinstance(run.training, Split)

@@ -280,6 +280,34 @@ def test_what_cannot_be_stacked_is_trained_one_by_one(short, images, monkeypatch
     assert len(rows) == 6
 
 
+def test_layers_whose_prune_may_change_their_form_are_not_stacked(short, images, monkeypatch):
+    monkeypatch.setattr("nist.costs.cheapest", lambda band, n, *_: "masked" if n == band.n_weights else "compressed")
+    experiment = short("lenet5-digits", form="auto")
+    rows, _ = block(experiment, "nist-1-10-p98", range(2), images, together=2)
+    assert rows[-1]["active_weights"] < rows[0]["active_weights"]
+    for variant, expected in (("nist-1-10-p98", False), ("dense", True)):
+        configuration = experiment.configuration(variant)
+        run = train.Training(experiment, variant, configuration, range(1), images, CPU).run(0)
+        assert stack.can_stack(run) == expected
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_last_image_alone_is_named_where_batch_normalisation_needs_two(short, images, together):
+    experiment = short("mobilenetv1-digits")
+    settings, n = experiment.content["training"], len(images.train_images)
+    settings["batch_size"] = n - 1
+    with pytest.raises(InputError, match=rf"training\.batch_size: {n - 1} leaves one of {n} images for the last batch"):
+        block(experiment, "dense-1", range(2), images, together)
+    settings["drop_last"] = True
+    assert len(block(experiment, "dense-1", range(1), images, together)[0]) == 4
+
+
+def test_a_last_image_alone_is_no_matter_without_batch_normalisation(short, images):
+    experiment = short("lenet5-digits", epochs=3)
+    experiment.content["training"]["batch_size"] = len(images.train_images) - 1
+    assert len(block(experiment, "dense", range(1), images, together=1)[0]) == 3
+
+
 def test_one_that_runs_out_of_memory_alone_says_so(short, images, monkeypatch):
     def full(self, optimizer):
         raise torch.OutOfMemoryError

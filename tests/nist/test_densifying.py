@@ -18,6 +18,12 @@ def test_plain_layers_compute_the_same_and_the_model_stays(form):
     torch.testing.assert_close(dense(x), model(x))
 
 
+def test_frozen_layers_stay_frozen():
+    model = nn.Sequential(NISTLinear(6, 4, 2), NISTLinear(4, 4, 2, form="banded"))
+    model[1].requires_grad_(False)
+    assert [parameter.requires_grad for parameter in densify(model).parameters()] == [True, True, False, False]
+
+
 def test_a_single_layer_without_bias():
     layer = NISTLinear(6, 4, 2, bias=False, form="banded", dtype=torch.float64)
     dense = densify(layer)

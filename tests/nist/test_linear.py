@@ -152,6 +152,46 @@ def test_a_dense_checkpoint_is_loaded_at_the_layers_connections(form):
     assert torch.equal(layer.dense_weight(), dense.weight * double_loop_mask(6, 4, 2))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dense_checkpoint_brings_nothing_back_that_was_pruned(form):
+    dense, layer = nn.Linear(6, 4), NISTLinear(6, 4, 2, form=form)
+    layer.keep(layer.values() > 0)
+    kept = layer.dense_weight() != 0
+    layer.load_state_dict(dense.state_dict())
+    assert layer.is_pruned
+    assert torch.equal(layer.dense_weight(), dense.weight * kept)
+
+
+@pytest.mark.parametrize("form", ["masked", "compressed"])
+def test_a_state_of_earlier_versions_without_its_band_is_loaded(form):
+    layer, other = NISTLinear(6, 4, 2, form=form), NISTLinear(6, 4, 2, form=form)
+    layer.keep(layer.values() > 0)
+    state = layer.state_dict()
+    del state["band_numbers"]
+    other.load_state_dict(state)
+    assert torch.equal(other.dense_weight(), layer.dense_weight())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_assigned_state_brings_its_type(form):
+    layer = NISTLinear(6, 4, 2, form=form)
+    layer.load_state_dict(NISTLinear(6, 4, 2, dtype=torch.float64).state_dict(), assign=True)
+    assert layer(torch.randn(3, 6, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("rows", [0, -5, "64"])
+def test_rows_that_are_no_count_are_refused(rows):
+    with pytest.raises(ValueError, match="rows must be a whole number of at least 1, got"):
+        NISTLinear(6, 4, 2, rows=rows)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_leaves_double_precision_alone_as_of_a_linear_layer(form):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer = NISTLinear(6, 4, 2, form=form, dtype=torch.float64)
+        assert layer(torch.randn(3, 6, dtype=torch.float64)).dtype == torch.float64
+
+
 @pytest.mark.parametrize("state", [nn.Linear(5, 4).state_dict(), NISTLinear(6, 9, 9, form="compressed").state_dict()])
 def test_a_state_of_another_shape_is_refused(state):
     with pytest.raises(RuntimeError, match="does not fit a 6 → 4 NIST layer"):
@@ -184,11 +224,11 @@ def test_a_state_of_another_factor_is_refused(source):
         NISTLinear(6, 4, 2, form="banded").load_state_dict(NISTLinear(6, 4, 3, form=source).state_dict())
 
 
-@pytest.mark.parametrize("source", ["banded", "blocked"])
+@pytest.mark.parametrize("source", FORMS)
 @pytest.mark.parametrize("target", FORMS)
 def test_a_whole_band_of_a_smaller_factor_is_no_prune(source, target):
     layer = NISTLinear(6, 4, 2, form=target)
-    with pytest.raises(RuntimeError, match="it is a whole band of 6 weights, of 12 here"):
+    with pytest.raises(RuntimeError, match="its band has 6 weights, and 12 here"):
         layer.load_state_dict(NISTLinear(6, 4, 1, form=source).state_dict())
     assert not layer.is_pruned
 

@@ -280,3 +280,40 @@ def test_a_replica_is_kept_as_it_is_however_deep_its_wrapper_lies(change, monkey
 def test_a_callback_for_a_plateau_needs_the_accuracy():
     with pytest.raises(ValueError, match="call with the epoch's accuracy: the prune waits for 0.4"):
         PruneOnce(head(), 0.98, plateau=0.8)(1)
+
+
+def test_a_random_prune_keeps_the_same_weights_in_every_form():
+    kept = []
+    for form in FORMS:
+        network = head(form=form)
+        prune(network, 0.95, generator=torch.Generator().manual_seed(5))
+        kept.append(supports(network))
+    for others in kept[1:]:
+        assert all(torch.equal(*pair) for pair in zip(kept[0], others, strict=True))
+
+
+@pytest.mark.parametrize("change", [lambda model: prune(model, 0.95), lambda model: reform(model, "banded")])
+def test_in_inference_mode_nothing_is_changed(change):
+    network = head()
+    with torch.inference_mode(), pytest.raises(ValueError, match="outside torch.inference_mode"):
+        change(network)
+    assert network[0].form == "masked"
+    train(network, torch.optim.SGD(network.parameters(), lr=0.1), steps=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("change", [lambda model: prune(model, 0.95), lambda model: reform(model, "banded")])
+def test_a_parametrized_weight_is_refused_before_anything_changes(form, change):
+    network = head(form=form)
+    torch.nn.utils.parametrizations.weight_norm(network[2])
+    with pytest.raises(ValueError, match="the weight of 2 is parametrized: remove that, "):
+        change(network)
+    assert (network[0].form, network[0].is_pruned) == (form, False)
+
+
+def test_what_a_prune_leaves_nothing_of_is_said_where_it_was_called():
+    network = nn.Sequential(NISTLinear(6, 4, 2), NISTLinear(4, 2, 2))
+    nn.init.zeros_(network[1].weight)
+    with pytest.warns(UserWarning, match="the prune left nothing of") as found:
+        prune(network, 0.9)
+    assert found[0].filename == __file__

@@ -157,6 +157,34 @@ def test_a_pointwise_convolution_keeps_its_map():
     torch.testing.assert_close(model(x), expected)
 
 
+def test_maps_without_a_batch_are_taken_as_a_convolution_takes_them():
+    model = nn.Sequential(nn.Conv2d(8, 8, 1))
+    x = torch.randn(8, 8, 8)  # as high as it has channels
+    expected = model(x)
+    torch.testing.assert_close(sparsify(model, [8], include="0")(x), expected)
+    model = nn.Sequential(nn.Conv2d(1, 4, 5))
+    x = torch.randn(1, 5, 5)
+    expected = model(x)
+    torch.testing.assert_close(sparsify(model, [4], include="0")(x), expected)
+    with pytest.raises(ValueError, match=r"takes \(batch, channels, height, width\), and got inputs of shape \(5, 5\)"):
+        model(x[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_layer_that_was_replaced_elsewhere_does_not_train_on_without_a_mask(form):
+    model = nn.Sequential(nn.Linear(20, 30), nn.ReLU(), nn.Linear(30, 10))
+    sparsify(model[0], [2], form=form)  # and forget what it returned
+    with pytest.raises(ValueError, match="this Linear has become a NIST layer, and is used where that did not take"):
+        model(torch.randn(2, 20))
+    model[0] = sparsify(nn.Linear(20, 30), [2], form=form)
+    assert model(torch.randn(2, 20)).shape == (2, 10)
+
+
+def test_one_factor_alone_is_no_list():
+    with pytest.raises(ValueError, match="factors are a list, one a layer, got 2"):
+        sparsify(nn.Linear(4, 4), 2)
+
+
 def test_layers_whose_weights_others_read_are_left_alone():
     encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     sparsify(encoder, density=0.5, form="banded")
