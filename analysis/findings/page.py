@@ -1,6 +1,7 @@
 """The findings as Markdown, from a template that computes no number itself and states none that it is not given."""
 
 import argparse
+import re
 from pathlib import Path
 
 import jinja2
@@ -34,7 +35,8 @@ def page(given: list[Source], ledger: Verdicts) -> str:
     environment.globals |= {one.__name__: one for one in WORDS}
     run = {source.study.name: StudyFacts(source, ledger.claims) for source in given if source.is_run}
     missing = [source.study for source in given if not source.is_run and source.study.content["edition"] == "paper"]
-    return environment.get_template(TEMPLATE.name).render(run=run, missing=missing, ledger=ledger)
+    text = environment.get_template(TEMPLATE.name).render(run=run, missing=missing, ledger=ledger)
+    return re.sub(r"\n{3,}", "\n\n", text)  # where a part was left out
 
 
 def main(argv: list[str] | None = None) -> None:
