@@ -6,20 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis import contracts
 from nist import study
 from nist.errors import InputError
 from nist.files import replacing
-
-COLUMNS = {  # what is read of statistics by several modules, beside the variant
-    "accuracy": {"reading", "mean", "sd", "max", "n", "n_diverged"},
-    "learning_curve": {"metric", "epoch", "mean", "sd", "n"},
-    "overfitting_gap": {"epoch", "gap", "sd", "n"},
-    "epochs_to_converge": {"run_mean", "run_sd", "n"},
-    "auc_sd": {"metric", "mean_sd", "auc_sd", "n"},
-    "wilson": {"metric", "share", "low", "high", "n"},
-    "wilcoxon": {"metric", "p", "p_two_sided", "n"},
-    "cost": {"epochs", "training_images"},
-}
 
 
 def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParser:
@@ -37,12 +27,10 @@ def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParse
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a statistic, every digit of it.
 
-    Raises ``InputError`` as ``read_table`` does, and if a column that is read of a statistic of this name is not there.
+    Raises ``InputError`` as ``read_table`` and ``analysis.contracts.check`` do.
     """
     frame = read_table(path)
-    missing = COLUMNS.get(path.stem, set()) - set(frame.columns)
-    if missing:
-        raise InputError(f"{path}: not a statistic of a study's variants: it has no column {min(missing)!r}")
+    contracts.check(path.stem, frame, path)
     return frame
 
 

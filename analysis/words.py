@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 NOT_SHOWN = "not shown to differ"
+UNTOLD = "undefined"
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -40,7 +41,12 @@ def interval_in_points(row: pd.Series) -> str:
 
 
 def said(low: float, high: float, more: str, less: str, neither: str = NOT_SHOWN) -> str:
-    """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``."""
+    """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``.
+
+    Where there is none, nothing.
+    """
+    if pd.isna(low) or pd.isna(high):
+        return UNTOLD
     return more if low > 0 else less if high < 0 else neither
 
 

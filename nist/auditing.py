@@ -38,7 +38,7 @@ def audit(module: nn.Module) -> list[LayerAudit]:
 def unreached_outputs(layers: Sequence[nn.Module]) -> int:
     """Outputs of a chain of linear layers that no path of active weights joins to an input of the first.
 
-    Such an output is the same whatever the input; of a classifier, it is a class that is told by a bias. ``layers`` are
+    Such an output is the same whatever the input, and a class of a classifier that no image speaks for. ``layers`` are
     ``nn.Linear`` or NIST layers in order, each fed by the one before it, feature by feature.
     """
     reached = None

@@ -102,8 +102,7 @@ def printed_as(figure: Figure, low: Fraction, high: Fraction) -> str | None:
         return "as printed"
     if figure.value < 0:
         figure, low, high = Figure(-figure.value, figure.step), -high, -low
-    two_digits = figure.value >= 10 * figure.step
-    if two_digits and low < figure.value + figure.step and high >= figure.value:
+    if figure.can_be_cut and low < figure.value + figure.step and high >= figure.value:
         return "as printed, cut off and not rounded"
     return None
 

@@ -33,6 +33,11 @@ class Figure:
         """The values that are printed so by rounding: half a step to either side."""
         return self.value - self.step / 2, self.value + self.step / 2
 
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether two digits are left, and others may have been cut off: with one, a cut can halve a value."""
+        return abs(self.value) >= 10 * self.step
+
 
 class Parameters(dict[str, str]):
     """A rule's parameters by name; one that is missing is a mistake in the claim's row, which the error names."""

@@ -1,5 +1,7 @@
 """What a printed ± or p can be at all, from mean, maximum and number of runs: bounds that need no training."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import stats
 
@@ -7,6 +9,7 @@ from analysis.claims.claim import Figure
 from analysis.statistics.wilcoxon import signed_rank
 from analysis.statistics.wilson import wilson_interval
 
+Bounds = Callable[[Figure, Figure, int], tuple[float, float]]
 UNITS = {"points": 100, "a fraction": 1}  # of a ± that stands beside a percentage: how many of it make 1
 
 
@@ -23,10 +26,22 @@ def margin_bounds(mean: Figure, maximum: Figure, runs: int) -> tuple[float, floa
     return t * least / (runs - 1), t * greatest
 
 
-def feasible_units(margin: Figure, mean: Figure, maximum: Figure, runs: int) -> list[str]:
-    """Units in which a printed ± can be the margin of error of ``runs`` values; mean and maximum are fractions."""
+def sd_bounds(mean: Figure, maximum: Figure, runs: int) -> tuple[float, float]:
+    """Least and greatest SD that ``runs`` values of this mean and maximum can have; see ``margin_bounds``."""
+    in_margin = np.sqrt(runs) / stats.t.ppf(0.975, runs - 1)
     least, greatest = margin_bounds(mean, maximum, runs)
-    low, high = (float(end) for end in margin.rounded)
+    return in_margin * least, in_margin * greatest
+
+
+def feasible_units(
+    printed: Figure, mean: Figure, maximum: Figure, runs: int, bounds: Bounds = margin_bounds
+) -> list[str]:
+    """Units in which a printed ± can be what has these ``bounds``, a margin of error, of ``runs`` values.
+
+    Mean and maximum are fractions.
+    """
+    least, greatest = bounds(mean, maximum, runs)
+    low, high = (float(end) for end in printed.rounded)
     return [unit for unit, in_one in UNITS.items() if high / in_one >= least and low / in_one <= greatest]
 
 

@@ -103,7 +103,8 @@ def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> Outc
     if all(one.holds for one in comparisons):
         return Outcome("reproduced", worst.name, worst.estimate)
     if isnan(worst.room):
-        return Outcome("inconclusive", f"{worst.name}; one run has no spread", worst.estimate)
+        reason = "one run has no spread" if worst.estimate.n < 2 else "runs have no spread"
+        return Outcome("inconclusive", f"{worst.name}; {reason}", worst.estimate)
     found = worst.estimate
     nearest = min(claimed, key=lambda end: abs((found.low + found.high) / 2 - end))
     needed = intervals.runs_to_settle(found.low, found.high, nearest, found.n)

@@ -31,7 +31,8 @@ def interval(claim: Claim, evidence: Evidence) -> Outcome:
     def of_runs(n: int) -> tuple[float, float]:
         return intervals.of_next_mean(intervals.Sample(sample.mean, sample.sd, n), runs)
 
-    return meets(claim.figure, sample.mean, sample.n, of_runs, _tolerance(claim))
+    found = meets(claim.figure, sample.mean, sample.n, of_runs, _tolerance(claim))
+    return _said_if_before_the_prune(claim, evidence, found)
 
 
 def maximum(claim: Claim, evidence: Evidence) -> Outcome:
@@ -42,7 +43,8 @@ def maximum(claim: Claim, evidence: Evidence) -> Outcome:
     def of_runs(n: int) -> tuple[float, float]:
         return intervals.of_next_maximum(intervals.Sample(sample.mean, sample.sd, n), runs)
 
-    return meets(claim.figure, float(row["max"]), sample.n, of_runs, _tolerance(claim))
+    found = meets(claim.figure, float(row["max"]), sample.n, of_runs, _tolerance(claim))
+    return _said_if_before_the_prune(claim, evidence, found)
 
 
 def spread(claim: Claim, evidence: Evidence) -> Outcome:
@@ -67,15 +69,17 @@ def share(claim: Claim, evidence: Evidence) -> Outcome:
 def margin(claim: Claim, evidence: Evidence) -> Outcome:
     """A ±: first whether it can be a margin of error at all, beside the printed ``mean`` and ``maximum``.
 
-    ``arithmetic wrong`` if it can be one neither in points nor as a fraction; where the number of runs is not stated,
-    if no number up to ``most_runs`` and no unit allow the whole ``column``. Then as ``interval``, for the margin of the
-    paper's number of runs, by the F distribution of the ratio of its variance and ours.
+    With ``is=sd`` it is taken for an SD in all of this. ``arithmetic wrong`` if it can be one neither in points nor as
+    a fraction; where the number of runs is not stated, if no number up to ``most_runs`` and no unit allow the whole
+    ``column``. Then as ``interval``, for the margin of the paper's number of runs, by the F distribution of the ratio
+    of its variance and ours.
     """
     units = _stated_runs(claim, evidence) if "column" not in claim.parameters else _any_runs(claim, evidence)
     if not units:
         return Outcome("arithmetic wrong", _impossible(claim, evidence))
     row, runs = evidence.row("accuracy", claim.study, claim.variant, reading="peak"), PAPER[claim.study].runs
-    ours = float(stats.t.ppf(0.975, runs - 1) / sqrt(runs) * row["sd"])  # at the paper's number of runs
+    in_sd = 1 if _is_sd(claim) else stats.t.ppf(0.975, runs - 1) / sqrt(runs)  # at the paper's number of runs
+    ours = float(in_sd * row["sd"])
     outcomes = [
         meets(
             Figure(claim.figure.value / margins.UNITS[unit], claim.figure.step / margins.UNITS[unit]),
@@ -87,7 +91,8 @@ def margin(claim: Claim, evidence: Evidence) -> Outcome:
         for unit in units
     ]
     best = next((outcome for outcome in outcomes if outcome.verdict != "contradicted"), outcomes[0])
-    return Outcome(best.verdict, f"{best.reason}; the ± read in {' or '.join(units)}", best.estimate)
+    found = Outcome(best.verdict, f"{best.reason}; the ± read in {' or '.join(units)}", best.estimate)
+    return _said_if_before_the_prune(claim, evidence, found)
 
 
 def significance(claim: Claim, evidence: Evidence) -> Outcome:
@@ -136,7 +141,7 @@ def epochs_to(claim: Claim, evidence: Evidence) -> Outcome:
 
 
 def meets(figure: Figure, value: float, n: int, of_runs: Interval, tolerance: float) -> Outcome:
-    """Compare the interval of our ``n`` runs with a printed figure, which may have been rounded or cut off.
+    """Compare the interval of our ``n`` runs with a printed figure, which may have been rounded, or cut off if it can.
 
     ``of_runs`` gives the interval that any number of runs would leave if nothing else changed.
     """
@@ -144,7 +149,8 @@ def meets(figure: Figure, value: float, n: int, of_runs: Interval, tolerance: fl
     estimate = Estimate(value, low, high, n)
     if not (isfinite(low) and isfinite(high)):
         return Outcome("inconclusive", "one run has no spread", estimate)
-    if high < figure.rounded[0] or low > figure.value + figure.step:
+    last = figure.value + figure.step if figure.can_be_cut else figure.rounded[1]
+    if high < figure.rounded[0] or low > last:
         return Outcome("contradicted", "our interval misses what is printed", estimate)
     if high - low <= 2 * tolerance:
         return Outcome("reproduced", "our interval meets what is printed", estimate)
@@ -174,8 +180,17 @@ def weakest(outcomes: list[Outcome]) -> Outcome:
     return min(outcomes, key=lambda outcome: ranked.index(outcome.verdict))
 
 
+def _is_sd(claim: Claim) -> bool:
+    """Whether a ± is taken for an SD, as the text of Table A3 says (B7)."""
+    return claim.parameters.get("is") == "sd"
+
+
+def _bounds(claim: Claim) -> margins.Bounds:
+    return margins.sd_bounds if _is_sd(claim) else margins.margin_bounds
+
+
 def _stated_runs(claim: Claim, evidence: Evidence) -> list[str]:
-    return margins.feasible_units(*_margin_row(claim, evidence), PAPER[claim.study].runs)
+    return margins.feasible_units(*_margin_row(claim, evidence), PAPER[claim.study].runs, _bounds(claim))
 
 
 def _any_runs(claim: Claim, evidence: Evidence) -> list[str]:
@@ -187,7 +202,7 @@ def _impossible(claim: Claim, evidence: Evidence) -> str:
     if "column" in claim.parameters:
         return f"no unit and no number of runs up to {claim.parameters['most_runs']} allow the whole column"
     runs = PAPER[claim.study].runs
-    least, greatest = margins.margin_bounds(*_margin_row(claim, evidence)[1:], runs)
+    least, greatest = _bounds(claim)(*_margin_row(claim, evidence)[1:], runs)
     return (
         "impossible in points and as a fraction: mean, maximum and "
         f"{runs} runs leave {100 * least:.3f} to {100 * greatest:.3f} points"
@@ -233,6 +248,17 @@ def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Ou
     if not agrees:
         reasons.append(f"epochs alone would say {found.verdict}")
     return Outcome(found.verdict if agrees else "inconclusive", "; ".join(reasons), found.estimate)
+
+
+def _said_if_before_the_prune(claim: Claim, evidence: Evidence, found: Outcome) -> Outcome:
+    """The paper's peak is over all epochs: the reason names the pruned network's where it is lower by 0.1 points."""
+    if claim.parameters.get("reading", "peak") != "peak" or claim.parameters.get("statistic", "accuracy") != "accuracy":
+        return found
+    rows = evidence.rows("accuracy", claim.study, claim.variant).set_index("reading")["mean"]
+    if not {"peak", "peak_final"} <= set(rows.index) or rows["peak"] - rows["peak_final"] < 0.001:
+        return found
+    after = f"; runs peak before the prune: with the final weights their mean is {100 * rows['peak_final']:.1f} %"
+    return Outcome(found.verdict, found.reason + after, found.estimate)
 
 
 def _first(curve: pd.DataFrame, values: Sequence[float], level: float) -> float:

@@ -10,14 +10,13 @@ import pandas as pd
 from analysis import markdown, words
 from analysis.claims.claim import Claim
 from analysis.sources import Source
-from analysis.statistics import gap_at_accuracy, paired_difference, sd_permutation, wilcoxon
+from analysis.statistics import equivalence, gap_at_accuracy, paired_difference, sd_permutation, wilcoxon
 from analysis.tables import comparisons, printed
 from nist.errors import InputError
 
 FINAL = comparisons.READING
 MORE_ACCURATE, STEADIER = (paired_difference.TEST, FINAL), (sd_permutation.TEST, "val_accuracy")
-BESIDE = ["Difference", "p, Holm", "SD over runs", "p of SD, Holm", "Runs needed"]
-FEWEST_HALVED = 10  # runs whose random halves say something of a test
+BESIDE = ["Difference", "p, Holm", "Runs needed", "SD over runs", "p of SD, Holm"]
 
 
 @dataclass(frozen=True)
@@ -170,8 +169,7 @@ class StudyFacts:
         """
         rates = self.source.statistic("aa_calibration")
         kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
-        n = self.accuracy(self.baseline)["n"]
-        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) and n >= FEWEST_HALVED else ""
+        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
 
     def gap(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> pd.Series:
         """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
@@ -239,18 +237,33 @@ class StudyFacts:
     def _beside_the_baseline(self, variant: str) -> dict[str, str]:
         spread = self.spread(variant)
         accuracy, steadiness = self._p_holm(variant, *MORE_ACCURATE), self._p_holm(variant, *STEADIER)
+        said, steadier = self.is_higher(variant), spread["said"]
+        # The interval of the SDs' ratio is another test than the permutation's: where they differ, nothing is shown.
         cells = (
-            f"{self.difference(variant)}, {self._once_corrected(self.is_higher(variant), accuracy)}",
+            f"{self.difference(variant)}, {said if accuracy <= self._level else _once_corrected(said)}",
             words.p_value(accuracy).removeprefix("p = "),
-            f"{spread['ratio']}, {self._once_corrected(spread['said'], steadiness)}",
+            self._needed(variant) if accuracy > self._level else "–",
+            f"{spread['ratio']}, {steadier if steadiness <= self._level else words.NOT_SHOWN}",
             words.p_value(steadiness).removeprefix("p = "),
-            spread["needed"] or "–",
         )
         return dict(zip(BESIDE, cells, strict=True))
 
-    def _once_corrected(self, said: str, p_holm: float) -> str:
-        """What an interval says by itself, and whether p, corrected for the number of heads, says it too."""
-        return said if said == words.NOT_SHOWN or p_holm <= self._level else f"{said} by itself, not once corrected"
+    def _needed(self, variant: str) -> str:
+        """Runs that would show a difference of the size seen, before any correction; a dash if nothing tells."""
+        needed = self.row("power", variant, metric=FINAL, quantity="mean_difference")["n_needed"]
+        return f"{needed:,.0f}" if 0 < needed < math.inf else "–"
+
+    def not_run(self) -> str:
+        """Labels of the variants that have no runs."""
+        there = self.source.variants()
+        return "; ".join(self.label(name) for name in self.source.study.variants if name not in there)
+
+    def equal(self, variant: str) -> str:
+        """Whether the test of equivalence shows a head as accurate as the baseline, within the study's margin."""
+        margin = self.source.study.content["statistics"]["equivalence_margin"]
+        p = self._p_holm(variant, equivalence.TEST, FINAL)
+        shown = "equal to the dense head's" if p <= self._level else "not shown to be equal"
+        return f"{shown} within {100 * margin:g} points (two one-sided tests, Holm's {words.p_value(p)})"
 
     def too_few(self) -> str:
         """The lowest p that the test of steadiness could give with so few runs, and Holm's, where that shows nothing.
@@ -258,7 +271,7 @@ class StudyFacts:
         Of the 2^n choices of pairs that change sides each has a mirror image, which is as extreme as itself.
         """
         lowest = 2.0 ** (1 - self.source.statistic("sd_permutation")["n"].min())
-        corrected = min(1.0, lowest * len(self.compared))
+        corrected = min(1.0, lowest * (len(self.source.study.variants) - 1))
         return f"{lowest:.2g}, and {corrected:.2g} once corrected" if corrected > self._level else ""
 
     def spreads(self, prefix: str, names: dict[str, str]) -> str:
@@ -298,6 +311,12 @@ def _claim(prefix: str, variant: str) -> str:
 def _in_percent(accuracies: pd.Series) -> list[str]:
     """Accuracies, lowest first."""
     return [f"{100 * value:.1f}" for value in sorted(accuracies)]
+
+
+def _once_corrected(said: str) -> str:
+    """What the interval says by itself, of several that were asked."""
+    alone = said in (words.NOT_SHOWN, words.UNTOLD)
+    return said if alone else f"{words.NOT_SHOWN} once corrected, {said} by itself"
 
 
 def _with_margin(row: pd.Series) -> str:

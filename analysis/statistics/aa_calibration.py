@@ -21,7 +21,7 @@ from nist.errors import run
 
 RATE = ["test", "metric", "n", "splits", "rejected", "false_positive_rate", "low", "high"]
 COLUMNS = ["study", "variant", *RATE, "resamples", *decisions.Settings._fields]
-FEWEST_RUNS = 4  # two a half, below which nothing has a spread
+FEWEST_RUNS = 10  # of fewer, halves are so small that most tests can reject nothing, and their rates say nothing
 
 
 def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -65,7 +65,7 @@ def aa_calibration(
     There are ``splits`` of them, or all if these are fewer.
     ``frame`` holds the rows of ``nist.record.SCHEMA``; tests that resample do so ``resamples`` times. Returns one row a
     test and metric: ``rejected`` of ``splits``, their ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in
-    either half. With fewer than four runs there are no rows.
+    either half. With fewer than ``FEWEST_RUNS`` runs there are no rows.
     """
     own = frame[frame["variant"] == variant]
     total = own["seed"].nunique()

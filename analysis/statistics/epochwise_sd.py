@@ -1,8 +1,11 @@
 """Epochwise SD: the spread over runs of accuracy at each epoch (Fig. A5; assumption D3, U7)."""
 
+from functools import partial
+
+import numpy as np
 import pandas as pd
 
-from analysis import command, runs
+from analysis import command, resampling, runs
 from nist.errors import run
 
 
@@ -14,12 +17,15 @@ def epochwise_sd(frame: pd.DataFrame, metric: str = "val_accuracy", ddof: int = 
     runs, of which ``n_diverged`` diverged.
     """
     values = frame.groupby([*runs.GROUP, "epoch"], sort=False)[metric]
-    result = values.agg(
-        n="size", sd=lambda run: run.std(ddof=ddof), sd_population=lambda run: run.std(ddof=0)
-    ).reset_index()
+    result = values.agg(n="size", sd=partial(_sd, ddof=ddof), sd_population=partial(_sd, ddof=0)).reset_index()
     counts = runs.count(frame)[[*runs.GROUP, "n_diverged"]]
     result = result.merge(counts, on=runs.GROUP, validate="many_to_one")
     return result.assign(metric=metric, ddof=ddof)
+
+
+def _sd(values: pd.Series, ddof: int) -> float:
+    """Exactly 0 of runs that agree, as pandas' is not."""
+    return float(resampling.sd(values.to_numpy()[:, np.newaxis], ddof)[0])
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -19,22 +19,29 @@ COLUMNS = ["study", "test", "metric", "variant", "baseline", "n", "alternative",
 RATES = {"false_positive_rate": "false_positive_rate", "low": "rate_low", "high": "rate_high", "splits": "splits"}
 
 
-def corrected(p: np.ndarray) -> np.ndarray:
-    """Holm's corrected p of one family, shape (variants,). An undefined p (NaN) stays so, and counts in the family."""
+def corrected(p: np.ndarray, family: int = 0) -> np.ndarray:
+    """Holm's corrected p, shape (variants,), of one family of so many, or of ``family`` if that is more.
+
+    An undefined p (NaN) stays so, and counts in the family, as one that is not there.
+    """
     p = np.asarray(p, dtype=float)
-    return np.where(np.isnan(p), np.nan, multipletests(np.nan_to_num(p, nan=1.0), method="holm")[1])
+    counted = np.append(np.nan_to_num(p, nan=1.0), np.ones(max(0, family - len(p))))
+    return np.where(np.isnan(p), np.nan, multipletests(counted, method="holm")[1][: len(p)])
 
 
-def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame) -> pd.DataFrame:
+def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame, planned: int = 0) -> pd.DataFrame:
     """All comparisons of ``tables``, each a statistic with ``COLUMNS``, with ``p_holm`` and the ``family``'s size.
 
+    A family is as large as the comparisons that are there, or the ``planned`` ones: what was to be asked counts, run or
+    not, or each further variant would change what is said of the first.
     ``rates`` is the result of ``aa_calibration``. Beside every p stand its test's ``false_positive_rate`` at the level
     1 - confidence and the ends of its Monte Carlo interval; NaN for a test or metric that was not calibrated.
     """
     table = pd.concat([one[COLUMNS] for one in tables], ignore_index=True)
     table = table[table["variant"] != table["baseline"]]
     families = table.groupby(["study", "test", "metric"], sort=False)["p"]
-    table = table.assign(family=families.transform("size"), p_holm=families.transform(corrected))
+    size = np.maximum(families.transform("size"), planned)
+    table = table.assign(family=size, p_holm=families.transform(corrected, family=planned))
     known = rates.rename(columns=RATES)[["study", "test", "metric", *RATES.values()]]
     return table.merge(known, on=["study", "test", "metric"], how="left", validate="many_to_one")
 
@@ -45,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--calibration", required=True, type=Path, help="aa_calibration.csv")
     arguments = parser.parse_args(argv)
     tables = [command.read_csv(path) for path in arguments.inputs]
-    command.write_csv(holm(tables, command.read_csv(arguments.calibration)), arguments.output)
+    planned = len(arguments.study.variants) - 1
+    command.write_csv(holm(tables, command.read_csv(arguments.calibration), planned), arguments.output)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from analysis.claims import orderings
-from tests.analysis.claims_by_hand import decide, evidence, make
+from analysis.statistics.auc_sd import auc_sd
+from analysis.statistics.epochwise_sd import epochwise_sd
+from tests.analysis.claims_by_hand import decide, evidence, long, make
 
 
 class TestDirection:
@@ -30,7 +32,7 @@ class TestDirection:
 
     def test_inconclusive_says_the_number_of_runs(self):
         given = evidence({"a": (0.5 + 0.5001 * self.HALF, 0.01), "b": (0.5, 0.01)})
-        assert "about 80 runs a side" in decide(make("direction", self.RULE, unit="points"), given).reason
+        assert "about 164 runs a side" in decide(make("direction", self.RULE, unit="points"), given).reason
 
     @pytest.mark.parametrize(
         ("difference", "verdict"),
@@ -110,6 +112,19 @@ class TestEquivalence:
     def test_edges(self, difference, verdict):
         given = evidence({"a": (0.5 + difference, 0.005), "b": (0.5, 0.005)})
         assert decide(make("equivalence", self.RULE, unit="points"), given).verdict == verdict
+
+
+class TestSteadierWithoutSpread:
+    @pytest.mark.parametrize("runs", [3, 5, 20])
+    @pytest.mark.parametrize("dead", ["a", "b"])
+    def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, runs, dead):
+        rng = np.random.default_rng(0)
+        curves = {name: rng.uniform(0.4, 0.6, (runs, 4)) for name in ("a", "b")}
+        curves[dead][:] = 0.1
+        table = auc_sd(epochwise_sd(pd.concat([long(name, one) for name, one in curves.items()])))
+        found = decide(make("steadier", TestSteadier.RULE, unit="×"), evidence(auc_sd=table, n=runs))
+        assert found.verdict == "inconclusive"
+        assert "runs have no spread" in found.reason
 
 
 class TestSteadier:

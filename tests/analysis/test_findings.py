@@ -24,7 +24,7 @@ def test_an_interval_allows_one_of_three_things_to_be_said():
     assert words.said(0.1, 0.2, "higher", "lower") == "higher"
     assert words.said(-0.2, -0.1, "higher", "lower") == "lower"
     assert words.said(-0.1, 0.1, "higher", "lower") == "not shown to differ"
-    assert words.said(float("nan"), float("nan"), "higher", "lower") == "not shown to differ"
+    assert words.said(float("nan"), float("nan"), "higher", "lower") == "undefined"
 
 
 def test_numbers_in_words():
@@ -211,12 +211,25 @@ def curves_of_main(runs):
 def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(statistics, verdicts):
     text, curves = controls(statistics, verdicts, runs=5)
     line = next(line for line in text.splitlines() if line.startswith("| Dense, pruned to 99.5 % |"))
-    assert "steadier by itself, not once corrected" in line  # of 5 pairs p is 0.06 at the lowest
+    assert re.search(r"× 0\.\d\d \(.*\), not shown to differ \|", line)  # of 5 pairs p is 0.06 at the lowest
+    assert re.search(r"\), (higher|not shown to differ once corrected, higher by itself) \|", text)
     assert "P of SD can be 0.062, and 0.38 once corrected, at the lowest" in text
     peak = 100 * curves["no-hidden-layer-p95.5"][0][:, 4:].max(axis=1).mean()
     assert f"Without a hidden layer 54 weights have {peak:.1f} ± " in text
     assert "where the paper prints 91.2 ± 0.2 for as many" in text
     assert "| NIST (1, 10), 99.5 % | 54 | " in text  # the method's own row
+
+
+def test_controls_that_were_not_run_are_named_and_count(statistics, verdicts):
+    name = f"{NAME}-controls"
+    rng = np.random.default_rng(0)
+    heads = ("nist-1-10-p99.5", "random-mask")
+    curves = {head: (rng.uniform(0.6, 0.9, (5, 7)), rng.uniform(0.4, 0.9, (5, 7))) for head in heads}
+    (experiment, paths), (main, files) = statistics(name, curves, 7), statistics(NAME, curves_of_main(5), 7)
+    text = page.page(sources.read([main, experiment], paths + files), verdicts)
+    assert "with as few weights chosen otherwise. 5 of 20 runs of each head; so many runs" in text
+    assert "Not run: Dense, pruned to 99.5 %; One linear layer, 120 → 10; One linear" in text
+    assert "P of SD can be 0.062, and 0.38 once corrected" in text
 
 
 def test_what_many_runs_say_is_said_without_reserve(statistics, verdicts):

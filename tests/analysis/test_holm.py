@@ -27,6 +27,13 @@ def test_an_undefined_p_stays_so_and_counts_in_the_family():
     np.testing.assert_allclose(corrected([0.01, np.nan]), [0.02, np.nan])
 
 
+def test_comparisons_that_were_planned_count_whether_they_are_there_or_not():
+    np.testing.assert_allclose(corrected([0.01, 0.5], family=4), [0.04, 1])
+    result = holm([table("t", [0.01, 0.02])], rates(), planned=5)
+    np.testing.assert_allclose(result["p_holm"], [0.05, 0.08])
+    assert set(result["family"]) == {5}
+
+
 def test_one_comparison_needs_no_correction():
     assert corrected([0.03]) == [0.03]
 

@@ -1,0 +1,54 @@
+"""What the files of statistics hold that others read: the columns that tell rows apart, and those of numbers."""
+
+import pandas as pd
+
+from nist.errors import InputError
+
+TESTED = ("metric", "variant")
+CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "aa_calibration": (("test", "metric"), ("false_positive_rate", "low", "high", "splits")),
+    "accuracy": (("variant", "reading"), ("mean", "sd", "max", "n", "n_diverged")),
+    "auc_sd": (TESTED, ("mean_sd", "auc_sd", "n")),
+    "brown_forsythe": (TESTED, ("p", "n")),
+    "cost": (("variant",), ("epochs", "training_images")),
+    "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
+    "epochs_to_converge": (("variant",), ("run_mean", "run_sd", "n")),
+    "epochwise_sd": (("variant", "metric", "epoch"), ("epoch", "sd", "n")),
+    "equivalence": (TESTED, ("margin", "difference", "p", "n")),
+    "gap_at_accuracy": (
+        TESTED,
+        ("level", "gap", "gap_baseline", "epoch", "epoch_baseline", "difference", "low", "high"),
+    ),
+    "holm": (("test", *TESTED), ("n", "p", "p_holm", "family", "false_positive_rate")),
+    "learning_curve": (("variant", "metric", "epoch"), ("epoch", "mean", "sd", "n")),
+    "overfitting_gap": (("variant", "epoch"), ("epoch", "gap", "sd", "n")),
+    "paired_difference": (TESTED, ("difference", "low", "high", "p", "n")),
+    "power": ((*TESTED, "quantity"), ("effect", "detectable", "n_needed")),
+    "readings": (("variant", "seed", "reading"), ("accuracy",)),
+    "run_bootstrap": ((*TESTED, "quantity", "interval"), ("estimate", "low", "high", "n")),
+    "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),
+    "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),
+    "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
+    "unreached_outputs": (("variant", "seed"), ("unreached", "accuracy")),
+    "wilcoxon": (TESTED, ("p", "p_two_sided", "n")),
+    "wilson": (TESTED, ("share", "low", "high", "n")),
+}
+
+
+def check(name: str, frame: pd.DataFrame, where: object) -> None:
+    """Raise ``InputError``, which begins with ``where``, unless ``frame`` can be the statistic ``name``.
+
+    A column that is read has to be there, numbers have to be numbers or blank, and no two rows may be of the same.
+    Statistics without a contract are taken as they are.
+    """
+    keys, numbers = CONTRACTS.get(name, ((), ()))
+    missing = {*keys, *numbers} - set(frame.columns)
+    if missing:
+        raise InputError(f"{where}: not a statistic of a study's variants: it has no column {min(missing)!r}")
+    for column in numbers:
+        wrong = frame[column][pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()]
+        if len(wrong):
+            raise InputError(f"{where}: column {column!r}, row {wrong.index[0] + 2}: {wrong.iloc[0]!r} is no number")
+    if keys and frame.duplicated(list(keys)).any():
+        twice = frame[frame.duplicated(list(keys))].iloc[0]
+        raise InputError(f"{where}: two rows of {', '.join(str(twice[key]) for key in keys)}")

@@ -1,0 +1,46 @@
+"""Files of statistics that are not what their names say: one line that names the file, the column and the row."""
+
+import pandas as pd
+import pytest
+
+from analysis import command, contracts
+from analysis.statistics import together
+from nist.errors import InputError
+
+
+def frame(name):
+    """Two rows of a statistic that differ in every key."""
+    keys, numbers = contracts.CONTRACTS[name]
+    return pd.DataFrame({key: ["1", "2"] for key in keys} | {number: [1.0, None] for number in numbers})
+
+
+@pytest.fixture
+def read(tmp_path):
+    def written(name, table):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        return command.read_csv(tmp_path / f"{name}.csv")
+
+    return written
+
+
+@pytest.mark.parametrize("name", contracts.CONTRACTS)
+def test_a_statistic_is_taken_or_refused_in_one_line(name, read):
+    keys, numbers = contracts.CONTRACTS[name]
+    whole = frame(name)
+    assert len(read(name, whole)) == 2  # numbers may be blank
+    for column in whole.columns:
+        with pytest.raises(InputError, match=rf"{name}\.csv: not a statistic .*: it has no column '{column}'"):
+            read(name, whole.drop(columns=column))
+    for number in set(numbers) - set(keys):
+        with pytest.raises(InputError, match=rf"{name}\.csv: column '{number}', row 3: 'twenty' is no number"):
+            read(name, whole.astype({number: object}).assign(**{number: [1.0, "twenty"]}))
+    with pytest.raises(InputError, match=rf"{name}\.csv: two rows of "):
+        read(name, pd.concat([whole, whole.iloc[:1]]))
+
+
+def test_statistics_that_nothing_is_known_of_are_taken_as_they_are(read):
+    assert len(read("own", pd.DataFrame({"anything": ["a", "a"]}))) == 2
+
+
+def test_every_statistic_has_a_contract():
+    assert set(contracts.CONTRACTS) == {*together.INPUTS, "aa_calibration", "holm"}
