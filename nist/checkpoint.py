@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 
 from nist import locks, record
 from nist.errors import InputError
@@ -151,10 +151,8 @@ def save(path: Path, rows: list[dict], sessions: list[dict], states: States, **m
         for seed, state in states.items()
         for name, value in state.items()
     }
-    try:
-        save_file(tensors, path, {**content, "digest": digest_of(content, tensors)})
-    except SafetensorError as error:  # what a disk refuses comes as one
-        raise OSError(_first_line(error)) from None
+    # Not ``save_file``, which writes to a temporary file of a name of its own first: a killed job would leave that.
+    path.write_bytes(serialised(tensors, {**content, "digest": digest_of(content, tensors)}))
 
 
 def read(path: Path) -> tuple[dict, States]:

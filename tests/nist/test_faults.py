@@ -182,7 +182,7 @@ def full(*arguments, **options):
 
 
 def test_without_room_for_a_checkpoint_training_goes_on(words, undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save", full)
     with pytest.warns(UserWarning, match="seeds0-1.safetensors: no checkpoint could be written .*No space left"):
         train.main(words())
     assert rows(tmp_path / "m.parquet") == undisturbed
@@ -190,13 +190,13 @@ def test_without_room_for_a_checkpoint_training_goes_on(words, undisturbed, tmp_
 
 
 def test_without_room_for_a_checkpoint_a_stopped_job_says_what_there_is(words, monkeypatch):
-    save, calls = checkpoint.save_file, []
+    save, calls = checkpoint.save, []
 
     def some(*arguments):
         calls.append(arguments)
         return save(*arguments) if len(calls) <= 5 else full()
 
-    monkeypatch.setattr(checkpoint, "save_file", some)
+    monkeypatch.setattr(checkpoint, "save", some)
     failing_after(6, raising(MemoryError()), monkeypatch)
     with pytest.warns(UserWarning, match="no checkpoint could be written"), pytest.raises(StoppedError, match=FOUR):
         train.main(words())
