@@ -159,7 +159,8 @@ def read(path: Path) -> tuple[dict, States]:
     """What ``save`` wrote: everything but the states, by name, and the states. Raises one of ``DAMAGE``."""
     with safe_open(path, framework="pt") as file:
         content = dict(file.metadata() or {})
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, not a mapping
+        # Copies: a mapped file that another process cuts short would end this one with SIGBUS.
+        tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118, not a mapping
     if content.pop("digest", None) != digest_of(content, tensors):
         raise ValueError("content and digest do not agree")
     states: States = {}
