@@ -35,8 +35,9 @@ all: $(ENVIRONMENT)
 	@$(SNAKEMAKE) $(if $(NIST_DATA_ROOT),--config "data_root=$$NIST_DATA_ROOT")
 	@echo "Report: $(CURDIR)/results/report.html"
 
+# With loadgroup, a worker that crashes and is started anew leaves pytest-xdist 3.8 waiting for its tests without end.
 test: $(ENVIRONMENT)
-	@python -m pytest -n auto --dist loadgroup
+	@python -m pytest -n auto --dist loadgroup --max-worker-restart=0
 
 figures: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published studies=evidence

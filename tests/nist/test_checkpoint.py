@@ -90,6 +90,15 @@ def test_a_damaged_file_is_said_and_not_used(tmp_path, make_rows):
             assert Checkpoint(path).rows == []
 
 
+def test_what_was_read_does_not_change_with_the_file(tmp_path, make_rows):
+    path = tmp_path / "states.safetensors"
+    checkpoint.save(path, make_rows([[0.5]]), [], {0: {"weight": torch.ones(5000)}})
+    _, states = checkpoint.read(path)
+    with path.open("r+b") as file:  # in place, as no job writes, but as a disk or a copy may
+        file.write(bytes(path.stat().st_size))
+    assert states[0]["weight"].eq(1).all()
+
+
 def test_nothing_is_kept_without_a_path():
     kept = Checkpoint(None, minutes=0)
     assert not kept.is_due()
