@@ -29,6 +29,10 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),
     "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
+    "training_cost": (
+        ("variant", "device"),
+        ("flops_eq3", "macs", "seconds", "joules", "flops_a_second", "n"),
+    ),
     "unreached_outputs": (("variant", "seed"), ("unreached", "accuracy")),
     "wilcoxon": (TESTED, ("p", "p_two_sided", "n")),
     "wilson": (TESTED, ("share", "low", "high", "n")),

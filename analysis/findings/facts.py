@@ -11,7 +11,7 @@ from analysis import markdown, words
 from analysis.claims.claim import Claim
 from analysis.sources import Source
 from analysis.statistics import equivalence, gap_at_accuracy, paired_difference, sd_permutation, wilcoxon
-from analysis.tables import comparisons, printed
+from analysis.tables import comparisons, printed, trainingcost
 from nist.errors import InputError
 
 FINAL = comparisons.READING
@@ -192,6 +192,15 @@ class StudyFacts:
     def last_train(self, variant: str) -> float:
         """Training accuracy of the last epoch, mean over runs, a fraction."""
         return float(self.row("learning_curve", variant, metric="train_accuracy", epoch=self.epochs)["mean"])
+
+    def cost_of_training(self, variant: str) -> str:
+        """Eq. 3, multiply-accumulates and what was measured, as ratios to the baseline's; seconds on each device."""
+        costs = self.source.statistic("training_cost")
+        rows = [row for _, row in costs[costs["variant"] == variant].iterrows()]
+        asked = [(rows[0], "flops_eq3", "Eq. 3"), (rows[0], "macs", "multiply-accumulates")]
+        asked += [(row, name, f"{name} on {row['device']}") for row in rows for name in trainingcost.MEASURED]
+        ratios = [(text, trainingcost.ratio(row, name, costs, self.baseline)) for row, name, text in asked]
+        return ", ".join(f"{text} × {ratio:.3g}" for text, ratio in ratios if not math.isnan(ratio))
 
     def weights(self, variant: str) -> str:
         return f"{self.row('cost', variant)['final']:,.0f}"

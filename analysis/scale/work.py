@@ -30,15 +30,19 @@ def layers(configuration: dict) -> list[Layer]:
     Layers that NIST sparsifies count as dense in their masked form, which computes with every weight, and else as what
     Eq. 1 connects. Raises ``KeyError`` for a model that is not one of the paper's five.
     """
+    return [*others(configuration), *sparsified(configuration["model"], configuration["data"])]
+
+
+def others(configuration: dict) -> list[Layer]:
+    """Those of ``layers`` that NIST leaves as they are. Raises ``KeyError`` as ``layers`` does."""
     model, data = configuration["model"], configuration["data"]
     channels = DATASETS[data["dataset"]].shape[2] if data["dataset"] in DATASETS else 3
-    return [*BACKBONES[model["name"]](channels, data["image_size"], model["options"]), *sparsified(model, data)]
+    return BACKBONES[model["name"]](channels, data["image_size"], model["options"])
 
 
 def sparsified(model: dict, data: dict) -> list[Layer]:
     """The layers that NIST sparsifies; a mask is one byte an entry, a quarter of a number."""
-    part = sparsified_part(model)
-    times = _tokens(data["image_size"], model["options"]) if part == "blocks" else 1
+    part, times = sparsified_part(model), rows(model, data)
     is_masked = model[part]["form"] == "masked"
     has_masks = is_masked and model[part][MASK_KEY[part]] is not None
     found = []
@@ -49,6 +53,11 @@ def sparsified(model: dict, data: dict) -> list[Layer]:
     return found
 
 
+def rows(model: dict, data: dict) -> int:
+    """Rows of one image that the layers that NIST sparsifies take: tokens in blocks, one in a head."""
+    return _tokens(data["image_size"], model["options"]) if sparsified_part(model) == "blocks" else 1
+
+
 def forward(configuration: dict) -> int:
     """Multiply-accumulates of one image forward."""
     return sum(layer.macs for layer in layers(configuration))
@@ -56,7 +65,21 @@ def forward(configuration: dict) -> int:
 
 def training_step(configuration: dict) -> int:
     """Multiply-accumulates of training on one image: forward, and twice as many back where a layer is trained."""
-    return sum(layer.macs * (1 if layer.frozen else 3) for layer in layers(configuration))
+    return _training(layers(configuration))
+
+
+def with_active(configuration: dict, active_weights: int) -> tuple[int, int]:
+    """Multiply-accumulates of one image, forward and in training, with so many weights where NIST sparsifies.
+
+    Raises ``KeyError`` as ``layers`` does.
+    """
+    of_weights = Layer(active_weights * rows(configuration["model"], configuration["data"]), active_weights)
+    network = [*others(configuration), of_weights]
+    return sum(layer.macs for layer in network), _training(network)
+
+
+def _training(network: list[Layer]) -> int:
+    return sum(layer.macs * (1 if layer.frozen else 3) for layer in network)
 
 
 def state_bytes(configuration: dict) -> int:

@@ -36,6 +36,7 @@ INPUTS = {
     "gap_at_accuracy": [METRICS],
     "power": [METRICS],
     "unreached_outputs": [METRICS],
+    "training_cost": [METRICS],
 }
 ELSEWHERE = {"cost": "analysis.cost"}
 OPTIONS = {"cost": ["--epochs-to-converge", "epochs_to_converge"]}

@@ -11,7 +11,7 @@ from nist.files import replacing
 from nist.measurements import read
 from nist.study import Study
 
-LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$"}
+LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$", "⁹": "$^{9}$"}
 LATEX_SPECIAL = str.maketrans(
     {symbol: f"\\{symbol}" for symbol in "%&_#${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

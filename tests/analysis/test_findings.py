@@ -125,6 +125,12 @@ def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
     assert re.search(r"NIST \(1, 10\), 98 %: SD × [01]\.\d\d \(.*?\), not shown to differ\.", text)
 
 
+def test_training_costs_what_it_is_counted_and_what_was_measured(text):
+    assert "measured an epoch, beside whatever else ran; each over that of Dense." in text
+    assert re.search(r"98 %: Eq\. 3 × 0\.\d+, multiply-accumulates × 0\.\d+, seconds on test device × 1\.\n", text)
+    assert "joules on" not in text  # none recorded them
+
+
 def test_runs_are_laid_out_by_the_classes_that_their_prune_cut_off(text, accuracies, statistics, verdicts):
     assert "without a path:" not in text  # none recorded it
     counts = {str(seed): seed // 4 for seed in range(SEEDS)}

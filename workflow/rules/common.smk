@@ -102,7 +102,7 @@ wildcard_constraints:
     last="[0-9]+",
     dataset="[a-z0-9_]+",
     figure="fig[a-z0-9]+",
-    table="table[a-z0-9]+|comparisons",
+    table="table[a-z0-9]+|comparisons|trainingcost",
     machine="[a-z0-9][a-z0-9-]*",
     cost="layers|heads|trainer",
 

@@ -215,7 +215,7 @@ rule ledger:
 
 FINDINGS_STATISTICS = [
     "aa_calibration", "accuracy", "auc_sd", "cost", "gap_at_accuracy", "holm", "learning_curve", "paired_difference", "power",
-    "readings", "run_bootstrap", "sd_permutation", "unreached_outputs", "wilcoxon",
+    "readings", "run_bootstrap", "sd_permutation", "training_cost", "unreached_outputs", "wilcoxon",
 ]
 
 
@@ -239,7 +239,7 @@ rule findings:
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
         shared=[
             "analysis/markdown.py", "analysis/report/verdicts.py", "analysis/tables/comparisons.py", "analysis/tables/printed.py",
-            "analysis/words.py",
+            "analysis/tables/trainingcost.py", "analysis/words.py",
         ],
     output:
         "results/findings.md",

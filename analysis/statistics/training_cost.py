@@ -1,0 +1,82 @@
+"""What training a run costs: by Eq. 3, by multiply-accumulates, and as it was measured, in seconds and joules."""
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from analysis import command, cost, runs
+from analysis.provenance import joules
+from analysis.scale import work
+from nist.errors import run
+from nist.record import Block
+
+FLOPS_PER_MAC = 2
+COLUMNS = [
+    *runs.GROUP,
+    "device",
+    "flops_eq3",
+    "macs",
+    "seconds",
+    "joules",
+    "flops_a_second",
+    "n",
+]
+
+
+def training_cost(blocks: Iterable[Block]) -> pd.DataFrame:
+    """One row a variant and device that its runs were trained on.
+
+    Of one run's training, over all its epochs: ``flops_eq3``, the paper's Eq. 3, four FLOPs an active weight of the
+    sparsified layers and image; and ``macs``, multiply-accumulates of the whole network, forward and twice as many
+    back, with the active weights alone in those layers, whatever their form computes; NaN for a network that is not one
+    of the paper's five. Of one epoch of one run, validation included, as a mean over epochs and runs: ``seconds``,
+    shares of one clock where runs advanced together, and ``joules`` of the GPU, NaN unless all runs recorded them.
+    ``flops_a_second`` are two for each of an epoch's multiply-accumulates, validation's with them, over its seconds.
+    ``n`` are runs.
+    """
+    groups: dict[tuple[str, str, str], list[Block]] = {}
+    for block in blocks:
+        groups.setdefault((*runs.name(block), block.description["device"]), []).append(block)
+    return pd.DataFrame([_row(name, group) for name, group in groups.items()], columns=COLUMNS)
+
+
+def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
+    said = [block.description for block in group]
+    configuration, images = said[0]["configuration"], said[0]["training_images"]
+    prune = configuration["prune"]
+    active = cost.schedule(cost.head_weights(configuration), prune and prune["epoch"], said[0]["epochs"])
+    forward, training = _macs(configuration, active)
+    seconds = pd.concat([block.table["seconds"].to_pandas() for block in group])
+    energies = [joules(one) for one in said]
+    macs = training * images
+    return {
+        **dict(zip([*runs.GROUP, "device"], name, strict=True)),
+        "flops_eq3": cost.training_flops(active, images),
+        "macs": macs,
+        "seconds": seconds.mean(),
+        "joules": math.nan if None in energies else math.fsum(energies) / len(seconds),
+        "flops_a_second": FLOPS_PER_MAC
+        * (macs + forward * said[0]["validation_images"])
+        / (len(active) * seconds.mean()),
+        "n": sum(len(one["seeds"]) for one in said),
+    }
+
+
+def _macs(configuration: dict, active: list[int]) -> tuple[float, float]:
+    """Multiply-accumulates of one image in all epochs, forward and in training."""
+    try:
+        found = [work.with_active(configuration, weights) for weights in active]
+    except KeyError:
+        return math.nan, math.nan
+    return sum(forward for forward, _ in found), sum(training for _, training in found)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Training cost of every variant: Eq. 3, multiply-accumulates, seconds and joules."""
+    arguments = command.parser("analysis.statistics.training_cost", main.__doc__, "metrics files").parse_args(argv)
+    command.write_csv(training_cost(runs.read_blocks(arguments.inputs).values()), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,64 @@
+"""What training costs by the paper's Eq. 3, by multiply-accumulates and as measured, beside the baseline's."""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+
+from analysis.tables import layout
+from nist.errors import run
+from nist.study import Study
+
+QUANTITIES = {  # the statistic's column: its heading, and how its values are written
+    "flops_eq3": ("Eq. 3 (10¹² FLOPs)", layout.trillions),
+    "macs": ("Multiply-accumulates (10¹²)", layout.trillions),
+    "seconds": ("Seconds an epoch", layout.three_digits),
+    "joules": ("Joules an epoch", layout.three_digits),
+}
+MEASURED = ("seconds", "joules")
+
+
+def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """One row a variant and device, text, in the study's order; each value with its ratio to the baseline's.
+
+    What is measured is compared on the same device only.
+    """
+    rows = [
+        {
+            "Variant": study.variants[variant]["label"],
+            **{heading: _cell(one, name, costs, study.baseline) for name, (heading, _) in QUANTITIES.items()},
+            "10⁹ FLOPs a second": _written(one["flops_a_second"] / 1e9, layout.three_digits),
+            "Device": one["device"],
+            "Runs": f"{one['n']}",
+        }
+        for variant in study.variants
+        for _, one in costs[costs["variant"] == variant].iterrows()
+    ]
+    return pd.DataFrame(rows)
+
+
+def ratio(row: pd.Series, name: str, costs: pd.DataFrame, baseline: str) -> float:
+    """A row's quantity over the baseline's, of the same device if it is measured; NaN where there is none."""
+    reference = costs[costs["variant"] == baseline]
+    if name in MEASURED:
+        reference = reference[reference["device"] == row["device"]]
+    return float(row[name] / reference[name].iloc[0]) if len(reference) else math.nan
+
+
+def _cell(row: pd.Series, name: str, costs: pd.DataFrame, baseline: str) -> str:
+    beside = ratio(row, name, costs, baseline)
+    text = _written(row[name], QUANTITIES[name][1])
+    return text if row["variant"] == baseline or math.isnan(beside) else f"{text} (× {beside:.3g})"
+
+
+def _written(value: float, write: Callable[[float], str]) -> str:
+    return "–" if math.isnan(value) else write(value)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Build the table of training costs from ``training_cost.csv``."""
+    layout.render("analysis.tables.trainingcost", build, argv)
+
+
+if __name__ == "__main__":
+    run(main)
