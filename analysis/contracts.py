@@ -30,7 +30,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
     "training_cost": (
-        ("variant", "device"),
+        ("variant", "device", "training_code"),
         ("flops_eq3", "macs", "seconds", "joules", "flops_a_second", "n"),
     ),
     "unreached_outputs": (("variant", "seed"), ("unreached", "accuracy")),

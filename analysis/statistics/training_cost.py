@@ -12,9 +12,11 @@ from nist.errors import run
 from nist.record import Block
 
 FLOPS_PER_MAC = 2
+SHOWN = 12  # hexadecimal digits of a digest
 COLUMNS = [
     *runs.GROUP,
     "device",
+    "training_code",
     "flops_eq3",
     "macs",
     "seconds",
@@ -32,6 +34,8 @@ def training_cost(blocks: Iterable[Block]) -> pd.DataFrame:
     back, with the active weights alone in those layers, whatever their form computes; NaN for a network that is not one
     of the paper's five. Of one epoch of one run, validation included, as a mean over epochs and runs: ``seconds``,
     shares of one clock where runs advanced together, and ``joules`` of the GPU, NaN unless all runs recorded them.
+    ``training_code`` are the digests of the code that trained them, the first digits of each, in order: seconds of
+    other code were another day's, of another load.
     ``flops_a_second`` are two for each of an epoch's multiply-accumulates, validation's with them, over its seconds.
     ``n`` are runs.
     """
@@ -52,6 +56,7 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
     macs = training * images
     return {
         **dict(zip([*runs.GROUP, "device"], name, strict=True)),
+        "training_code": " ".join(sorted({one["training_code_digest"][:SHOWN] for one in said})),
         "flops_eq3": cost.training_flops(active, images),
         "macs": macs,
         "seconds": seconds.mean(),

@@ -16,12 +16,13 @@ QUANTITIES = {  # the statistic's column: its heading, and how its values are wr
     "joules": ("Joules an epoch", layout.three_digits),
 }
 MEASURED = ("seconds", "joules")
+MEASURED_WITH = ["device", "training_code"]
 
 
 def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
     """One row a variant and device, text, in the study's order; each value with its ratio to the baseline's.
 
-    What is measured is compared on the same device only.
+    What is measured is compared where the same training code measured it on the same device.
     """
     rows = [
         {
@@ -38,10 +39,10 @@ def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def ratio(row: pd.Series, name: str, costs: pd.DataFrame, baseline: str) -> float:
-    """A row's quantity over the baseline's, of the same device if it is measured; NaN where there is none."""
+    """A row's quantity over the baseline's, of the same device and code if it is measured; NaN where there is none."""
     reference = costs[costs["variant"] == baseline]
     if name in MEASURED:
-        reference = reference[reference["device"] == row["device"]]
+        reference = reference[(reference[MEASURED_WITH] == row[MEASURED_WITH]).all(axis=1)]
     return float(row[name] / reference[name].iloc[0]) if len(reference) else math.nan
 
 

@@ -126,7 +126,7 @@ def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
 
 
 def test_training_costs_what_it_is_counted_and_what_was_measured(text):
-    assert "measured an epoch, beside whatever else ran; each over that of Dense." in text
+    assert "where both were trained by the same code; each over that of Dense." in text
     assert re.search(r"98 %: Eq\. 3 × 0\.\d+, multiply-accumulates × 0\.\d+, seconds on test device × 1\.\n", text)
     assert "joules on" not in text  # none recorded them
 

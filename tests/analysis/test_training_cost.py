@@ -26,13 +26,15 @@ def experiment(study_content, load_study):
 def costs(experiment, metrics_file):
     """The statistic of six epochs of blocks given as variant, device and joules of each session."""
 
-    def make(*blocks, model=None):
+    def make(*blocks, model=None, codes=None):
         paths = []
         for place, (variant, device, joules) in enumerate(blocks):
             configuration = experiment.configuration(variant)
             configuration["model"]["name"] = model or configuration["model"]["name"]
             sessions = [{"joules": joule} for joule in joules]
             said = {"configuration": configuration, "device": device, "sessions": sessions}
+            if codes:
+                said["training_code_digest"] = codes[place]
             accuracies = [[0.5] * EPOCHS] * 2
             named = {"study": experiment.name, "variant": variant}
             paths.append(metrics_file(str(place), accuracies, 2 * place, said, **named))
@@ -83,6 +85,17 @@ def test_ratios_are_to_the_baseline_and_what_is_measured_only_on_the_same_device
     assert same["Eq. 3 (10¹² FLOPs)"].endswith(f"(× {found['flops_eq3'][1] / found['flops_eq3'][0]:.3g})")
     assert (same["Seconds an epoch"], other["Seconds an epoch"]) == ("0.5 (× 1)", "0.5")
     assert (same["Joules an epoch"], other["Joules an epoch"]) == ("2.5 (× 0.5)", "2.5")
+
+
+def test_seconds_of_other_training_code_are_given_without_a_ratio(costs, experiment):
+    runs_of = [("dense", "a", [60.0])] * 2 + [("nist-1-10-p99.5", "a", [30.0])] * 2
+    same = costs(*runs_of, codes=["b" * 64, "a" * 64, "a" * 64, "b" * 64])
+    assert same["training_code"].tolist() == ["a" * 12 + " " + "b" * 12] * 2
+    assert trainingcost.build(same, experiment).iloc[1]["Seconds an epoch"] == "0.5 (× 1)"
+    other = costs(*runs_of, codes=["b" * 64, "a" * 64, "a" * 64, "a" * 64])
+    row = trainingcost.build(other, experiment).iloc[1]
+    assert (row["Seconds an epoch"], row["Joules an epoch"]) == ("0.5", "2.5")
+    assert "×" in row["Eq. 3 (10¹² FLOPs)"]
 
 
 def test_without_runs_of_the_baseline_there_is_no_ratio_and_what_is_unknown_is_a_dash(costs, experiment):
