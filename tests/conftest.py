@@ -1,5 +1,6 @@
 """What many tests need: small studies, small runs, and where the real data sets are."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -22,6 +23,15 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+def pytest_collection_finish():
+    # statsmodels' multipletests collects garbage each time, a tenth of a second with all that torch has imported.
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    gc.unfreeze()  # bindings that are never collected complain of leaks at exit
+
+
 @pytest.fixture(scope="session")
 def data_root():
     """Folder with the real data sets; tests that need them are skipped elsewhere."""
@@ -29,6 +39,12 @@ def data_root():
     if not folder:
         pytest.skip("needs CIFAR-10 and Fashion-MNIST: set NIST_DATA_ROOT to the folder that holds them")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def image_cache(tmp_path_factory):
+    """Where the real data sets are decoded to, once for all tests of the group "real data"."""
+    return tmp_path_factory.mktemp("images")
 
 
 @pytest.fixture

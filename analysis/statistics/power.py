@@ -10,8 +10,7 @@ from bisect import bisect_left
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.power import TTestPower
+from scipy import optimize, stats
 
 from analysis import command, pairs, resampling, runs
 from analysis.statistics.paired_difference import has_spread
@@ -35,11 +34,28 @@ def pseudovalue_sd(ours: np.ndarray, reference: np.ndarray) -> tuple[float, floa
     return float(observed), sd
 
 
+def t_test_power(effect: float, n: int, confidence: float = 0.95) -> float:
+    """Probability that a two-sided t test of ``n`` values finds a mean of ``effect`` SDs: noncentral t.
+
+    By upper tails alone. SciPy 1.17's lower tail is NaN here and there, and so is statsmodels 0.14's ``TTestPower``.
+    """
+    df = n - 1
+    critical, noncentrality = stats.t.isf((1 - confidence) / 2, df), effect * math.sqrt(n)
+    return stats.nct.sf(critical, df, noncentrality) + stats.nct.sf(critical, df, -noncentrality)
+
+
 def detectable_mean(sd: float, n: int, power: float = 0.8, confidence: float = 0.95) -> float:
     """Mean that a two-sided t test of ``n`` values of SD ``sd`` finds with probability ``power``; NaN for one value."""
     if n < 2 or np.isnan(sd):
         return np.nan
-    return sd * TTestPower().solve_power(nobs=n, alpha=1 - confidence, power=power)
+    if power <= 1 - confidence:
+        return 0.0  # so often it finds one where there is none
+    # With (1 + power) / 2 each, the mean is not far below, and the SD not far above, what was drawn from; with both,
+    # which has power at the least, t is beyond its critical value.
+    df, each = n - 1, (1 + power) / 2
+    spread = stats.chi.ppf(each, df) / math.sqrt(df)
+    largest = (stats.t.isf((1 - confidence) / 2, df) * spread + stats.norm.ppf(each)) / math.sqrt(n)
+    return sd * optimize.brentq(lambda effect: t_test_power(effect, n, confidence) - power, 0, largest)
 
 
 def values_needed(mean: float, sd: float, power: float = 0.8, confidence: float = 0.95) -> float:
@@ -51,7 +67,7 @@ def values_needed(mean: float, sd: float, power: float = 0.8, confidence: float 
         z, z_power = stats.norm.isf((1 - confidence) / 2), stats.norm.ppf(power)
         return math.inf if effect == 0 else math.ceil(((z + z_power) / effect) ** 2 + z**2 / 2)
     counts = range(2, 10_000)
-    return counts[bisect_left(counts, -effect, key=lambda n: -detectable_mean(1, n, power, confidence))]
+    return counts[bisect_left(counts, power, key=lambda n: t_test_power(effect, n, confidence))]
 
 
 def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: float = 0.95) -> pd.DataFrame:

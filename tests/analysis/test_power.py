@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
 from analysis import resampling
 from analysis.statistics.paired_difference import paired_test
-from analysis.statistics.power import detectable_mean, power, pseudovalue_sd, values_needed
+from analysis.statistics.power import detectable_mean, power, pseudovalue_sd, t_test_power, values_needed
 from analysis.statistics.sd_permutation import permutation_test
 from tests.analysis.processes import autoregressive_arms
 
@@ -17,6 +18,30 @@ def test_against_r():
     assert detectable_mean(1, 20) == pytest.approx(0.66044090857, rel=1e-5)  # to the tolerance of R's root
     assert detectable_mean(0.03, 20) == pytest.approx(0.03 * 0.66044090857, rel=1e-5)
     assert values_needed(-0.5, 1) == math.ceil(33.367204088)
+
+
+def by_definition(effect, n):
+    """Probability that |mean / (SD / √n)| is beyond the critical value, integrated over the SD."""
+    critical, mean = stats.t.isf(0.025, n - 1), effect * math.sqrt(n)
+    scale = 1 / math.sqrt(n - 1)
+
+    def density(sd):
+        beyond = stats.norm.sf(critical * sd - mean) + stats.norm.cdf(-critical * sd - mean)
+        return beyond * stats.chi.pdf(sd, n - 1, scale=scale)
+
+    return integrate.quad(density, 0, 20, points=[mean / critical], limit=500)[0]
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+def test_the_power_is_that_of_the_definition(n):
+    for effect in np.logspace(-2, 1.3, 16):
+        assert t_test_power(effect, n) == pytest.approx(by_definition(effect, n), abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+@pytest.mark.parametrize("share", [0.05001, 0.5, 0.9, 0.99])
+def test_what_is_detectable_is_found_that_often(n, share):
+    assert by_definition(detectable_mean(1, n, share), n) == pytest.approx(share, abs=1e-9)
 
 
 def test_the_seeds_needed_for_what_is_detectable_are_those_there_are():
@@ -34,6 +59,7 @@ def test_no_answer():
     assert values_needed(0, 1) == math.inf
     assert np.isnan([values_needed(0.1, np.nan), values_needed(0.1, 0), values_needed(np.nan, 1)]).all()
     assert np.isnan([detectable_mean(1, 1), detectable_mean(np.nan, 20)]).all()
+    assert detectable_mean(1, 20, power=0.05) == 0  # of the tests of nothing at all as many find something
 
 
 def test_pseudovalues_by_hand():

@@ -121,8 +121,9 @@ def test_configuration_and_code_are_in_the_path(tmp_path):
 
 KILLER = """
 import contextlib, os, pathlib, random, signal, sys, time
-import torch._dynamo  # every first optimizer step imports it, for seconds
-from nist import train
+import sklearn.datasets, torch._dynamo  # the digits' source, and what every first optimizer step imports, for seconds
+from nist import digest, train
+digest.of_training_code("lenet5")  # read once, not by every child
 draw, longest, arguments = random.Random(0), float(sys.argv[1]), sys.argv[2:]
 folder = pathlib.Path(arguments[arguments.index("--checkpoints") + 1])
 

@@ -192,9 +192,10 @@ def test_digits_are_split_by_class_without_a_draw(tmp_path):
     assert images.train_images.max() == 255
 
 
+@pytest.mark.xdist_group("real data")
 @pytest.mark.parametrize(("name", "mean"), [("fashion_mnist", [0.2860]), ("cifar10", [0.4914, 0.4822, 0.4465])])
-def test_the_real_data_sets_are_whole(data_root, tmp_path, name, mean, capsys):
-    data.main([name, "--data-root", str(data_root), "--cache", str(tmp_path)])
+def test_the_real_data_sets_are_whole(data_root, image_cache, name, mean, capsys):
+    data.main([name, "--data-root", str(data_root), "--cache", str(image_cache)])
     assert "10,000 images" in capsys.readouterr().out
-    images = data.load(name, data_root, tmp_path)
+    images = data.load(name, data_root, image_cache)
     np.testing.assert_allclose(images.train_images.mean((0, 1, 2)) / 255, mean, atol=5e-5)

@@ -178,7 +178,8 @@ LEDGER_STATISTICS = [
 ]
 
 
-def studies_of_the_paper(wildcards):
+@cache
+def studies_of_the_paper(wildcards=None):
     """Every study of the paper that there is, configured or not: settings are checked without a run."""
     paths = sorted(study.FOLDER.glob("*.yaml"))
     return [str(path) for path in paths if study.read_yaml(path).get("edition") == "paper"]
