@@ -23,6 +23,7 @@ def of_configuration(configuration: dict) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+@cache  # what a process trains with is what was there when it began, whatever is edited since
 def of_training_code(model: str) -> str:
     """SHA-256, in hex, of every module of this package that training ``model`` imports.
 
@@ -49,21 +50,13 @@ def _imported(roots: list[str]) -> dict[str, Path]:
             continue
         found[name] = path
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        pending += _named(path.read_text(encoding="utf-8"), package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                pending += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
+                pending += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return found
-
-
-@cache  # by the text itself: a job asks three times
-def _named(source: str, package: str) -> list[str]:
-    """What the import statements of ``source``, a module of ``package``, name: modules, and what may be one."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return names
 
 
 def source(name: str) -> Path | None:
@@ -77,7 +70,6 @@ def source(name: str) -> Path | None:
     return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
 
 
-@cache
 def _substance(source: str) -> str:
     """The tokens of ``source`` without comments, docstrings and layout."""
     statements: list[list[str]] = [[]]

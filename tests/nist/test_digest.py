@@ -55,7 +55,9 @@ def test_the_code_of_a_run_is_what_its_training_imports():
 
 
 def test_models_differ_and_the_digest_repeats():
-    assert digest.of_training_code("lenet5") == digest.of_training_code("lenet5")
+    found = digest.of_training_code("lenet5")
+    digest.of_training_code.cache_clear()
+    assert digest.of_training_code("lenet5") == found
     assert digest.of_training_code("lenet5") != digest.of_training_code("mobilenetv1")
 
 
@@ -76,11 +78,22 @@ def package(tmp_path, monkeypatch):
 def test_a_model_of_ones_own_counts_with_all_that_it_imports_of_its_package(package):
     names = digest._imported(["nist.train", "mine.wide"])
     assert {name for name in names if name.startswith("mine")} == {"mine", "mine.wide", "mine.layers", "mine.parts"}
-    before = digest.of_training_code("mine.wide")
+    before = digest_of_a_new_process("mine.wide")
     (package / "parts.py").write_text("WIDTH = 4\n")
-    assert digest.of_training_code("mine.wide") != before
+    assert digest_of_a_new_process("mine.wide") != before
     (package / "other.py").write_text("1\n")
     (package / "parts.py").write_text("WIDTH = 3  # as before\n")
+    assert digest_of_a_new_process("mine.wide") == before
+
+
+def digest_of_a_new_process(model):
+    digest.of_training_code.cache_clear()
+    return digest.of_training_code(model)
+
+
+def test_what_is_edited_while_a_process_trains_is_not_what_it_trains_with(package):
+    before = digest_of_a_new_process("mine.wide")
+    (package / "parts.py").write_text("WIDTH = 4\n")
     assert digest.of_training_code("mine.wide") == before
 
 

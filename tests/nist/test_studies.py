@@ -57,7 +57,7 @@ def unlike(experiment):
 
 @pytest.mark.xdist_group("real data")
 @pytest.mark.parametrize("name", PACKED)
-def test_every_variant_is_trained_end_to_end(decoded, name, load_study):
+def test_the_papers_studies_are_trained_end_to_end(decoded, name, load_study):
     content = two_epochs(name)
     content["data"]["augmentation"] = {"flip": True, "crop_padding": 4} if "cifar" in name else "none"
     experiment, images = load_study(content), decoded(content["data"]["dataset"])

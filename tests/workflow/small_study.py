@@ -33,7 +33,7 @@ def shrink(content):
 def make_project(folder):
     """A copy of the project with the small study alone, as one block of seeds a variant."""
     for name in ("nist", "analysis", "workflow", "config", "docs"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     edit_yaml(folder / STUDY, shrink)
     edit_yaml(folder / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))

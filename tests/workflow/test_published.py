@@ -64,7 +64,7 @@ def bare(tmp_path, study_content):
     """A copy of the project, nothing published, with one more study of the paper: two variants, four seeds."""
     project = tmp_path / "project"
     for name in ("nist", "analysis", "workflow", "config", "docs"):
-        shutil.copytree(ROOT / name, project / name)
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", project)
     content = {**study_content, "study": "small", "edition": "paper", "seeds": "0-3"}
     content["training"] = {**content["training"], "epochs": EPOCHS}

@@ -164,15 +164,12 @@ def paper_items(kind, suffix):
     return [f"results/{kind}s/{name}{suffix}" for name in names]
 
 
-code_digest = cache(digest.of_training_code)  # it reads every module that trains, and models are few
-
-
 @cache  # blocks are many, variants few
 def digest_of(name, variant, is_trunk=False):
     """What decides a run's numbers. As a parameter of a rule it makes Snakemake retrain when, and only when, it changes."""
     experiment = STUDIES[name]
     configuration = experiment.trunk(variant).configuration if is_trunk else experiment.configuration(variant)
-    return f"{digest.of_configuration(configuration)}-{code_digest(configuration['model']['name'])}"
+    return f"{digest.of_configuration(configuration)}-{digest.of_training_code(configuration['model']['name'])}"
 
 
 @cache
