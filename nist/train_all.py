@@ -8,45 +8,41 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from nist import data, interruption, study
 from nist.errors import InputError, StoppedError, run
-from nist.study import Study
+from nist.plan import Plan
 
-FOLDER = Path("results")
 POLL = 0.1  # seconds between looks at the jobs that run
 
 
 class Job(NamedTuple):
     """A call of ``nist.train``: the file it writes, the rest of its options, and the trunk that it goes on from."""
 
-    out: Path
+    out: str
     options: list[str]
-    trunk: Path | None = None
+    trunk: str | None = None
 
 
-def jobs(experiment: Study, results: Path = FOLDER, seeds: range | None = None) -> Iterator[Job]:
-    """What trains a study, in an order that works, in the files in which the workflow's own rules write.
+def jobs(plan: Plan) -> Iterator[Job]:
+    """What trains the studies of a plan, in an order that works, in the files in which the workflow's own rules write.
 
     Variants that are pruned go on from their trunk, which comes before the first of them. Runs that a study takes from
     another one are not trained; name that study too.
     """
     trunks = set()
-    for first, last in study.blocks(seeds or experiment.seeds, experiment.content["block_size"]):
-        block = f"seeds{first}-{last}"
-        for variant in experiment.trained:
-            options = [f"--study={experiment.path}", f"--variant={variant}", f"--seeds={first}-{last}"]
-            shared, trunk = experiment.trunk(variant), None
-            if shared:
-                trunk = results / "trunks" / experiment.name / shared.key / f"{block}.safetensors"
-                if trunk not in trunks:
+    for name, experiment in plan.studies.items():
+        for block in plan.blocks(name):
+            for variant in experiment.trained:
+                options = [f"--study={experiment.path}", f"--variant={variant}", f"--seeds={block[0]}-{block[1]}"]
+                trunk = plan.trunk_file(name, variant, block)
+                if trunk and trunk not in trunks:
                     trunks.add(trunk)
                     yield Job(trunk, [*options, "--until-prune"])
-                options.append(f"--trunk={trunk}")
-            yield Job(results / "metrics" / experiment.name / variant / f"{block}.parquet", options, trunk)
+                options += [f"--trunk={trunk}"] if trunk else []
+                yield Job(plan.metrics_file(name, variant, block), options, trunk)
 
 
 def train(waiting: Iterable[Job], options: list[str], end: float, at_once: int = 1) -> int:
@@ -141,8 +137,8 @@ def main(argv: list[str] | None = None) -> None:
     places = [f"--data-root={arguments.data_root}", f"--cache={arguments.cache}"]
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
-    planned = [job for experiment in arguments.studies for job in jobs(experiment, seeds=arguments.seeds)]
-    waiting = list({job.out: job for job in planned}.values())  # a study may be named twice
+    studies = {experiment.name: experiment for experiment in arguments.studies}
+    waiting = list(jobs(Plan(studies, dict.fromkeys(studies, arguments.seeds) if arguments.seeds else {})))
     done = train(waiting, options, end, arguments.jobs)
     if done < len(waiting):
         raise StoppedError(f"time is up after {done} of {len(waiting)} jobs; started again, it goes on")

@@ -11,6 +11,7 @@ import pytest
 
 from nist import record, study, train_all
 from nist.errors import InputError, StoppedError
+from nist.plan import Plan
 from tests.conftest import ROOT
 
 
@@ -34,27 +35,32 @@ def command(short, tmp_path, monkeypatch):
     return lambda *options: train_all.main([str(short.path), "--cache", str(tmp_path), *options])
 
 
+def jobs(*studies, **settings):
+    return list(train_all.jobs(Plan({one.name: one for one in studies}, **settings)))
+
+
 def metrics(folder):
     return sorted(path.relative_to(folder).as_posix() for path in (folder / "results/metrics").rglob("*.parquet"))
 
 
 def test_a_trunk_comes_once_and_before_the_variants_that_go_on_from_it(short):
-    planned = [(job.out.relative_to("results").parts[0], job.out.stem) for job in train_all.jobs(short)]
+    planned = [(Path(job.out).parts[1], Path(job.out).stem) for job in jobs(short)]
     block = [("metrics", "seeds{}"), ("trunks", "seeds{}"), ("metrics", "seeds{}"), ("metrics", "seeds{}")]
     assert planned == [(kind, name.format(seeds)) for seeds in ("0-1", "2-2") for kind, name in block]
-    _, trunk, *pruned = list(train_all.jobs(short))[:4]
+    _, trunk, *pruned = jobs(short)[:4]
     assert "--until-prune" in trunk.options
     assert all(f"--trunk={trunk.out}" in job.options for job in pruned)
 
 
 def test_seeds_can_be_others_than_the_studys(short):
-    assert [job.out.stem for job in train_all.jobs(short, seeds=range(4, 6))] == ["seeds4-5"] * 4
+    planned = jobs(short, seeds={short.name: range(4, 6)})
+    assert [Path(job.out).stem for job in planned] == ["seeds4-5"] * 4
 
 
 def test_runs_that_are_taken_from_another_study_are_not_trained():
     controls = study.load("lenet5-fmnist-controls")
     assert controls.taken_from("nist-1-10-p99.5") == "lenet5-fmnist"
-    assert not any("nist-1-10-p99.5" in job.out.parts for job in train_all.jobs(controls))
+    assert not any("/nist-1-10-p99.5/" in job.out for job in jobs(controls, seeds={"lenet5-fmnist-controls": range(1)}))
 
 
 @pytest.mark.slow
@@ -139,7 +145,7 @@ class Recorded:
         self.looks, self.status, self.events, self.most, self.now = cycle(looks), status, [], 0, 0
 
     def __call__(self, command):
-        return Child(self, Path(command[-1].removeprefix("--out=")))
+        return Child(self, command[-1].removeprefix("--out="))
 
 
 class Child:
@@ -177,7 +183,7 @@ def recorded(monkeypatch):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 100])
 def test_so_many_jobs_run_at_once_and_none_before_its_trunk(short, recorded, at_once):
-    children, waiting = recorded(3), list(train_all.jobs(short))
+    children, waiting = recorded(3), jobs(short)
     assert train_all.train(waiting, [], float("inf"), at_once) == len(waiting) == 8
     assert children.most == min(at_once, 4)  # of two blocks the dense head and the trunk, then two pruned ones
     assert sorted(job.out for job in waiting) == sorted(out for event, out in children.events if event == "begins")
@@ -189,8 +195,8 @@ def test_so_many_jobs_run_at_once_and_none_before_its_trunk(short, recorded, at_
 def test_when_one_of_several_fails_the_other_ends_its_epoch_and_no_other_begins(short, recorded):
     children = recorded(2, 9, status=1)
     with pytest.raises(StoppedError, match="--variant=dense .* ended with status 1; started again, it goes on"):
-        train_all.train(train_all.jobs(short), [], float("inf"), 2)
-    dense, trunk = (job.out for job in list(train_all.jobs(short))[:2])
+        train_all.train(jobs(short), [], float("inf"), 2)
+    dense, trunk = (job.out for job in jobs(short)[:2])
     expected = [("begins", dense), ("begins", trunk), ("ends", dense), (signal.SIGTERM, trunk), ("ends", trunk)]
     assert children.events == expected
 
@@ -198,7 +204,7 @@ def test_when_one_of_several_fails_the_other_ends_its_epoch_and_no_other_begins(
 def test_when_time_is_up_every_job_is_asked_to_end_once(short, recorded, monkeypatch):
     children, clock = recorded(5, status=1), iter(range(100))
     monkeypatch.setattr(train_all.time, "monotonic", lambda: next(clock))
-    assert train_all.train(train_all.jobs(short), [], 2, 2) == 0
+    assert train_all.train(jobs(short), [], 2, 2) == 0
     assert [event for event, out in children.events if event == signal.SIGTERM] == [signal.SIGTERM] * 2
 
 
@@ -208,7 +214,7 @@ def test_no_jobs_at_once_is_an_error(command):
 
 
 def test_where_a_job_cannot_be_started_those_that_run_end_their_epoch(short, recorded, monkeypatch):
-    children, first = recorded(1000), next(train_all.jobs(short)).out
+    children, first = recorded(1000), jobs(short)[0].out
 
     def start(command):
         if children.events:
@@ -217,7 +223,7 @@ def test_where_a_job_cannot_be_started_those_that_run_end_their_epoch(short, rec
 
     monkeypatch.setattr(train_all.subprocess, "Popen", start)
     with pytest.raises(BlockingIOError):
-        train_all.train(train_all.jobs(short), [], float("inf"), 2)
+        train_all.train(jobs(short), [], float("inf"), 2)
     assert children.events == [("begins", first), (signal.SIGTERM, first), ("is waited for", first)]
 
 
@@ -225,4 +231,4 @@ def test_a_study_that_is_named_twice_is_trained_once(short, recorded, tmp_path):
     children = recorded(3)
     train_all.main([str(short.path), str(short.path), "--cache", str(tmp_path), "--jobs", "8"])
     begun = [out for event, out in children.events if event == "begins"]
-    assert sorted(begun) == sorted(job.out for job in train_all.jobs(short))
+    assert sorted(begun) == sorted(job.out for job in jobs(short))

@@ -2,6 +2,12 @@
 # alone; an item of the paper shows all its studies, and those that are not configured as missing: it trains nothing.
 
 
+def statistics_of(wildcards):
+    """Statistics that a study's figure or table reads, in the order its module takes them."""
+    item = wildcards.get("figure") or wildcards.get("table")
+    return [f"results/statistics/{wildcards.study}/{name}.csv" for name in ITEMS[item]["statistics"]]
+
+
 def appearance(experiment):
     """What a figure or table takes from a study beside its statistics."""
     return [experiment.content[key] for key in ("title", "edition", "variants", "feeds", "data", "model", "training")]
@@ -155,7 +161,7 @@ rule report:
         studies=[str(experiment.path) for experiment in STUDIES.values()],
         replays=[ancient(path) for path in REPLAYS],
         comparison="analysis/replays.py",
-        manifest=MANIFEST,
+        manifest=str(plan.MANIFEST),
         claims="results/claims.csv",
         findings="results/findings.md",
         assumptions="docs/assumptions.md",

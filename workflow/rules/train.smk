@@ -3,6 +3,36 @@
 DOWNLOAD = "--download" if config["download"] == "yes" else ""
 
 
+def class_list_of(wildcards):
+    place = f"{config['data_root']}/{wildcards.dataset}"
+    return [f"--classes={place}/{wildcards.class_list[1:]}"] if wildcards.class_list else []
+
+
+def block_of(wildcards):
+    return int(wildcards.first), int(wildcards.last)
+
+
+def block_to_take(wildcards):
+    return PLAN.taken_file(wildcards.source, wildcards.variant, block_of(wildcards))
+
+
+def variant_of_trunk(wildcards):
+    return PLAN.variant_of_trunk(wildcards.study, wildcards.trunk)
+
+
+def trunk_digest(wildcards):
+    return PLAN.digest(wildcards.study, variant_of_trunk(wildcards), of_trunk=True)
+
+
+def trunk_of(wildcards):
+    path = PLAN.trunk_file(wildcards.study, wildcards.variant, block_of(wildcards))
+    return [path] if path else []
+
+
+def trunk_option(wildcards):
+    return [f"--trunk={path}" for path in trunk_of(wildcards)]
+
+
 rule images:
     output:
         "results/images/{dataset}.npz",
