@@ -1,5 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
-# make test    the whole test suite
+# make test    each behaviour at least once, in five minutes
+# make test-all   every test, in fifteen minutes: every byte of files, every crash, Slurm, Kubernetes
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
@@ -28,7 +29,7 @@ PROFILE ?= default
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
+.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -36,8 +37,18 @@ all: $(ENVIRONMENT)
 	@echo "Report: $(CURDIR)/results/report.html"
 
 # With loadgroup, a worker that crashes and is started anew leaves pytest-xdist 3.8 waiting for its tests without end.
+PYTEST := python -m pytest -n auto --dist loadgroup --max-worker-restart=0
+LONG := slow or exhaustive or slurm or kubernetes
+
 test: $(ENVIRONMENT)
-	@python -m pytest -n auto --dist loadgroup --max-worker-restart=0
+	@$(PYTEST) -m "not ($(LONG))"
+
+test-all: $(ENVIRONMENT)
+	@$(PYTEST)
+
+# What test-all has beyond test.
+test-long: $(ENVIRONMENT)
+	@$(PYTEST) -m "$(LONG)"
 
 figures: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
