@@ -37,7 +37,7 @@ all: $(ENVIRONMENT)
 	@echo "Report: $(CURDIR)/results/report.html"
 
 # With loadgroup, a worker that crashes and is started anew leaves pytest-xdist 3.8 waiting for its tests without end.
-PYTEST := python -m pytest -n auto --dist loadgroup --max-worker-restart=0
+PYTEST := python -m pytest -rs -n auto --dist loadgroup --max-worker-restart=0
 LONG := slow or exhaustive or slurm or kubernetes
 
 test: $(ENVIRONMENT)

@@ -158,3 +158,10 @@ def items(studies: dict[str, Study]) -> dict[str, dict]:
             if item not in manifest:
                 raise InputError(f"{one.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
     return manifest
+
+
+def named_by(manifest: dict[str, dict]) -> dict[str, Study]:
+    """The studies that items of the paper are made from, by name."""
+    return {
+        name: study.load(name) for name in sorted({n for item in manifest.values() for n in item.get("studies", [])})
+    }

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -23,6 +24,11 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(items):
+    """Those of the workflow first, which are long: begun last, they would leave the other worker with nothing to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflow/"))
+
+
 def pytest_collection_finish():
     # statsmodels' multipletests collects garbage each time, a tenth of a second with all that torch has imported.
     gc.freeze()
@@ -30,6 +36,20 @@ def pytest_collection_finish():
 
 def pytest_unconfigure():
     gc.unfreeze()  # bindings that are never collected complain of leaks at exit
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how long each worker was busy, and which group of tests was the longest: nothing can be quicker than that."""
+    workers, groups = Counter(), Counter()
+    for report in (each for reports in terminalreporter.stats.values() for each in reports):
+        if worker := getattr(report, "worker_id", None):
+            workers[worker] += report.duration
+            _, separator, group = report.nodeid.rpartition("@")
+            groups[group if separator else report.nodeid] += report.duration
+    if groups:
+        (longest, seconds), *_ = groups.most_common(1)
+        busy = ", ".join(f"{name} {workers[name]:.0f} s" for name in sorted(workers))
+        terminalreporter.write_line(f"workers were busy for {busy}; the longest chain is {longest}, {seconds:.0f} s")
 
 
 @pytest.fixture(scope="session")

@@ -212,6 +212,15 @@ def test_an_item_that_the_manifest_lacks_is_named(study_content, load_study):
         plan.items({"lenet5-digits": load_study(study_content)})
 
 
+def test_items_of_the_paper_name_their_studies():
+    assert [*plan.named_by({"figa": {"studies": ["lenet5-fmnist", "lenet5-cifar10"]}, "figb": {}})] == [
+        "lenet5-cifar10",
+        "lenet5-fmnist",
+    ]
+    with pytest.raises(InputError, match="config/studies/nowhere.yaml: no such file"):
+        plan.named_by({"fig4": {"studies": ["nowhere"]}})
+
+
 def test_a_manifest_is_checked(tmp_path, monkeypatch):
     shutil.copy(plan.MANIFEST, tmp_path)
     monkeypatch.setattr(plan, "MANIFEST", tmp_path / "figures.yaml")

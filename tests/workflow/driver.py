@@ -6,6 +6,8 @@ import time
 
 from tests.workflow.small_study import command
 
+HANG = 600  # seconds; a slow machine takes a while, and only what hangs takes so long
+
 
 def start(project, profile, *targets, **environment):
     """Snakemake, started in the project with one of its profiles; what it prints is in ``<profile>.log``."""
@@ -14,26 +16,26 @@ def start(project, profile, *targets, **environment):
         return subprocess.Popen(words, cwd=project, env=inherited | environment, stdout=log, stderr=log)
 
 
-def finish(process, project, profile, seconds):
+def finish(process, project, profile):
     """Wait for Snakemake, which must succeed; what it printed says why it did not."""
     try:
-        code = process.wait(timeout=seconds)
+        code = process.wait(timeout=HANG)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)  # cancels its jobs; SIGTERM would wait for them
-        code = f"not finished within {seconds} s"
+        code = f"not finished within {HANG} s"
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=HANG)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
     assert code == 0, (project / f"{profile}.log").read_text()
 
 
-def wait_for(condition, seconds, what):
+def wait_for(condition, what):
     """What the condition gives once it gives something."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + HANG
     while time.monotonic() < end:
         if found := condition():
             return found
         time.sleep(0.05)
-    raise AssertionError(f"{what}: not within {seconds} s")
+    raise AssertionError(f"{what}: not within {HANG} s")

@@ -111,7 +111,7 @@ class Cluster:
         places = {name: self.folder / f"munge.{name}" for name in ("socket", "pid", "log", "seed")}
         options = [f"--{name}-file={places[name]}" for name in ("pid", "log", "seed")]
         self._start("munged", "--foreground", "--force", f"--key-file={key}", f"--socket={places['socket']}", *options)
-        wait_for(places["socket"].exists, 30, "munged")
+        wait_for(places["socket"].exists, "munged")
         self._start("slurmctld", "-D")
         for name in NODES:
             self.start_node(name)
@@ -125,7 +125,7 @@ class Cluster:
         """Start a node's daemon and wait until jobs can be sent there."""
         self._start("slurmd", "-D", "-N", name, name=name)
         idle = ["sinfo", "-h", "-N", "-p", "cpu", "-t", "idle,mixed,allocated", "-o", "%N"]
-        wait_for(lambda: name in ask(*idle).split(), 60, f"node {name}, {self.folder / 'daemons.log'}")
+        wait_for(lambda: name in ask(*idle).split(), f"node {name}, {self.folder / 'daemons.log'}")
 
     def crash_node(self, name, job):
         """Let a node, and the job that runs there, end as if its power were cut: nothing on it says goodbye."""
@@ -147,7 +147,7 @@ class Cluster:
         ask("scancel", "--user=root", "--full")
         states = "pending,running,completing"
         with contextlib.suppress(AssertionError):
-            wait_for(lambda: not ask("squeue", "-h", "-t", states, "-o", "%i"), 30, "jobs to end")
+            wait_for(lambda: not ask("squeue", "-h", "-t", states, "-o", "%i"), "jobs to end")
         self._stop_all()
 
     def _stop_all(self):

@@ -20,7 +20,8 @@ LOG = "results/logs/train/lenet5-digits/dense/seeds0-1.log"
 EPOCHS = 12
 
 pytestmark = [
-    pytest.mark.xdist_group("workflow"),
+    pytest.mark.xdist_group("workflow faults"),
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems"),
 ]
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from nist import record
-from tests.workflow.driver import finish, start, wait_for
+from tests.workflow.driver import HANG, finish, start, wait_for
 from tests.workflow.kubernetes_api import Cluster
 from tests.workflow.small_study import ROOT, VARIANTS, edit_yaml, make_project, metrics
 
@@ -21,7 +21,8 @@ PROFILE = Path("workflow/profiles/kubernetes")
 TARGETS = ["results/statistics/lenet5-digits/accuracy.csv", "results/figures/lenet5-digits/figa2.svg"]
 
 pytestmark = [
-    pytest.mark.xdist_group("workflow"),
+    pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.kubernetes,
     pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl"),
 ]
 
@@ -68,11 +69,11 @@ def trained(cluster, tmp_path_factory):
     driver = start(project, "kubernetes", *TARGETS, **cluster.environment)
     try:
         checkpoints = project / "results/checkpoints/lenet5-digits/dense"
-        wait_for(lambda: list(checkpoints.glob("*/seeds0-1.safetensors")), 200, "a checkpoint of dense")
+        wait_for(lambda: list(checkpoints.glob("*/seeds0-1.safetensors")), "a checkpoint of dense")
         lost = next(job for job in cluster.submitted if "variant=dense" in wildcards(job))
         lost.kill()
     finally:
-        finish(driver, project, "kubernetes", 300)
+        finish(driver, project, "kubernetes")
     return project, list(cluster.submitted), lost
 
 
@@ -84,14 +85,12 @@ def rule(job):
     return job.manifest["metadata"]["labels"]["rule"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_pods_give_the_metrics_of_a_local_run(trained, finished, variant):
     pods, local = (metrics(project, variant) for project in (trained[0], finished))
     pd.testing.assert_frame_equal(pods, local, check_exact=True)
 
 
-@pytest.mark.slow
 def test_a_lost_pod_is_submitted_again_with_more_and_goes_on_from_its_checkpoint(trained):
     project, jobs, lost = trained
     (again,) = (job for job in jobs if job is not lost and job.manifest["metadata"] == lost.manifest["metadata"])
@@ -105,35 +104,31 @@ def test_a_lost_pod_is_submitted_again_with_more_and_goes_on_from_its_checkpoint
     )
 
 
-@pytest.mark.slow
 def test_training_alone_asks_for_gpus_and_local_rules_for_no_pod(trained):
     jobs = trained[1]
     gpus = sorted((rule(job), job.container["resources"]["limits"]["nvidia.com/gpu"]) for job in jobs)
     assert gpus == [("images", 0), ("statistics", 0), ("train", 1), ("train", 1), ("train", 1), ("trunk", 1)]
 
 
-@pytest.mark.slow
 def test_a_resource_of_ones_own_is_filled_into_the_manifest(trained):
     pools = {rule(job): job.pod["nodeSelector"]["pool"] for job in trained[1]}
     assert pools == {"images": "small", "statistics": "small", "train": "large", "trunk": "large"}
 
 
-@pytest.mark.slow
 def test_an_interrupted_driver_leaves_no_pod(cluster, tmp_path):
     project, before = make_pods_project(tmp_path / "project"), len(cluster.submitted)
     driver = start(project, "kubernetes", *TARGETS, **cluster.environment)
     try:
-        wait_for(lambda: "with external jobid" in (project / "kubernetes.log").read_text(), 60, "a job")
+        wait_for(lambda: "with external jobid" in (project / "kubernetes.log").read_text(), "a job")
     finally:
         driver.send_signal(signal.SIGINT)
-        driver.wait(timeout=60)
+        driver.wait(timeout=HANG)
     jobs = cluster.submitted[before:]  # on a slow machine the first may have ended well before the interruption
     assert jobs
     assert all(job.process.poll() is not None for job in jobs)
     assert not [job for job in jobs if job.process.returncode and job in cluster.jobs.values()]
 
 
-@pytest.mark.slow
 def test_what_pods_print_stays_on_the_volume(trained):
     project, jobs, _ = trained
     names = {job.manifest["metadata"]["name"] for job in jobs}
@@ -162,7 +157,7 @@ def call(cluster, script, *arguments, cwd=ROOT):
     command = [str(ROOT / PROFILE / script), *arguments]
     environment = {**os.environ, **cluster.environment}
     return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=30
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True, timeout=HANG
     ).stdout.strip()
 
 
@@ -170,7 +165,7 @@ def call(cluster, script, *arguments, cwd=ROOT):
 def test_the_status_of_a_job(cluster, submit, command, status):
     name = submit(command)
     if status != "running":
-        cluster.jobs[name].process.wait(timeout=30)
+        cluster.jobs[name].process.wait(timeout=HANG)
     assert call(cluster, "status", name) == status
 
 

@@ -127,7 +127,6 @@ def snakemake(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.xdist_group("workflow")
 def test_a_data_root_that_a_shell_would_run_is_a_folder_and_nothing_else(project):
     folder, root = project
     done = snakemake(folder, "results/images/cifar10.npz")
@@ -140,26 +139,11 @@ def test_a_data_root_that_a_shell_would_run_is_a_folder_and_nothing_else(project
     assert list(folder.rglob("run?")) == []
 
 
-@pytest.mark.xdist_group("workflow")
+@pytest.mark.slow
 def test_a_study_file_that_a_shell_would_run_is_quoted(project):
     done = snakemake(project[0], "-n", "-p", "results/claims.csv", "--quiet", "host")
     assert done.returncode == 0, done.stdout + done.stderr
     assert shlex.quote("config/studies/$(touch run5);touch run6.yaml") in done.stdout + done.stderr
-
-
-@pytest.mark.xdist_group("workflow")
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("studies=['../../x']", "studies.0: '../../x' does not match"),
-        ("seeds={lenet5-digits: 5-2}", "seeds: lenet5-digits: seeds '5-2': write the first and the last one"),
-    ],
-)
-def test_a_setting_on_the_command_line_is_checked_as_the_file_is(project, setting, message):
-    done = snakemake(project[0], "-n", "--config", setting)
-    assert done.returncode != 0
-    assert f"config/config.yaml: {message}" in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.workflow.small_study import ROOT, edit_yaml, make_project, snakemake
 
@@ -13,7 +14,7 @@ WITH_SETTINGS = [name for name in PROFILES if name != "default"]
 # All jobs are announced: the studies of two models, and class folders that must be decoded.
 STUDIES = "studies=[lenet5-digits,vgg16-imagenet100]"
 
-pytestmark = pytest.mark.xdist_group("workflow")
+GPU = re.compile(r"gpus?|gres")  # how a scheduler is asked for one
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +39,33 @@ def test_there_is_a_profile_for_each_kind_of_machine():
 
 
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
-def test_training_alone_asks_for_a_gpu(project, profile):
-    jobs = announced(project, profile)
-    asking = {job.partition(":")[0] for job in jobs if re.search(r"\bgpus?=1\b|gres=gpu:1\b", job)}
-    assert asking == {"train", "trunk"}
-    assert {"images", "image_folder", "statistics"} <= {job.partition(":")[0] for job in jobs}
+def test_a_profile_gives_training_alone_a_gpu_and_takes_its_settings_from_beside_it(profile):
+    folder = ROOT / "workflow/profiles" / profile
+    content = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    asking = {rule for rule, resources in content["set-resources"].items() if any(map(GPU.fullmatch, resources))}
+    assert asking == {"train", "trunk", "replay"}
+    assert content["configfile"] == "settings.yaml"
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load((folder / "settings.yaml").read_text(encoding="utf-8"))
+    assert settings.keys() <= config.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
-def test_a_copied_profile_brings_its_own_settings_and_the_command_line_changes_single_ones(project, profile):
+def test_jobs_have_what_a_copied_profile_says_and_the_command_line_changes_single_settings(project, profile):
     profiles = project / "workflow/profiles"
     shutil.copytree(profiles / profile, profiles / "mine")
     edit_yaml(profiles / "mine/settings.yaml", lambda settings: settings.update(block_size=1, device="cpu"))
     jobs = announced(project, "mine", "device=cuda")
+    asking = {job.partition(":")[0] for job in jobs if re.search(r"\bgpus?=1\b|gres=gpu:1\b", job)}
+    assert asking == {"train", "trunk"}
+    assert {"images", "image_folder", "statistics"} <= {job.partition(":")[0] for job in jobs}
     training = [job for job in jobs if job.startswith("train:")]
     assert all("--device cuda" in job for job in training)
     assert sum("--study lenet5-digits" in job for job in training) == 2 * 2  # two variants of two seeds, one a block
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
 def test_a_mistake_in_a_profiles_settings_is_one_line(project, profile):
     edit_yaml(project / f"workflow/profiles/{profile}/settings.yaml", lambda settings: settings.update(blocksize=1))

@@ -17,8 +17,6 @@ EPOCHS = 6
 VARIANTS = ("dense", "nist-1-10-p98")
 RENDER = ("metrics_source=published", "studies=evidence")  # as make figures does
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 @pytest.fixture
 def run(tmp_path):
@@ -44,17 +42,20 @@ def snakemake(run):
     )
 
 
+def jobs_of(said):
+    """Number of jobs by rule that a dry run announces."""
+    if "Nothing to be done" in said:
+        return {}
+    table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
+    return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
+
+
 @pytest.fixture
 def planned(snakemake):
-    """Number of jobs by rule that a dry run announces."""
-
     def plan(project, *arguments, config=RENDER):
         done = snakemake(project, "-n", *arguments, config=config)
         assert done.returncode == 0, done.stdout + done.stderr
-        if "Nothing to be done" in done.stdout:
-            return {}
-        table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", done.stdout, re.MULTILINE | re.DOTALL)
-        return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
+        return jobs_of(done.stdout)
 
     return plan
 
@@ -108,6 +109,20 @@ def publish_replay(project, publish):
     )
 
 
+def test_a_table_of_published_runs_needs_no_torch_no_images_and_no_training(project, snakemake):
+    done = snakemake(project, "results/tables/small/tablea2.csv")
+    assert done.returncode == 0, done.stderr + logs(project)
+    table = (project / "results/tables/small/tablea2.csv").read_text(encoding="utf-8")
+    assert "NIST (1, 10), 98 %" in table
+    assert sorted(path.name for path in (project / "results").iterdir()) == [
+        "logs",
+        "published",
+        "statistics",
+        "tables",
+    ]
+
+
+@pytest.mark.slow
 def test_everything_is_rendered_without_torch_and_once_and_replays_are_on_the_page_alone(
     project, snakemake, planned, publish_replay
 ):
@@ -145,6 +160,7 @@ def test_everything_is_rendered_without_torch_and_once_and_replays_are_on_the_pa
     assert snakemake(project, "-n").returncode != 0
 
 
+@pytest.mark.slow
 def test_other_runs_under_the_same_names_are_rendered_anew(project, snakemake, planned, publish):
     target = "results/statistics/small/accuracy.csv"
     assert snakemake(project, target).returncode == 0
@@ -156,63 +172,56 @@ def test_other_runs_under_the_same_names_are_rendered_anew(project, snakemake, p
     assert sum(planned(project, target).values()) == 1
 
 
-def test_runs_that_are_not_published_are_named_and_never_trained(bare, planned, snakemake, publish):
+@pytest.mark.slow
+def test_runs_that_are_not_published_are_named_and_never_trained_and_the_rest_is_computed(bare, snakemake, publish):
     publish(bare, variants=["dense"], seeds=(0, 1))
-    jobs = planned(bare)
-    assert jobs.keys() & {"train", "trunk", "images", "image_folder"} == set()
-    assert jobs["report"] == 1
     done = snakemake(bare, "-n")
     said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert jobs_of(said).keys() & {"train", "trunk", "images", "image_folder"} == set()
+    assert jobs_of(said)["report"] == 1
     assert said.count("small: not published: dense (2 of 4 runs), nist-1-10-p98 (4 of 4 runs)\n") == 1
     assert "lenet5-fmnist: left out, as its baseline, dense, has no published runs\n" in said
+    target = "results/statistics/small/accuracy.csv"
+    assert snakemake(bare, target).returncode == 0
+    assert "small,dense," in (bare / target).read_text()
 
 
+@pytest.mark.slow
 def test_training_is_untouched_by_what_is_published(project, planned):
     jobs = planned(project, config=["metrics_source=train", "studies=[small]", "block_size=4"])
     assert jobs["train"] == 2
 
 
-def test_one_published_seed_of_each_variant_is_replayed(bare, planned, snakemake, publish):
+@pytest.mark.slow
+def test_one_published_seed_of_each_variant_is_replayed(bare, snakemake, publish):
     def commands(*config):
         done = snakemake(bare, "replays", "-n", "-p", "--quiet", "host", config=["studies=[small]", *config])
         return done, re.findall(r"--variant (\S+) --seeds (\S+) .* --out (\S+) ", done.stdout)
 
     publish(bare, ["dense"], (1, 2))
     replays = "results/replays/small/dense"
-    assert planned(bare, "replays", config=["studies=[small]"]) == {"images": 1, "replay": 1, "replays": 1}
     assert commands()[1] == [("dense", "1-1", f"{replays}/seeds1-1.parquet")]
     assert commands("replay_seed=2", RENDER[0])[1] == [("dense", "2-2", f"{replays}/seeds2-2.parquet")]
-    for config, message in (
-        ("replay_seed=3", "no run of seed 3 of small/dense is published; there are 1, 2"),
-        ("studies=[lenet5-digits]", "results/published: no published runs of lenet5-digits to replay"),
-    ):
-        done, _ = commands(config)
-        assert done.returncode != 0
-        assert sum(message in line for line in (done.stdout + done.stderr).splitlines()) == 1
-
-
-def test_a_statistic_of_a_part_of_the_runs_is_computed(bare, snakemake, publish):
-    publish(bare, variants=["dense"], seeds=(0, 1))
-    target = "results/statistics/small/accuracy.csv"
-    assert snakemake(bare, target).returncode == 0
-    assert "small,dense," in (bare / target).read_text()
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (RENDER, "results/published: no published runs to render alexnet-cifar10, alexnet-cifar10-controls, "),
-        ([RENDER[0], "studies=[small]", "seeds={small: 0-1}"], "seeds: chooses what is trained; all published runs"),
-        (["studies=papers"], "studies: 'papers' does not match '^(paper|evidence)$'"),
-        (["metrics_source=publish"], "metrics_source: 'publish' is not one of ['train', 'published']"),
-    ],
-)
-def test_what_cannot_be_rendered_is_one_line(bare, snakemake, config, message):
-    done = snakemake(bare, "-n", config=config)
+    done, _ = commands("replay_seed=3")
     assert done.returncode != 0
+    message = "no run of seed 3 of small/dense is published; there are 1, 2"
     assert sum(message in line for line in (done.stdout + done.stderr).splitlines()) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("replays",)])
+def test_where_nothing_is_published_that_is_one_line(bare, snakemake, arguments):
+    config = ["studies=[lenet5-digits]"] if arguments else RENDER
+    done = snakemake(bare, "-n", *arguments, config=config)
+    assert done.returncode != 0
+    message = "results/published: no published runs " + (
+        "of lenet5-digits to replay" if arguments else "to render alexnet"
+    )
+    assert sum(message in line for line in (done.stdout + done.stderr).splitlines()) == 1
+
+
+@pytest.mark.slow
 def test_a_changed_byte_ends_the_run_before_anything_is_read(project, snakemake):
     path = project / "results/published/metrics/small/dense/seeds0-3.parquet"
     content = bytearray(path.read_bytes())

@@ -14,7 +14,7 @@ SEEDS = 600
 LONG = "-".join(map(str, range(85)))  # makes few files enough; Snakemake refuses a name that repeats itself
 STUDY, VARIANTS = f"study-{LONG[:90]}", {"dense": f"dense-{LONG[:90]}", "nist-1-10-p98": f"pruned-{LONG[:90]}"}
 
-pytestmark = pytest.mark.xdist_group("workflow")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ PROFILE = "workflow/profiles/slurm/config.yaml"
 MEASURED = ["seconds", "joules", "flops_a_second"]  # no two runs take the same time
 
 pytestmark = [
-    pytest.mark.xdist_group("workflow"),
-    pytest.mark.slow,
+    pytest.mark.xdist_group("slurm"),
+    pytest.mark.slurm,
     pytest.mark.skipif(bool(why_not()), reason=why_not()),
 ]
 
@@ -48,14 +48,14 @@ def trained(tmp_path_factory):
         without_accounting = project / "workflow/profiles/slurm/without-accounting"
         driver = start(project, "slurm", PATH=f"{without_accounting}:{command()[1]['PATH']}")
         try:
-            cancelled = wait_for(lambda: running_job_of("dense"), 180, "a running job that trains dense")
+            cancelled = wait_for(lambda: running_job_of("dense"), "a running job that trains dense")
             ask("scancel", cancelled)
-            lost = wait_for(lambda: running_job_of("nist-1-10-p98"), 180, "a running job that trains the other variant")
+            lost = wait_for(lambda: running_job_of("nist-1-10-p98"), "a running job that trains the other variant")
             cluster.crash_node("n1", lost)
-            wait_for(lambda: running_job_of("nist-1-10-p98") != lost, 60, "the job to be lost with its node")
+            wait_for(lambda: running_job_of("nist-1-10-p98") != lost, "the job to be lost with its node")
             cluster.repair_node("n1", lost)
         finally:
-            finish(driver, project, "slurm", 400)
+            finish(driver, project, "slurm")
         yield project, cancelled, lost, all_jobs()
 
 

@@ -32,7 +32,7 @@ def published_metrics(studies):
 try:
     PLAN = plan.of_configuration(config)
     ITEMS = plan.items(PLAN.studies)
-    PAPER_STUDIES = {name: study.load(name) for name in sorted({name for item in ITEMS.values() for name in item.get("studies", [])})}
+    PAPER_STUDIES = plan.named_by(ITEMS)
     PUBLISHED = published_metrics(PLAN.studies) if config["metrics_source"] == "published" else {}
     STUDIES = {name: PLAN.studies[name] for name in PUBLISHED or PLAN.studies}
 except InputError as error:
