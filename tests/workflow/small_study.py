@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STUDY = "config/studies/lenet5-digits.yaml"
 VARIANTS = ("dense", "nist-1-10-p98")
+PAPER_ITEMS = ("fig1", "fig2", "figa1", "figa2", "tablea1", "tablea3")  # those that the page cannot do without, and two
 
 
 def edit_yaml(path, change):
@@ -22,12 +23,19 @@ def edit_yaml(path, change):
 
 
 def shrink(content):
-    """Two variants, two seeds, two epochs."""
+    """Two variants, two seeds, two epochs, few resamples."""
     content["seeds"] = "0-1"
     content["training"]["epochs"] = 2
     content["training"]["optimizers"][0]["share"] = content["training"]["optimizers"][1]["share"] = 0.5
     content["variants"] = {name: content["variants"][name] for name in VARIANTS}
     content["variants"]["nist-1-10-p98"]["prune"]["epoch"] = 1
+    content["statistics"].update(resamples=99, calibration_splits=100, calibration_resamples=99)
+
+
+def fewer_items(manifest):
+    """Leave out most of the paper's own figures and tables."""
+    for name in manifest.keys() - {*PAPER_ITEMS}:
+        manifest[name].pop("studies", None)
 
 
 def make_project(folder):
@@ -36,6 +44,7 @@ def make_project(folder):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     edit_yaml(folder / STUDY, shrink)
+    edit_yaml(folder / "config/figures.yaml", fewer_items)
     edit_yaml(folder / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
     return folder
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from nist import record, study
-from tests.workflow.small_study import ROOT, logs
+from tests.workflow.small_study import ROOT, edit_yaml, fewer_items, logs
 
 EPOCHS = 6
 VARIANTS = ("dense", "nist-1-10-p98")
@@ -67,6 +67,7 @@ def bare(tmp_path, study_content):
     for name in ("nist", "analysis", "workflow", "config", "docs"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", project)
+    edit_yaml(project / "config/figures.yaml", fewer_items)
     content = {**study_content, "study": "small", "edition": "paper", "seeds": "0-3"}
     content["training"] = {**content["training"], "epochs": EPOCHS}
     content["variants"] = {name: content["variants"][name] for name in VARIANTS}
