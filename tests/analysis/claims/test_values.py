@@ -14,7 +14,7 @@ from analysis.claims.intervals import Sample
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.run_bootstrap import run_bootstrap
 from analysis.statistics.wilcoxon import wilcoxon
-from tests.analysis.claims_by_hand import curve, decide, evidence, long, make
+from tests.analysis.claims.by_hand import curve, decide, evidence, long, make
 from tests.analysis.processes import autoregressive_arms
 
 
