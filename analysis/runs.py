@@ -65,7 +65,7 @@ def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
 
 def read(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Read, check and join metrics files; see ``read_blocks`` and ``join`` for the errors."""
-    return _read(tuple((Path(path), _stamp(Path(path))) for path in paths)).copy(deep=False)
+    return _read(tuple((Path(path), stamp(Path(path))) for path in paths)).copy(deep=False)
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +74,8 @@ def _read(files: tuple[tuple[Path, tuple], ...]) -> pd.DataFrame:
     return join(read_blocks(path for path, _ in files))
 
 
-def _stamp(path: Path) -> tuple:
+def stamp(path: Path) -> tuple:
+    """What differs once a file was changed; empty where there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -1,6 +1,7 @@
 """What a printed ± or p can be at all, from mean, maximum and number of runs: bounds that need no training."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -54,6 +55,7 @@ def common_readings(rows: list[tuple[Figure, Figure, Figure]], most_runs: int) -
     return readings
 
 
+@cache
 def rank_sums(p: Figure, pairs: int) -> list[tuple[str, int]]:
     """Sides and rank sums W of exact signed-rank tests over untied ``pairs`` whose p-value prints as ``p``.
 

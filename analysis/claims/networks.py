@@ -5,6 +5,7 @@ Counts are of weights without biases (N2) unless a function says otherwise.
 """
 
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -99,12 +100,14 @@ def edges(n_in: int, n_out: int, k: int) -> int:
     return int(neuroseed_mask(n_in, n_out, k).sum())
 
 
+@cache  # several claims ask for the same, and every ledger
 def inputs_without_output(largest: int, k: int) -> int:
     """Inputs without any output, over all layers of up to ``largest`` inputs and outputs."""
     sizes = range(1, largest + 1)
     return sum(int((~neuroseed_mask(n, m, k).any(axis=1)).sum()) for n in sizes for m in sizes if m >= k)
 
 
+@cache
 def mask_errors(largest: int) -> int:
     """Places at which ``nist.mask`` departs from Eq. 1 read literally, over all layers of up to ``largest`` units."""
     sizes, errors = range(1, largest + 1), 0
@@ -116,6 +119,7 @@ def mask_errors(largest: int) -> int:
     return errors
 
 
+@cache
 def degree_errors(largest: int) -> int:
     """Inputs that do not feed exactly k outputs under Eq. 1, over all layers of up to ``largest`` units."""
     sizes = range(1, largest + 1)

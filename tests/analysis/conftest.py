@@ -1,5 +1,6 @@
 """Small studies of two variants, and a page of runs."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,8 +12,14 @@ from analysis.report import assumptions, page, replays, verdicts
 from nist import study
 
 
+@pytest.fixture(scope="session")
+def verdicts_without_runs():
+    """The ledger of the paper's arithmetic alone."""
+    return ledger.ledger(Evidence(read(), {}, {}))
+
+
 @pytest.fixture
-def make_page(tmp_path):
+def make_page(tmp_path, verdicts_without_runs):
     """Render the page of one study from its metrics files; figures and tables are looked for in ``tmp_path``."""
 
     def make(experiment, metrics):
@@ -24,7 +31,7 @@ def make_page(tmp_path):
         items = [page.item(name, manifest, tmp_path, folder, runs=words) for name, folder in names.items()]
         return page.page(
             studies=[page.study_section(experiment, blocks, tmp_path, items)],
-            claims=verdicts.section(ledger.ledger(Evidence(read(), {}, {}))),
+            claims=verdicts.section(verdicts_without_runs),
             findings="",
             method=[],
             costs=[],
@@ -58,3 +65,12 @@ def two_variants(frame):
         )
 
     return make
+
+
+@pytest.fixture
+def mobilenet(frame):
+    """The embedded MobileNetV1 study and three runs of each of its variants over four epochs."""
+    rng = np.random.default_rng(0)
+    experiment = study.load("mobilenetv1-digits")
+    one = [frame(rng.uniform(0.2, 0.9, (3, 4)), study=experiment.name, variant=name) for name in experiment.variants]
+    return experiment, pd.concat(one, ignore_index=True)

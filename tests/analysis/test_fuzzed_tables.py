@@ -1,5 +1,6 @@
 """CSV files, pages and benchmarks that are cut off or altered: refused in one line that names the file, or whole."""
 
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from analysis.claims import claim
 from analysis.report import assumptions, verdicts
 from nist import measurements
 from nist.errors import InputError
-from tests.refusals import FUZZED, flipped, taken, truncated
+from tests.refusals import FUZZED, PLACES, sampled_damage, taken, truncated
 
 CLAIMS = b"".join(Path("analysis/claims/claims.csv").read_bytes().splitlines(keepends=True)[:2])
 STATISTIC = b"variant,epochs,training_images\ndense,8,1201\nnist-1-10,8,1201\n"
@@ -26,13 +27,15 @@ READERS = {
 }
 
 
+@PLACES
 @pytest.mark.parametrize("name", READERS)
-def test_a_text_cut_off_or_altered_at_any_byte_is_taken_or_refused_in_one_line(tmp_path, name):
+def test_a_text_cut_off_or_altered_at_any_byte_is_taken_or_refused_in_one_line(tmp_path, name, n):
     (read, whole), path = READERS[name], tmp_path / name
     path.write_bytes(whole)
     assert taken(read, path)
-    inserted = (whole[:at] + extra + whole[at:] for at in range(len(whole)) for extra in (b'"', b"\0"))
-    for content in (*truncated(whole), *flipped(whole), *inserted):
+    cuts, flips = map(list, sampled_damage(whole, n, [at.end() for at in re.finditer(rb"[\n,|]", whole)]))
+    inserted = [part + extra + whole[len(part) :] for part in cuts for extra in (b'"', b"\0")]
+    for content in (*cuts, *flips, *inserted):
         path.write_bytes(content)
         taken(read, path)
 
@@ -64,16 +67,18 @@ def test_a_printed_figure_that_is_no_number_is_refused_at_once(text):
         claim.Claim(**fields, changed=claim.Parameters({}, "x")).figure  # noqa: B018
 
 
-def test_a_benchmark_cut_off_or_altered_at_any_byte_is_refused_or_whole(tmp_path):
+@PLACES
+def test_a_benchmark_cut_off_or_altered_at_any_byte_is_refused_or_whole(tmp_path, n):
     path, where = tmp_path / "layers.parquet", dict.fromkeys(("device", "threads", "torch", "measured"), "x")
     measurements.write(path, [{"network": "n", "candidate": "c", "peak_bytes": 1}], where)
     table = pq.read_table(path)
     pq.write_table(table, path, compression="none", write_statistics=False)
     whole = path.read_bytes()
     assert taken(measurements.read, path)
-    for content in truncated(whole):
+    cuts, flips = sampled_damage(whole, n)
+    for content in cuts:
         path.write_bytes(content)
         assert not taken(measurements.read, path)
-    for content in flipped(whole):
+    for content in flips:
         path.write_bytes(content)
         taken(measurements.read, path)

@@ -9,7 +9,7 @@ from analysis import publish, published
 from nist import record, study
 from nist.errors import InputError, run
 from tests.analysis.published.folder import DENSE, NIST, resum, rewrite
-from tests.refusals import flipped, taken, truncated
+from tests.refusals import PLACES, sampled_damage, taken
 
 
 def flip_a_byte(folder, train):
@@ -146,8 +146,9 @@ def test_a_stray_file_is_refused_by_publishing_too(tree, train):
         publish.publish([train("nist-1-10-p98", first=2)])
 
 
+@PLACES
 @pytest.mark.parametrize("name", [published.SUMS, published.PROVENANCE])
-def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name):
+def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name, n):
     whole, blocks, path = (tree / name).read_bytes(), published.read_by_kind(), tree / name
 
     def read(_):
@@ -156,7 +157,8 @@ def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name):
         published.check_sums(tree, sums | {published.PROVENANCE: published.sha256(tree / published.PROVENANCE)})
         published.check_provenance(tree, blocks)
 
-    for content in (*truncated(whole), *flipped(whole)):
+    cuts, flips = sampled_damage(whole, n, (at for at in range(len(whole)) if whole[at - 1 : at] == b"\n"))
+    for content in (*cuts, *flips):
         path.write_bytes(content)
         # A sum that lacks the last newline is whole; of one that is altered the page's own is not looked at here.
         assert not taken(read, Path("results/published")) or name == published.SUMS

@@ -14,6 +14,7 @@ from nist import study
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
@@ -31,14 +32,23 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def written():
+    """The page, once it is written."""
+    return []
+
+
 @pytest.fixture
-def path(metrics_file, make_page, tmp_path):
+def path(metrics_file, make_page, tmp_path, written):
     """A page of one study with two variants of two runs and three epochs."""
+    if written:
+        return written[0]
     experiment = study.load("lenet5-digits")
     experiment.content["feeds"] = {}
     files = [metrics_file(name, curve, study=experiment.name, variant=name) for name, curve in ACCURACIES.items()]
     (tmp_path / "report.html").write_text(make_page(experiment, files), encoding="utf-8")
-    return tmp_path / "report.html"
+    written.append(tmp_path / "report.html")
+    return written[0]
 
 
 @pytest.fixture
@@ -60,13 +70,25 @@ def readout(tab):
     return [row.inner_text().split("\t") for row in tab.locator(".readout tr").all()]
 
 
-def test_the_readout_is_mean_and_sd_over_runs(opened):
+def test_the_page_shows_what_its_controls_ask_for_and_everyone_can_use_it(opened):
     head, dense, sparse = readout(opened)
     assert head == ["Epoch 3", "Mean", "SD, points", "Least to greatest"]
     assert dense[1:] == ["80.00 %", f"{100 * np.std([0.7, 0.9], ddof=1):.2f}", "70.00 to 90.00"]
     assert sparse[1:] == ["70.00 %", f"{100 * np.std([0.6, 0.8], ddof=1):.2f}", "60.00 to 80.00"]
+    opened.locator("input[type=range]").press("ArrowLeft")
+    assert readout(opened)[1][1] == "65.00 %"
+    opened.get_by_label("NIST (1, 10), 98 %").uncheck()
+    assert opened.locator(".explorer path").count() == 2  # a mean and its band
+    opened.locator("[data-by=verdict]").select_option("arithmetic wrong")
+    shown = opened.locator("#claims tbody tr:visible td:nth-child(3)").all_inner_texts()
+    assert set(shown) == {"arithmetic wrong"}
+    opened.set_viewport_size({"width": 375, "height": 800})
+    assert opened.evaluate("document.scrollingElement.scrollWidth") <= 375
+    found = Axe().run(opened, context={"exclude": ["table"]})  # they are long, and have a test of their own
+    assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.slow
 def test_the_epoch_is_chosen_with_the_keyboard_or_the_pointer(opened):
     opened.locator("input[type=range]").press("ArrowLeft")
     assert readout(opened)[0][0] == "Epoch 2"
@@ -76,6 +98,7 @@ def test_the_epoch_is_chosen_with_the_keyboard_or_the_pointer(opened):
     assert readout(opened)[0][0] == "Epoch 1"
 
 
+@pytest.mark.slow
 def test_variants_are_toggled_and_runs_shown(opened):
     assert opened.locator(".explorer path").count() == 4  # two means, two bands
     opened.get_by_label("Lines").select_option("runs")
@@ -90,6 +113,7 @@ def test_variants_are_toggled_and_runs_shown(opened):
     assert readout(opened)[1][1:] == ["0.00 %", "0.00", "0.00 to 0.00"]  # both accuracies are alike here
 
 
+@pytest.mark.slow
 def test_the_ledger_is_filtered(opened):
     rows = pd.DataFrame({name: [getattr(one, name) for one in read_claims().values()] for name in ("study", "kind")})
     status = opened.locator("[data-filter] [role=status]")
@@ -110,6 +134,7 @@ def test_the_ledger_is_filtered(opened):
     assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1250, 375])
 def test_everyone_can_use_it_and_nothing_overflows(opened, width):
     opened.set_viewport_size({"width": width, "height": 800})
@@ -119,12 +144,14 @@ def test_everyone_can_use_it_and_nothing_overflows(opened, width):
     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.slow
 def test_on_paper_there_are_no_controls(opened):
     opened.emulate_media(media="print")
     assert not opened.locator(".controls").first.is_visible()
     assert opened.locator("#claims tbody tr").first.is_visible()
 
 
+@pytest.mark.slow
 def test_without_javascript_everything_but_the_curves_is_there(browser, path):
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()

@@ -56,7 +56,7 @@ def compute(runs):
         "epochs_to_accuracy": epochs_to_accuracy(runs, "dense"),
         "gap_at_accuracy": gap_at_accuracy(runs, "dense"),
         "power": power(runs, "dense"),
-        "aa_calibration": aa_calibration(runs, "dense", splits=20, target_share=0.95, settings=settings, **sampled),
+        "aa_calibration": aa_calibration(runs, "dense", splits=5, target_share=0.95, settings=settings, **sampled),
     }
     return result | {
         "holm": holm(
@@ -72,27 +72,45 @@ def curves(n, epochs, seed=0):
 pytestmark = pytest.mark.filterwarnings("error")  # a statistic that knows its limits leaves numpy nothing to warn of
 
 
-@pytest.mark.parametrize(
-    ("ours", "baseline"),
-    [
-        pytest.param(curves(1, 5), curves(1, 5, 1), id="one run"),
-        pytest.param(curves(2, 5), curves(2, 5, 1), id="two runs"),
-        pytest.param(curves(3, 5), curves(3, 5, 1), id="three runs"),
-        pytest.param(curves(12, 1), curves(12, 1, 1), id="one epoch"),
-        pytest.param(np.full((12, 5), 0.1), np.full((12, 5), 0.1), id="constants alike"),
-        pytest.param(np.full((12, 5), 0.3), np.full((12, 5), 0.1), id="constants apart"),
-        pytest.param(np.full((12, 5), 0.3), curves(12, 5), id="a constant variant"),
-        pytest.param(curves(12, 5), np.full((12, 5), 0.3), id="a constant baseline"),
-        pytest.param(curves(12, 5), curves(12, 5), id="the same runs twice"),
-        pytest.param(np.round(curves(12, 5), 1), np.round(curves(12, 5, 1), 1), id="ties"),
-        pytest.param(np.zeros((12, 5)), curves(12, 5), id="zeros"),
-        pytest.param(
-            np.insert(curves(12, 4), 0, 0.1, axis=1), np.insert(curves(12, 4, 1), 0, 0.1, axis=1), id="chance"
-        ),
-    ],
-)
-def test_every_statistic_answers(two_variants, ours, baseline):
-    result = compute(two_variants(ours, baseline))
+# Accuracies of the variant and of the baseline, shape (seeds, epochs).
+STUDIES = {
+    "one run": (curves(1, 5), curves(1, 5, 1)),
+    "two runs": (curves(2, 5), curves(2, 5, 1)),
+    "three runs": (curves(3, 5), curves(3, 5, 1)),
+    "one epoch": (curves(12, 1), curves(12, 1, 1)),
+    "constants alike": (np.full((12, 5), 0.1), np.full((12, 5), 0.1)),
+    "constants apart": (np.full((12, 5), 0.3), np.full((12, 5), 0.1)),
+    "a constant variant": (np.full((12, 5), 0.3), curves(12, 5)),
+    "a constant baseline": (curves(12, 5), np.full((12, 5), 0.3)),
+    "the same runs twice": (curves(12, 5), curves(12, 5)),
+    "ties": (np.round(curves(12, 5), 1), np.round(curves(12, 5, 1), 1)),
+    "zeros": (np.zeros((12, 5)), curves(12, 5)),
+    "chance": (np.insert(curves(12, 4), 0, 0.1, axis=1), np.insert(curves(12, 4, 1), 0, 0.1, axis=1)),
+    "nothing unusual": (curves(12, 5), curves(12, 5, 1)),
+}
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """What was computed of ``STUDIES`` so far."""
+    return {}
+
+
+@pytest.fixture
+def statistics_of(computed, two_variants):
+    """Every statistic of one of ``STUDIES``."""
+
+    def get(name):
+        if name not in computed:
+            computed[name] = compute(two_variants(*STUDIES[name]))
+        return computed[name]
+
+    return get
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_statistic_answers(statistics_of, study):
+    result = statistics_of(study)
     for name, table in result.items():
         if name != "aa_calibration":  # it has the baseline alone, and needs four runs
             assert "sparse" in set(table["variant"]), name
@@ -103,30 +121,29 @@ def test_every_statistic_answers(two_variants, ours, baseline):
     assert (intervals["low"] <= intervals["high"])[intervals["low"].notna()].all()
 
 
-def test_a_single_run_has_no_p_and_no_interval(two_variants):
-    result = compute(two_variants(curves(1, 5), curves(1, 5, 1)))
+def test_a_single_run_has_no_p_and_no_interval(statistics_of):
+    result = statistics_of("one run")
     for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy"]:
         assert result[name]["p"].isna().all(), name
     for name in ["run_bootstrap", "simultaneous_band", "wilson"]:
         assert result[name]["low"].isna().all(), name
 
 
-def test_nothing_is_significant_between_the_same_runs(two_variants):
-    result = compute(two_variants(curves(12, 5), curves(12, 5)))
+def test_nothing_is_significant_between_the_same_runs(statistics_of):
+    result = statistics_of("the same runs twice")
     assert result["holm"]["p"].dropna().min() > 0.3
     assert result["superiority"]["probability"].tolist() == pytest.approx([0.5] * 3)
 
 
-def test_constants_apart_differ_but_no_t_says_so(two_variants):
-    result = compute(two_variants(np.full((12, 5), 0.3), np.full((12, 5), 0.1)))
+def test_constants_apart_differ_but_no_t_says_so(statistics_of):
+    result = statistics_of("constants apart")
     assert result["paired_difference"]["p"].isna().all()
     assert (result["superiority"]["p"] < 0.001).all()
     assert (result["sd_permutation"]["p"] == 1).all()
 
 
-def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame):
-    alone = compute(frame(curves(12, 5), variant="dense"))
-    beside = compute(pd.concat([frame(curves(12, 5), variant=name) for name in ("dense", "sparse")]))
+def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame, statistics_of):
+    alone, beside = compute(frame(curves(12, 5), variant="dense")), statistics_of("the same runs twice")
     for name in [*TESTS, "gap_at_accuracy", "wilson", "run_bootstrap", "power", "holm"]:
         assert alone[name].empty, name
         assert alone[name].columns.tolist() == beside[name].columns.tolist(), name
@@ -135,9 +152,9 @@ def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame):
     assert not alone["aa_calibration"].empty
 
 
-def test_diverged_runs_stay_in(two_variants):
-    kept = compute(two_variants(curves(12, 5), curves(12, 5, 1)))
-    diverged = compute(two_variants(curves(12, 5), curves(12, 5, 1), diverged={3, 4}))  # their losses are NaN
+def test_diverged_runs_stay_in(two_variants, statistics_of):
+    kept = statistics_of("nothing unusual")
+    diverged = compute(two_variants(*STUDIES["nothing unusual"], diverged={3, 4}))  # their losses are NaN
     for name in ["sd_permutation", "run_bootstrap", "superiority", "equivalence", "power"]:
         table = diverged[name]
         assert set(table["n_diverged"]) == set(table["n_diverged_baseline"]) == {2}, name

@@ -10,7 +10,7 @@ from scipy import stats
 from analysis.claims import orderings
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochwise_sd import epochwise_sd
-from tests.analysis.claims_by_hand import decide, evidence, long, make
+from tests.analysis.claims.by_hand import decide, evidence, long, make
 
 
 class TestDirection:

@@ -14,7 +14,7 @@ from analysis.claims.intervals import Sample
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.run_bootstrap import run_bootstrap
 from analysis.statistics.wilcoxon import wilcoxon
-from tests.analysis.claims_by_hand import curve, decide, evidence, long, make
+from tests.analysis.claims.by_hand import curve, decide, evidence, long, make
 from tests.analysis.processes import autoregressive_arms
 
 
@@ -78,12 +78,10 @@ class TestMaximumAndSpread:
     def test_the_interval_of_the_next_maximum_covers(self):
         rng = np.random.default_rng(2)
         ours, theirs = rng.normal(size=(4000, 8)), rng.normal(size=(4000, 20)).max(axis=1)
-        inside = [
-            low <= best <= high
-            for run, best in zip(ours, theirs, strict=True)
-            for low, high in [intervals.of_next_maximum(Sample(run.mean(), run.std(ddof=1), 8), 20)]
-        ]
-        assert np.mean(inside) == pytest.approx(0.95, abs=0.01)
+        low, high = intervals.of_next_maximum(Sample(0.0, 1.0, 8), 20)
+        pivot = (theirs - ours.mean(axis=1)) / ours.std(axis=1, ddof=1)
+        assert np.mean((low <= pivot) & (pivot <= high)) == pytest.approx(0.95, abs=0.01)
+        assert intervals.of_next_maximum(Sample(2.0, 3.0, 8), 20) == pytest.approx((2 + 3 * low, 2 + 3 * high))
 
     def test_the_interval_of_the_next_sd_covers(self):
         rng = np.random.default_rng(3)
@@ -177,17 +175,18 @@ class TestShareAndSignificance:
         assert found.verdict == verdict
         assert "one-sided W = 78" in found.reason
 
-    def test_of_arms_that_do_not_differ_hardly_any_is_decided(self):
+    @pytest.mark.parametrize("times", [20, pytest.param(60, marks=pytest.mark.exhaustive)])
+    def test_of_arms_that_do_not_differ_hardly_any_is_decided(self, times):
         # At an autocorrelation of 0.9 the test over epochs alone decides more than half of these.
         rng, verdicts = np.random.default_rng(0), []
         rule = make("significance", "metric=val_accuracy; pairs=30; level=0.05", "4.76e-4", "p", variant="sparse")
-        for ours, baseline in autoregressive_arms(0.9, 20, 30, 60, rng):
+        for ours, baseline in autoregressive_arms(0.9, 20, 30, times, rng):
             curves = {"sparse": 0.5 + 0.01 * ours, "dense": 0.5 + 0.01 * baseline}
             frame = pd.concat([long(name, values) for name, values in curves.items()], ignore_index=True)
             bootstrap = run_bootstrap(frame, "dense", resamples=9, rng=rng, confidence=0.95)
             tables = {"wilcoxon": wilcoxon(epochwise_sd(frame), "dense"), "run_bootstrap": bootstrap}
             verdicts.append(decide(rule, evidence({"sparse": (0.5, 0.01)}, **tables)).verdict)
-        assert verdicts.count("inconclusive") >= 54
+        assert verdicts.count("inconclusive") >= 0.9 * times
 
     def test_a_p_that_no_rank_sum_has(self):
         rule = make("significance", "metric=val_accuracy; pairs=5; level=0.05", "0.0100", "p")

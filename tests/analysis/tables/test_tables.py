@@ -13,10 +13,11 @@ from analysis.sources import Source
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochs_to_converge import epochs_to_converge
+from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
-from analysis.tables import printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
+from analysis.tables import layout, printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
 from nist import study
 
 CLAIMS = claim.read()
@@ -314,3 +315,45 @@ def test_seeds_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
 def test_a_single_run_has_no_margin(frame):
     (ours,) = rows(tablea3.build([source(frame, "alexnet-cifar10", {"dense": np.array([0.78])})]), "ours")[:1]
     assert (ours[PEAK], ours[SPREAD], ours["Runs"]) == ("78.00", "", "1")
+
+
+def test_table_a2_reads_like_the_papers(frame):
+    experiment = study.load("lenet5-digits")
+    curves = [[0.9, 0.91], [0.9, 0.93]]
+    one = [frame(curves, variant=name, diverged={1} if name == "dense" else ()) for name in experiment.variants]
+    cost = pd.DataFrame(
+        [
+            {"variant": name, "initial_sparsity": 0.912, "final_sparsity": 0.98, "final": 218, "compression": 50.09}
+            for name in experiment.variants
+        ]
+    )
+    table = tablea2.build([Source(experiment, {"accuracy": accuracy(pd.concat(one)), "cost": cost})])
+    assert not {"Source", "Data set"} & set(table.columns)  # the paper prints nothing on the example
+    first, second = table.iloc[0], table.iloc[1]
+    assert first["Mean ± MOE, peak (%)"] == "92.0 ± 12.71"  # t(0.975, 1) = 12.706, SD √2 points, n = 2
+    assert first["Neuroseed factors"] == "–"
+    assert first["Runs"] == "2 (1 diverged)"
+    assert (second["Neuroseed factors"], second["Runs"], second["Active weights"]) == ("1, 10", "2", "218")
+    assert (second["Init. sparsity (%)"], second["Comp. ratio"]) == ("91.20", "50.09×")
+
+
+def test_table_a6_compares_with_the_baseline(mobilenet):
+    experiment, frame = mobilenet
+    sd = epochwise_sd(frame)
+    statistics = {"auc_sd": auc_sd(sd), "wilcoxon": wilcoxon(sd, "dense-1"), "wilson": wilson(sd, "dense-1")}
+    table = tablea6.build([Source(experiment, statistics)])
+    assert table.columns.tolist() == ["Model", "Metric", "Value", "Dense-1", "Notes"]
+    assert table["Model"].unique().tolist() == ["Sparse-1 NIST", "Sparse-3 NIST"]
+    mean = sd[sd["variant"] == "sparse-3"]["sd"].mean()
+    assert table.iloc[3]["Value"] == f"{mean:.5f}"
+    assert "(exact, one-sided, 4 epochs)" in table.iloc[3]["Notes"]
+
+
+def test_tables_are_written_in_three_formats(tmp_path):
+    table = pd.DataFrame([{"Model": "A & B", "Mean": "91.3 ± 0.10"}])
+    layout.write(table, "98 % sparse & small", tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "Model,Mean\nA & B,91.3 ± 0.10\n"
+    assert (tmp_path / "t.md").read_text().startswith("98 % sparse & small\n\n| Model   | Mean        |")
+    latex = (tmp_path / "t.tex").read_text()
+    assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
+    assert r"\caption{98 \% sparse \& small}" in latex

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import markdown, sources, words
-from analysis.claims import claim, ledger
-from analysis.claims.evidence import Evidence
+from analysis.claims import claim
 from analysis.findings import page
 from analysis.findings.verdicts import Verdicts
 from analysis.report import findings
@@ -62,8 +61,8 @@ def accuracies():
 
 
 @pytest.fixture(scope="module")
-def verdicts():
-    return Verdicts(ledger.ledger(Evidence(claim.read(), {}, {})), claim.read())
+def verdicts(verdicts_without_runs):
+    return Verdicts(verdicts_without_runs, claim.read())
 
 
 @pytest.fixture
@@ -100,12 +99,20 @@ def in_lines(text):
     return re.sub(r"(?<=\S)\n(?=[^\n|#-])", " ", text)
 
 
+@pytest.fixture(scope="module")
+def written():
+    """Texts that several tests read."""
+    return {}
+
+
 @pytest.fixture
-def text(accuracies, statistics, verdicts):
+def text(written, accuracies, statistics, verdicts):
     """The findings from generated runs of the study of Fashion-MNIST alone."""
-    experiment, paths = statistics(NAME, accuracies, EPOCHS)
-    others = [study.load(name) for name in ("lenet5-cifar10", "alexnet-cifar10")]
-    return in_lines(page.page(sources.read([experiment, *others], paths), verdicts))
+    if NAME not in written:
+        experiment, paths = statistics(NAME, accuracies, EPOCHS)
+        others = [study.load(name) for name in ("lenet5-cifar10", "alexnet-cifar10")]
+        written[NAME] = in_lines(page.page(sources.read([experiment, *others], paths), verdicts))
+    return written[NAME]
 
 
 def test_the_numbers_are_those_of_the_runs(text, accuracies):
@@ -169,8 +176,12 @@ def test_a_head_that_overfits_less_is_said_to(accuracies, statistics, verdicts):
     ("names", "heading"),
     [
         (("mobilenetv1-cifar10", "mobilenetv1-cifar10-controls"), "## Is training steadier? MobileNetV1 on CIFAR-10"),
-        (("lenet5-cifar10", "lenet5-cifar10-controls"), "## LeNet-5 on CIFAR-10 (Table A2)"),
-        (("alexnet-cifar10", "alexnet-cifar10-controls"), "## AlexNet on CIFAR-10 (Table A3)"),
+        pytest.param(
+            ("lenet5-cifar10", "lenet5-cifar10-controls"), "## LeNet-5 on CIFAR-10 (Table A2)", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ("alexnet-cifar10", "alexnet-cifar10-controls"), "## AlexNet on CIFAR-10 (Table A3)", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_every_study_has_a_section_with_its_heads_and_its_controls(names, heading, statistics, verdicts):
@@ -196,58 +207,55 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         assert f"| 0.01627 | {sparse.std(axis=0, ddof=1).mean():.5f} | 0.4880 |" in section
 
 
-def controls(statistics, verdicts, runs, spread=0.001):
-    """The findings of LeNet-5 and its controls: runs ``spread`` apart, but for the method's, which are lower."""
-    rng, name = np.random.default_rng(2), f"{NAME}-controls"
-    levels = dict.fromkeys(study.load(name).variants, 0.9) | {"nist-1-10-p99.5": 0.7}
-    sds = dict.fromkeys(levels, spread) | {"nist-1-10-p99.5": 0.06}
-    curves = {
-        head: (level + sds[head] * rng.standard_normal((runs, 1)) + np.zeros(7), rng.uniform(0.4, 0.9, (runs, 7)))
-        for head, level in levels.items()
-    }
-    (experiment, paths), (main, files) = statistics(name, curves, 7), statistics(NAME, curves_of_main(runs), 7)
-    return page.page(sources.read([main, experiment], paths + files), verdicts), curves
+@pytest.fixture
+def controls(written, statistics, verdicts):
+    """The findings of LeNet-5 and some of its controls: runs little apart, but for the method's, which are lower."""
+    if "main" not in written:
+        rng = np.random.default_rng(4)
+        written["main"] = statistics(
+            NAME, {one: rng.uniform(0.4, 0.9, (2, 5, 7)) for one in study.load(NAME).variants}, 7
+        )
+
+    def make(runs, *heads):
+        rng, curves = np.random.default_rng(2), {}
+        for head, level, sd in (("nist-1-10-p99.5", 0.7, 0.06), *((head, 0.9, 0.001) for head in heads)):
+            peaks = level + sd * rng.standard_normal((runs, 1)) + np.zeros(7)
+            curves[head] = peaks, rng.uniform(0.4, 0.9, (runs, 7))
+        (main, files), (experiment, paths) = written["main"], statistics(f"{NAME}-controls", curves, 7)
+        return page.page(sources.read([main, experiment], paths + files), verdicts), curves
+
+    return make
 
 
-def curves_of_main(runs):
-    rng = np.random.default_rng(4)
-    return {variant: rng.uniform(0.4, 0.9, (2, runs, 7)) for variant in study.load(NAME).variants}
+def row(text, head):
+    return next(line for line in text.splitlines() if line.startswith(f"| {head} |"))
 
 
-def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(statistics, verdicts):
-    text, curves = controls(statistics, verdicts, runs=5)
-    line = next(line for line in text.splitlines() if line.startswith("| Dense, pruned to 99.5 % |"))
+def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(controls):
+    # Heads that were not run count among the six.
+    text, curves = controls(5, "dense-p99.5", "no-hidden-layer-p95.5")
+    line = row(text, "Dense, pruned to 99.5 %")
     assert re.search(r"× 0\.\d\d \(.*\), not shown to differ \|", line)  # of 5 pairs p is 0.06 at the lowest
     assert re.search(r"\), (higher|not shown to differ once corrected, higher by itself) \|", text)
+    assert "with as few weights chosen otherwise. 5 of 20 runs of each head; so many runs" in text
     assert "P of SD can be 0.062, and 0.38 once corrected, at the lowest" in text
     peak = 100 * curves["no-hidden-layer-p95.5"][0][:, 4:].max(axis=1).mean()
     assert f"Without a hidden layer 54 weights have {peak:.1f} ± " in text
     assert "where the paper prints 91.2 ± 0.2 for as many" in text
     assert "| NIST (1, 10), 99.5 % | 54 | " in text  # the method's own row
+    assert "Not run: One linear layer, 120 → 10; Random mask, 99.5 %; NIST (1, 10), 54 weights at random; NIST" in text
 
 
-def test_controls_that_were_not_run_are_named_and_count(statistics, verdicts):
-    name = f"{NAME}-controls"
-    rng = np.random.default_rng(0)
-    heads = ("nist-1-10-p99.5", "random-mask")
-    curves = {head: (rng.uniform(0.6, 0.9, (5, 7)), rng.uniform(0.4, 0.9, (5, 7))) for head in heads}
-    (experiment, paths), (main, files) = statistics(name, curves, 7), statistics(NAME, curves_of_main(5), 7)
-    text = page.page(sources.read([main, experiment], paths + files), verdicts)
-    assert "with as few weights chosen otherwise. 5 of 20 runs of each head; so many runs" in text
-    assert "Not run: Dense, pruned to 99.5 %; One linear layer, 120 → 10; One linear" in text
-    assert "P of SD can be 0.062, and 0.38 once corrected" in text
-
-
-def test_what_many_runs_say_is_said_without_reserve(statistics, verdicts):
-    text, _ = controls(statistics, verdicts, runs=10)
-    line = next(line for line in text.splitlines() if line.startswith("| Dense, pruned to 99.5 % |"))
+def test_what_many_runs_say_is_said_without_reserve(controls):
+    text, _ = controls(10, "dense-p99.5")
+    line = row(text, "Dense, pruned to 99.5 %")
     assert ", higher |" in line
     assert ", steadier |" in line
     assert "P of SD can be" not in text
 
 
-def test_a_single_run_has_no_margin(statistics, verdicts):
-    text, _ = controls(statistics, verdicts, runs=1)
+def test_a_single_run_has_no_margin(controls):
+    text, _ = controls(1, "dense-p99.5")
     assert re.search(r"\| Dense, pruned to 99.5 % \| 54 \| \d\d\.\d \|", text)
     assert [line for line in text.splitlines() if "nan" in line] == []
 

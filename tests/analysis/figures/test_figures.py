@@ -8,9 +8,11 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import runs, sources
-from analysis.figures import fig2, fig3a, fig3b, fig4, figa1, figa2, figa3, figa4a, figa4b, figa6, style
+from analysis.figures import fig1, fig2, fig3a, fig3b, fig4, figa1, figa2, figa3, figa4a, figa4b, figa5, figa6, style
 from analysis.sources import Source
+from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
+from analysis.statistics.overfitting_gap import overfitting_gap
 from nist import study
 from nist.errors import InputError
 
@@ -28,6 +30,11 @@ OF_RUNS = [name for name, item in MANIFEST.items() if item["kind"] == "figure" a
 def _close():
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def axes():
+    return plt.subplots()[1]
 
 
 def curves(name, epochs):
@@ -230,3 +237,47 @@ def test_a_statistic_that_was_not_given_is_named():
     given = [Source(study.load("alexnet-cifar10"), {"accuracy": pd.DataFrame({"variant": ["dense"]})})]
     with pytest.raises(InputError, match="alexnet-cifar10: learning_curve.csv is needed; given are accuracy.csv"):
         style.compose(given, figa4b.plot, "learning_curve")
+
+
+def test_fig4_draws_mean_and_band_of_every_head(mobilenet, axes):
+    experiment, frame = mobilenet
+    curves = learning_curve(frame)
+    fig4.plot(curves, experiment, axes)
+    assert list(lines(axes)) == ["Dense-1", "Sparse-1 NIST", "Sparse-3 NIST"]
+    rows = curves[(curves["variant"] == "sparse-3") & (curves["metric"] == "val_accuracy")]
+    np.testing.assert_allclose(lines(axes)["Sparse-3 NIST"].get_ydata(), rows["mean"])
+    band = axes.collections[2].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx((rows["mean"] + rows["sd"]).max())
+    assert band.min() == pytest.approx((rows["mean"] - rows["sd"]).min())
+    assert lines(axes)["Dense-1"].get_color() == style.SHADES["red"]
+
+
+def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
+    experiment, frame = mobilenet
+    sd = epochwise_sd(frame)
+    figa5.plot(sd, experiment, axes)
+    assert list(lines(axes)) == ["Dense-1", "Sparse-3 NIST"]
+    assert lines(axes)["Dense-1"].get_color() == style.SHADES["orange"]
+    np.testing.assert_allclose(lines(axes)["Dense-1"].get_ydata(), sd[sd["variant"] == "dense-1"]["sd"])
+
+
+def test_figa2_and_figa3_draw_every_variant_of_lenet5(frame, axes):
+    experiment = study.load("lenet5-digits")
+    one = [frame([[0.5, 0.6]], train_accuracy=[[0.6, 0.8]], variant=name) for name in experiment.variants]
+    figa2.plot(learning_curve(pd.concat(one), ddof=0), experiment, axes)
+    assert [line.get_ydata().tolist() for line in lines(axes).values()] == [[0.5, 0.6]] * 4
+    axes.clear()
+    figa3.plot(overfitting_gap(pd.concat(one)), experiment, axes)
+    np.testing.assert_allclose(lines(axes)["Dense"].get_ydata(), [10, 20])  # points
+
+
+def test_fig1_has_the_papers_connections():
+    figure = fig1.draw()
+    assert [len(panel.lines) for panel in figure.axes] == [10, 20, 30]
+    assert [panel.get_title("left") for panel in figure.axes] == ["A   k = 1", "B   k = 2", "C   k = 3"]
+
+
+def test_figures_of_the_example_are_labelled_as_such(mobilenet, axes):
+    experiment, frame = mobilenet
+    figa5.plot(epochwise_sd(frame), experiment, axes)
+    assert axes.get_title() == "Thin MobileNetV1 on handwritten digits (embedded example)"
