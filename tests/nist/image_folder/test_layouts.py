@@ -111,6 +111,7 @@ def test_a_class_folder_without_images_is_named(root):
 def test_hidden_folders_and_other_files_are_passed_over(root):
     (root / "toy/train.X1/.thumbnails").mkdir()
     (root / "toy/train.X1/readme.txt").write_text("")
+    (root / "toy/train.tar").write_bytes(b"")
     shutil.copytree(root / "toy/train.X1", root / "toy/trainer")
     (root / "toy/val.X/n01/._n01_4.png").write_bytes(b"resource fork")
     assert len(load(root).train_labels) == 3 * TRAIN
