@@ -1,5 +1,6 @@
 import contextlib
 import io
+import json
 import subprocess
 from types import SimpleNamespace
 
@@ -24,6 +25,19 @@ def test_on_a_gpu_ours_is_one_process_and_the_script_one_a_seed(tmp_path):
     gpu, cpu = (trainer_benchmark.commands("s", "v", tmp_path, 2, 3, device) for device in ("cuda", "cpu"))
     assert [len(gpu[name]) for name in gpu] == [1, 3, 3]
     assert [len(cpu[name]) for name in cpu] == [3, 3, 3]
+
+
+def test_processes_that_run_at_once_add_up_by_the_median_epoch_of_each(monkeypatch):
+    class Printed:
+        def __init__(self, command, **options):
+            self.line = json.dumps({"seconds": json.loads(command[-1]), "peak_bytes": 7})
+
+        def communicate(self):
+            return f"a log\n{self.line}\n", None
+
+    monkeypatch.setattr(trainer_benchmark, "subprocess", SimpleNamespace(Popen=Printed, PIPE=None))
+    found = trainer_benchmark.measure([["module", "[1, 4, 9]"], ["module", "[2, 2]"]])
+    assert found == {"seed_epochs_a_second": 1 / 4 + 1 / 2, "peak_bytes": 14}
 
 
 class InThisProcess:

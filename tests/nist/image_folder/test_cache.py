@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from nist import image_cache, image_folder
+from nist.data import Images
 from tests.nist.image_folder.pictures import CLASSES, SIZE, TEST, TRAIN, load, message, save, stacked
 
 
@@ -310,6 +311,14 @@ def test_the_command_prepares_and_says_what_there_is(root, capsys):
         "toy test: 6 images of 6×6×3 in 3 classes",
     ]
     assert (root / "cache/toy-6-crop-3/manifest.json").exists()
+
+
+def test_what_the_command_is_not_told_is_as_for_imagenet100(monkeypatch):
+    asked, nothing = {}, np.zeros((1, 1, 1, 3))
+    monkeypatch.setattr(image_folder, "load", lambda name, **options: asked.update(options) or Images(*[nothing] * 4))
+    image_folder.main(["imagenet100"])
+    del asked["data_root"], asked["cache"]
+    assert asked == {"size": 224, "fit": "stretch", "classes": None, "n_classes": 100, "verify": False}
 
 
 def test_the_command_reports_bad_input_in_one_line_and_needs_no_torch(tmp_path):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nist import image_folder
+from nist import image_folder, sources
 from nist.errors import InputError
 from tests.nist.image_folder.pictures import SIZE, TEST, TRAIN, load, message, png, save, stacked, write_shard
 
@@ -65,6 +65,14 @@ def test_a_class_list_picks_and_sorts(root, arrays, tmp_path):
     for path in (listed, str(listed)):
         for one, other in zip(images, load(root, cache="listed", classes=path, n_classes=2), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def test_a_study_names_its_class_list(root):
+    (root / "toy/two.txt").write_text("n10\nn01\n")
+    settings = {"dataset": "toy", "classes": 2, "class_list": "two.txt", "image_size": SIZE, "resize": "stretch"}
+    images, classes = sources.load(settings, root, root / "cache")
+    assert classes == ["n01", "n10"]
+    assert len(images.train_labels) == 2 * TRAIN
 
 
 @pytest.mark.parametrize(
