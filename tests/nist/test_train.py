@@ -1,12 +1,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from nist import data, machine, record, study, train
+from nist import data, loop, machine, record, study, train
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
 from tests.conftest import ROOT
@@ -141,6 +142,29 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
     assert description["precision"] == "bfloat16"
     assert autocast[-1]["train_loss"] != plain[-1]["train_loss"]
     assert autocast[-1]["val_accuracy"] > 0.4
+
+
+def test_labels_are_smoothed_once():
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 2, 1, 2])
+    logs = logits.log_softmax(1)
+    smoothed = -(0.9 * logs[range(4), labels] + 0.1 * logs.mean(1)).mean()
+    torch.testing.assert_close(loop.training_loss(logits, labels, 0.1), smoothed)
+    shares = torch.tensor([[0.2, 0.7, 0.1]]).expand(4, 3)  # smoothed when they were mixed
+    torch.testing.assert_close(loop.training_loss(logits, shares, 0.1), -(shares * logs).sum(1).mean())
+
+
+def test_a_loss_is_the_mean_over_images_and_a_mixed_image_is_of_the_class_that_it_shows_most_of():
+    run = SimpleNamespace(
+        device=CPU, configuration={"training": {"precision": "float32"}}, network=lambda images: images
+    )
+    logits, shares = torch.eye(3), torch.tensor([[0.5, 0.3, 0.2], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
+    batches = [(logits[:2], shares[:2]), (logits[2:], shares[2:])]
+    loss, accuracy = loop.Run._mean(run, batches, lambda logits, targets: torch.tensor(float(len(targets))))
+    assert (loss, accuracy) == ((2 * 2 + 1 * 1) / 3, 2 / 3)
+
+
+def test_fewer_images_are_evaluated_at_once_where_they_are_large():
+    assert [loop.evaluation_batch((3, side, side)) for side in (32, 224, 5000)] == [1024, 2**23 // 224**2, 1]
 
 
 def test_processes_that_read_images_are_as_many_as_the_cores_that_a_job_has(monkeypatch):
