@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from nist import data, loop, machine, record, study, train
+from nist import data, loop, machine, options, record, study, train
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
 from tests.conftest import ROOT
@@ -192,6 +192,12 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
     assert starts == [f"lenet5-digits dense seed {seed}: finished" for seed in (0, 1)]
     assert done.stderr == ""
     assert record.read(tmp_path / "out/m.parquet").description["epochs"] == 1
+
+
+def test_what_the_command_is_not_told():
+    told = options.parse(["--study", "s", "--variant", "v", "--seeds", "0-1", "--out", "m"], "")
+    assert (told.device, told.threads, told.workers, told.together) == ("auto", 1, None, 0)
+    assert (told.minutes, told.stall_minutes, told.epochs, told.download) == (5, 60, None, False)
 
 
 @pytest.mark.parametrize(
