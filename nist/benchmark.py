@@ -142,9 +142,9 @@ def provenance(device: torch.device, threads: int) -> dict[str, str]:
     }
 
 
-def bandwidth(device: torch.device) -> float:
-    """Bytes a second that a copy of 256 MB reads and writes: the best of ten."""
-    source = torch.zeros(64 * 2**20, device=device)
+def bandwidth(device: torch.device, n: int = 64 * 2**20) -> float:
+    """Bytes a second that a copy of ``n`` numbers, 256 MB, reads and writes: the best of ten."""
+    source = torch.zeros(n, device=device)
     target = torch.empty_like(source)
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     seconds = []

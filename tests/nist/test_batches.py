@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from nist import normalisation
 from nist.batches import Split, resized
 from nist.errors import InputError
-from nist.normalisation import Normalise
 from nist.seeds import generator
 
 CPU = torch.device("cpu")
@@ -38,13 +36,6 @@ def test_an_incomplete_batch_can_be_dropped(split):
 
 def test_evaluation_keeps_the_order(split):
     assert torch.cat([labels for _, labels in split.in_order(3)]).tolist() == list(range(10))
-
-
-def test_normalised_training_images_have_mean_0_and_sd_1(split):
-    affine = normalisation.of_images(split.images.permute(0, 2, 3, 1).numpy())
-    normalised = Normalise(affine, CPU)(split.images)
-    torch.testing.assert_close(normalised.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
-    torch.testing.assert_close(normalised.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-5, rtol=0)
 
 
 def test_padding_puts_a_black_border_around(split):

@@ -1,3 +1,5 @@
+from itertools import accumulate
+
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -47,9 +49,16 @@ def test_hopeless_candidates_are_left_out():
     assert benchmark.candidates(big, CPU).keys() == {"linear", "masked", "blocked"}
 
 
+def test_a_bandwidth_is_what_is_read_and_written_in_the_best_of_ten(monkeypatch):
+    clock = accumulate([0, 3, 7, 2] + [0, 5] * 8)  # the second copy takes 2 seconds, the others 3 and 5
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock))
+    assert benchmark.bandwidth(CPU, n=1000) == 2 * 4 * 1000 / 2
+
+
 def test_the_command_writes_what_it_measured_on_what(tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "SHAPES", (("small", 40, 20, (8, 16)),))
     monkeypatch.setattr(benchmark, "HEADS", {"small": ((40, 20, 10), (1, 10))})
+    monkeypatch.setattr(benchmark, "bandwidth", lambda device: 5e9)
     benchmark.main(["--seconds", "0", "--device", "cpu", "--threads", "1", "--out", str(tmp_path)])
     layers, heads = (pq.read_table(tmp_path / "cpu" / f"{name}.parquet") for name in ("layers", "heads"))
     assert sorted(set(zip(*(layers[name].to_pylist() for name in ("k", "rows", "kept")), strict=True))) == [
@@ -59,6 +68,7 @@ def test_the_command_writes_what_it_measured_on_what(tmp_path, monkeypatch):
     for table in (layers, heads):
         assert b"CPU" in table.schema.metadata[b"device"]
         assert table.schema.metadata[b"kind"] == b"cpu"
+        assert table.schema.metadata[b"bytes_a_second"] == b"5000000000.0"
         assert table.schema.metadata[b"torch"] == torch.__version__.encode()
 
 

@@ -16,7 +16,7 @@ MEASURES = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
 @pytest.fixture(scope="module")
 def images():
-    return data.Images(*(array[::8] for array in data.digits()))
+    return data.Images(*(array[::16] for array in data.digits()))
 
 
 @pytest.fixture

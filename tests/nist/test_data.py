@@ -5,9 +5,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
-from nist import data, shards
+from nist import data, shards, study, train
 from nist.datasets import DATASETS, Dataset
 from nist.errors import InputError
 
@@ -192,10 +193,31 @@ def test_digits_are_split_by_class_without_a_draw(tmp_path):
     assert images.train_images.max() == 255
 
 
-@pytest.mark.xdist_group("real data")
-@pytest.mark.parametrize(("name", "mean"), [("fashion_mnist", [0.2860]), ("cifar10", [0.4914, 0.4822, 0.4465])])
-def test_the_real_data_sets_are_whole(data_root, image_cache, name, mean, capsys):
-    data.main([name, "--data-root", str(data_root), "--cache", str(image_cache)])
+REAL = pytest.mark.parametrize(("name", "mean"), [("fashion_mnist", [0.2860]), ("cifar10", [0.4914, 0.4822, 0.4465])])
+
+
+@pytest.mark.data
+@REAL
+def test_the_first_of_the_real_images_are_read_and_learnt(data_root, tmp_path, name, mean):
+    dataset, arrays = replace(DATASETS[name], counts=None), []
+    for split, (shard, *_) in shards.find(dataset, data_root).items():
+        rows = next(pq.ParquetFile(shard).iter_batches(500))
+        pq.write_table(pa.Table.from_batches([rows]), tmp_path / shard.name)
+        images, labels = shards.decode(dataset, split, [tmp_path / shard.name])
+        assert images.shape == (500, *dataset.shape)
+        assert np.bincount(labels).min() > 30
+        np.testing.assert_allclose(images.mean((0, 1, 2)) / 255, mean, atol=0.03)
+        arrays += [images, labels]
+    experiment = study.load({"fashion_mnist": "lenet5-fmnist", "cifar10": "lenet5-cifar10"}[name])
+    rows, _ = train.train_block(experiment, "dense", range(1), data.Images(*arrays), torch.device("cpu"), epochs=3)
+    assert rows[-1]["train_loss"] < 0.99 * rows[0]["train_loss"]
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@REAL
+def test_the_real_data_sets_are_whole(data_root, tmp_path, name, mean, capsys):
+    data.main([name, "--data-root", str(data_root), "--cache", str(tmp_path)])
     assert "10,000 images" in capsys.readouterr().out
-    images = data.load(name, data_root, image_cache)
+    images = data.load(name, data_root, tmp_path)
     np.testing.assert_allclose(images.train_images.mean((0, 1, 2)) / 255, mean, atol=5e-5)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from nist import block, checkpoint, data, faults, files, locks, machine, record, train
+from nist import block, checkpoint, data, faults, files, locks, machine, record, study, train
 from nist.errors import InputError, StoppedError
 from nist.loop import Run
 
@@ -21,20 +22,28 @@ NOTHING = r"resumable: started again, the block goes on from epoch 1 of seed 0 \
 FOUR = r"resumable: started again, the block goes on from epoch 2 of seed 1 \(5 of 8 epochs kept\)"
 
 
-@pytest.fixture
-def short(study_content, load_study):
+@pytest.fixture(scope="module")
+def images():
+    """A tenth of the digits."""
+    return data.Images(*(array[::10] for array in data.digits()))
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
     """The embedded LeNet-5 study at four epochs, pruned after the second."""
-    study_content["training"].update({"epochs": 4, "batch_size": 32})
-    for variant in study_content["variants"].values():
+    content = study.load("lenet5-digits").content
+    content["training"].update({"epochs": 4, "batch_size": 32})
+    for variant in content["variants"].values():
         if variant["prune"]:
             variant["prune"]["epoch"] = 2
-    return load_study(study_content)
+    path = tmp_path_factory.mktemp("study") / "lenet5-digits.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return study.load(path)
 
 
 @pytest.fixture
-def words(short, tmp_path, monkeypatch):
+def words(short, images, tmp_path, monkeypatch):
     """Arguments of the command that trains two seeds on a tenth of the digits, a checkpoint after every epoch."""
-    images = data.Images(*(array[::10] for array in data.digits()))
     monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
 
     def make(variant="nist-1-10-p98", **options):
@@ -54,11 +63,12 @@ def rows(path):
     return [{**row, "seconds": None} for row in record.read(path).table.to_pylist()]
 
 
-@pytest.fixture
-def undisturbed(words, tmp_path):
+@pytest.fixture(scope="module")
+def undisturbed(short, images, tmp_path_factory):
     """Rows of the block, trained without a fault."""
-    train.main(words(out=tmp_path / "undisturbed.parquet"))
-    return rows(tmp_path / "undisturbed.parquet")
+    path = tmp_path_factory.mktemp("undisturbed") / "m.parquet"
+    record.write(path, *train.train_block(short, "nist-1-10-p98", range(2), images, torch.device("cpu")))
+    return rows(path)
 
 
 def failing_after(epochs, error, monkeypatch):
@@ -236,7 +246,7 @@ def test_leftovers_of_killed_writers_of_any_host_go_with_the_block(words, tmp_pa
 
 
 def test_a_second_job_of_the_same_block_is_refused_and_changes_nothing(words, tmp_path):
-    identity = train.digests(train.study.load(words()[1]).configuration("nist-1-10-p98"))
+    identity = train.digests(study.load(words()[1]).configuration("nist-1-10-p98"))
     place = checkpoint.path_of(tmp_path / "kept", "lenet5-digits", "nist-1-10-p98", range(2), identity)
     with checkpoint.locked(place):
         message = (
@@ -279,7 +289,7 @@ def test_where_there_are_no_locks_it_is_said_and_two_jobs_end_with_the_same_rows
 
 def test_where_there_are_no_locks_what_another_job_is_writing_is_left_to_it(words, tmp_path, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", no_locks)
-    identity = train.digests(train.study.load(words()[1]).configuration("nist-1-10-p98"))
+    identity = train.digests(study.load(words()[1]).configuration("nist-1-10-p98"))
     place = checkpoint.path_of(tmp_path / "kept", "lenet5-digits", "nist-1-10-p98", range(2), identity)
     with files.replacing(tmp_path / "m.parquet") as metrics, files.replacing(place) as kept:
         metrics.write_bytes(b"half of the metrics")
@@ -349,6 +359,7 @@ def on_a_disk_of_its_own(script, folder):
     return subprocess.run([*alone, f"{mount} && {script}"], **options)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full_costs_nothing_but_the_file(words, tmp_path):
     arguments = " ".join(words(variant="dense", out="disk/m.parquet", epochs=3))
     train_it = f"{sys.executable} -m nist.train {arguments}"
@@ -362,6 +373,22 @@ def test_a_disk_that_is_really_full_costs_nothing_but_the_file(words, tmp_path):
     assert [line for line in done.stdout.splitlines() if line in ("filler", "m.parquet")] == ["filler", "m.parquet"]
 
 
+@pytest.mark.parametrize("option", ["out", "checkpoints"])
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_trained(words, tmp_path, monkeypatch, option):
+    place, temporary = tmp_path / "read-only", files.tempfile.TemporaryFile
+
+    def refuse(dir):
+        if dir.is_relative_to(place):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return temporary(dir=dir)
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(train, "begin", lambda *arguments: pytest.fail("began"))
+    with pytest.raises(InputError, match=r"read-only.*: nothing can be written there \(Read-only file system\), so no"):
+        train.main(words(**{option: place / "m.parquet" if option == "out" else place}))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["out", "checkpoints"])
 def test_a_disk_that_is_really_read_only_is_said_before_anything_is_trained(words, tmp_path, option):
     place = "disk/m.parquet" if option == "out" else "disk/kept"

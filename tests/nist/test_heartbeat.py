@@ -1,10 +1,13 @@
 """Signs of life, and the end of a job that hangs; limits are short here, and nothing depends on how short."""
 
+import itertools
+import os
 import queue
 import re
-import subprocess
-import sys
-from pathlib import Path
+import threading
+import time
+import traceback
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +15,6 @@ import torch
 from nist import data, heartbeat, record, train
 from nist.batches import Split
 from nist.heartbeat import Heartbeat, beat
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_a_line_says_how_many_batches_there_were():
@@ -27,27 +28,55 @@ def test_a_line_says_how_many_batches_there_were():
     assert re.match(r"1 batches in \d\.\d min, the last \d\.\d min ago", said[-1])
 
 
-def ended(script):
-    """How a program ends that watches itself with a limit of half a second, then runs ``script``."""
-    start = "from nist.heartbeat import Heartbeat, beat\nimport re, time\n"
-    watch = "with Heartbeat(stall_minutes=0.01).watch(print, lambda: 'resumable: from epoch 3'):\n    "
-    command = [sys.executable, "-c", start + watch + script]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+@pytest.fixture
+def ended(capfd):
+    """How a process ends that does something and then would exit with 0: its status, and its lines of errors."""
+
+    def in_a_child(work):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work()
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(2)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), capfd.readouterr().err.splitlines()
+
+    return in_a_child
 
 
-def test_a_job_without_a_batch_is_ended_and_says_where_it_hung_and_how_it_goes_on():
-    done = ended("beat(); time.sleep(10_000)")
-    assert done.returncode == 1
-    assert 'File "<string>", line 4 in <module>' in done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("error: no batch has finished in 0.0 min; resumable: from epoch 3")
+def watched(work):
+    """``work`` under a watch with a limit of half a second."""
+
+    def watched_work():
+        with Heartbeat(stall_minutes=0.01).watch(print, lambda: "resumable: from epoch 3"):
+            work()
+
+    return watched_work
 
 
-def test_a_call_that_keeps_the_interpreter_to_itself_is_ended_too():
-    done = ended("re.match('(a+)+$', 'a' * 60 + 'b')")
-    assert done.returncode == 1
-    assert "Timeout (0:00:01" in done.stderr
-    assert 'File "<string>", line 4 in <module>' in done.stderr
+def sleep():
+    beat()
+    time.sleep(10_000)
+
+
+def keep_the_interpreter():
+    re.match("(a+)+$", "a" * 60 + "b")
+
+
+def test_a_job_without_a_batch_is_ended_and_says_where_it_hung_and_how_it_goes_on(ended):
+    status, errors = ended(watched(sleep))
+    assert status == 1
+    assert any(line.endswith("in sleep") for line in errors)
+    assert errors[-1].startswith("error: no batch has finished in 0.0 min; resumable: from epoch 3")
+
+
+def test_a_call_that_keeps_the_interpreter_to_itself_is_ended_too(ended):
+    status, errors = ended(watched(keep_the_interpreter))
+    assert status == 1
+    assert "Timeout (0:00:01" in "".join(errors)
+    assert any(line.endswith("in keep_the_interpreter") for line in errors)
 
 
 class Clock:
@@ -82,27 +111,29 @@ def test_batches_keep_a_job_alive(monkeypatch, batches, given_up):
     assert given_up == [] or lines[-1].startswith("0 batches in 5.0 min")
 
 
-def test_the_end_of_a_job_ends_the_watch():
-    done = ended("beat()\ntime.sleep(1.5)")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_end_of_a_job_ends_the_watch(monkeypatch):
+    calls, threads = [], threading.active_count()
+    monkeypatch.setattr(heartbeat.faulthandler, "dump_traceback_later", lambda after, exit: calls.append(after))
+    monkeypatch.setattr(heartbeat.faulthandler, "cancel_dump_traceback_later", lambda: calls.append("cancelled"))
+    with Heartbeat(stall_minutes=60).watch(print, lambda: ""):
+        assert threading.active_count() == threads + 1
+    assert threading.active_count() == threads
+    assert calls == [7200, "cancelled"]
 
 
-HANGING = """
-import sys, time
-import torch._dynamo  # every first optimizer step imports it, for seconds
-from nist import errors, train
-from nist.batches import Split
-in_order, seen = Split.in_order, []
+def hang_in_the_fourth_validation():
+    """Time passes only then, an hour with every look at the clock."""
+    hours, in_order, seen = itertools.count(1, 3600), Split.in_order, []
 
-def hang(split, batch_size):
-    seen.append(split)
-    if len(seen) > 3:
-        time.sleep(10_000)
-    return in_order(split, batch_size)
+    def hang(split, batch_size):
+        seen.append(split)
+        if len(seen) > 3:
+            time.sleep(10_000)
+        return in_order(split, batch_size)
 
-Split.in_order = hang
-errors.run(lambda: train.main(sys.argv[1:]))
-"""
+    Split.in_order = hang
+    heartbeat.time = SimpleNamespace(monotonic=lambda: next(hours) if len(seen) > 3 else 0)
+    Heartbeat._arm = lambda self: None
 
 
 @pytest.fixture
@@ -117,12 +148,15 @@ def words(study_content, load_study, tmp_path):
     ]
 
 
-def test_a_training_that_hangs_is_ended_and_goes_on(words, tmp_path):
-    command = [sys.executable, "-c", HANGING, *words, "--stall-minutes", "0.1"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 1
-    assert "in _validate" in done.stderr
-    assert done.stderr.splitlines()[-1].endswith(
+def test_a_training_that_hangs_is_ended_and_goes_on(words, ended, tmp_path):
+    def hanging():
+        hang_in_the_fourth_validation()
+        train.main([*words, "--stall-minutes", "0.01"])
+
+    status, errors = ended(hanging)
+    assert status == 1
+    assert any(line.endswith("in _validate") for line in errors)
+    assert errors[-1].endswith(
         "resumable: started again, the block goes on from epoch 4 of seed 3 (3 of 5 epochs kept)"
     )
     train.main(words)

@@ -1,124 +1,113 @@
-"""Every study of the paper and what stands beside it, for two epochs on a little real data; and one step by hand."""
+"""The first steps of every study; trainings from class folders, to their end; and one step by hand."""
 
 import hashlib
-from copy import deepcopy
 
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
 from torch.func import functional_call
 from torch.nn import functional as F
 
 from nist import data, digest, layout, loop, models, optimizers, record, study, train
+from nist.datasets import DATASETS
 from nist.errors import StoppedError
 from nist.mask import kept_weights, neuroseed_mask
-from nist.models import vgg16
+from nist.models import lenet5, vgg16
 
-PACKED = ["lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10", "alexnet-cifar10"]
-BESIDE = ["alexnet-cifar10-pilot", "alexnet-cifar10-controls", "vgg16-cifar10", "deit-small-cifar10"]
-FOLDERS = ["vgg16-imagenet100", "vgg16-imagenet100-low", "deit-small-imagenet100"]
-HEADS = [*PACKED, "vgg16-imagenet100", "lenet5-digits", "mobilenetv1-digits"]
+EVERY = sorted(path.stem for path in study.FOLDER.glob("*.yaml"))
+HEADS = ["lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10", "alexnet-cifar10", "vgg16-imagenet100",
+         "lenet5-digits", "mobilenetv1-digits"]  # fmt: skip
+LARGE = ("alexnet", "vgg16", "deit")  # networks of which a step takes seconds where the head or the blocks are dense
 # Layers of a network that has seen a few pictures have different scales; a prune may take all of one.
 pytestmark = pytest.mark.filterwarnings("ignore:the prune left nothing of")
 
 
-@pytest.fixture(scope="module")
-def decoded(data_root, image_cache):
-    """A function that loads a real data set, decoded once, and takes a little of it."""
-
-    def take(name):
-        images = data.load(name, data_root, image_cache)
-        return data.Images(*(array[:n] for array, n in zip(images, (192, 192, 100, 100), strict=True)))
-
-    return take
-
-
 def two_epochs(name):
-    """A study of the paper, pruned after the first of two epochs."""
+    """A study, pruned after the first of two epochs."""
     content = study.load(name).content
-    content["training"]["epochs"] = 2
+    content["training"].update(epochs=2, precision="float32")  # bfloat16 is emulated on many CPUs
     for variant in content["variants"].values():
         if variant["prune"]:
             variant["prune"]["epoch"] = 1
     return content
 
 
-def unlike(experiment):
-    """The variants that a study trains; of those that differ in sparsity alone the last one, which is the sparsest."""
+def unlike(experiment, of_prune=bool):
+    """The variants that a study trains; of those that differ in when or how far they are pruned the last one."""
     last = {}
     for variant in experiment.trained:
-        configuration = deepcopy(experiment.configuration(variant))
-        (configuration["prune"] or {}).pop("sparsity", None)
-        last[digest.of_configuration(configuration)] = variant
+        configuration = experiment.configuration(variant)
+        last[digest.of_configuration({**configuration, "prune": of_prune(configuration["prune"])})] = variant
     return list(last.values())
 
 
-@pytest.mark.xdist_group("real data")
-@pytest.mark.parametrize("name", PACKED)
-def test_the_papers_studies_are_trained_end_to_end(decoded, name, load_study):
-    content = two_epochs(name)
-    content["data"]["augmentation"] = {"flip": True, "crop_padding": 4} if "cifar" in name else "none"
-    experiment, images = load_study(content), decoded(content["data"]["dataset"])
-    for variant in unlike(experiment):
-        assert_trained(experiment, variant, images)
+def pictures(settings, folder):
+    """Two training images and a validation one as a study's ``data`` has them, mapped where it has class folders."""
+    rng, size = np.random.default_rng(0), settings["image_size"]
+    shape = (size, size, 3) if "classes" in settings else DATASETS[settings["dataset"]].shape
+    arrays = [rng.integers(0, 256, (n, *shape), dtype=np.uint8) for n in (2, 1)]
+    if "classes" in settings:
+        for split, array in enumerate(arrays):
+            np.save(folder / f"{split}.npy", array)
+        arrays = [np.load(folder / f"{split}.npy", mmap_mode="r") for split in (0, 1)]
+    return data.Images(arrays[0], np.array([3, 1]), arrays[1], np.array([4]))
 
 
-def assert_trained(experiment, variant, images):
-    """Train one seed for two epochs, and check that it has the weights of its masks and then of its prune."""
-    rows, _ = train.train_block(experiment, variant, range(1), images, torch.device("cpu"))
+def take_first_steps(content, load_study, tmp_path, which):
+    """Train variants for two epochs of one step, and check that they have the weights of their masks, then prunes."""
+    content["training"]["batch_size"] = 2
+    for variant in content["variants"].values():
+        variant.pop("runs_of", None)  # whose study takes the same steps
+    experiment, images = load_study(content), pictures(content["data"], tmp_path)
+    for variant in which:
+        rows, _ = train.train_block(experiment, variant, range(1), images, torch.device("cpu"))
+        assert [row["active_weights"] for row in rows] == weights(experiment, variant)
+        assert all(0 < row["train_loss"] < 100 for row in rows)
+
+
+def weights(experiment, variant):
+    """Active weights before a variant's prune and after it, if any."""
     configuration = experiment.configuration(variant)
     model, prune = configuration["model"], configuration["prune"]
-    initial = final = layout.initial_weights(model)
-    if prune:
-        final = kept_weights(layout.dense_weights(model), prune["sparsity"])
-    assert [row["active_weights"] for row in rows] == [initial, final]
-    assert rows[0]["train_loss"] > 0
+    initial = layout.initial_weights(model)
+    return [initial, kept_weights(layout.dense_weights(model), prune["sparsity"]) if prune else initial]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_study_takes_its_first_steps(name, load_study, tmp_path):
+    trained = unlike(study.load(name))
+    take_first_steps(two_epochs(name), load_study, tmp_path, trained[-1:] if name.startswith(LARGE) else trained)
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("real data")
-@pytest.mark.parametrize("name", BESIDE)
-def test_what_stands_beside_the_papers_studies_is_trained_end_to_end(decoded, name, load_study):
-    trained, content = unlike(study.load(name)), two_epochs(name)
-    content["training"].update(batch_size=4, precision="float32")  # of 8 images; bfloat16 is emulated on many CPUs
-    for variant in content["variants"].values():
-        variant.pop("runs_of", None)  # whose study has its own test
-    experiment, images = load_study(content), data.Images(*(array[:8] for array in decoded("cifar10")))
-    for variant in trained:
-        assert_trained(experiment, variant, images)
+@pytest.mark.parametrize("name", [name for name in EVERY if name.startswith(LARGE)])
+def test_every_variant_of_the_large_networks_takes_its_first_steps(name, load_study, tmp_path):
+    take_first_steps(two_epochs(name), load_study, tmp_path, unlike(study.load(name))[:-1])
+
+
+CLASSES = [f"n{label:08}" for label in range(10)]
 
 
 @pytest.fixture(scope="module")
 def class_folders(tmp_path_factory):
-    """A data root with a hundred class folders of two training images and a validation one, and VGG16's weights."""
+    """A data root with ten class folders of two training images and a validation one, and weights of two networks."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    for name in (f"n{label:08}" for label in range(100)):
+    for name in CLASSES:
         for split, index in (("train.X1", 0), ("train.X2", 1), ("val.X", 0)):
             path = root / "imagenet100" / split / name / f"{name}_{index}.JPEG"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(path)
     torch.manual_seed(0)
     (root / "weights").mkdir()
-    torch.save(vgg16.backbone((3, 32, 32), frozen_blocks=0)[0].state_dict(), root / "weights/vgg.pth")
+    torch.save(vgg16.backbone((3, 32, 32), frozen_blocks=0)[0].state_dict(), root / "weights/vgg16.pth")
+    torch.save(lenet5.backbone((3, 32, 32), activation="tanh")[0].state_dict(), root / "weights/lenet5.pth")
     return root
 
 
 @pytest.fixture
 def command(class_folders, load_study, tmp_path):
-    """Train a variant of a study of ImageNet-100 on the generated images, at 32 pixels, and return its metrics."""
-
-    def load(name, epochs=2):
-        content = two_epochs(name)
-        content["training"]["epochs"] = epochs
-        content["training"]["precision"] = "float32"  # bfloat16 is emulated on many CPUs
-        content["data"]["image_size"] = 32
-        if "head" in content["model"]:
-            sha256 = hashlib.sha256((class_folders / "weights/vgg.pth").read_bytes()).hexdigest()
-            content["model"]["weights"] = {"file": "vgg.pth", "sha256": sha256, "trained_on": "imagenet"}
-            content["model"]["head"]["n_in"] = 512
-        return load_study(content)
+    """Train a variant of a study on the generated images of ten classes, at 32 pixels, and return its metrics."""
 
     def run(experiment, variant, *options):
         out = tmp_path / f"{variant}.parquet"
@@ -128,37 +117,65 @@ def command(class_folders, load_study, tmp_path):
         train.main([str(word) for word in words])
         return record.read(out)
 
-    run.load = load
     return run
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("class folders")
-@pytest.mark.parametrize("name", FOLDERS)
-def test_class_folders_are_trained_on_end_to_end(command, name):
-    experiment = command.load(name)
-    for variant in unlike(experiment):
-        entry = experiment.variants[variant]
-        table, description = command(experiment, variant, "--workers", 1)
-        model = experiment.configuration(variant)["model"]
-        final = layout.initial_weights(model)
-        if entry["prune"]:
-            final = kept_weights(layout.dense_weights(model), entry["prune"]["sparsity"])
-        assert table["active_weights"].to_pylist() == [layout.initial_weights(model), final]
-        assert description["classes"] == [f"n{label:08}" for label in range(100)]
-        assert (description["training_images"], description["validation_images"]) == (200, 100)
-        frozen = 7_635_264 if "head" in model else 0  # audit C12: 14,714,688 - 7,079,424
-        assert description["parameters"]["frozen"] == frozen
+def on_class_folders(name, weights=None, **data):
+    """A study for three epochs on the generated images of ten classes at 32 pixels."""
+    content = two_epochs(name)
+    content["training"].update(epochs=3, batch_size=10)
+    content["data"] |= {
+        "dataset": "imagenet100",
+        "classes": len(CLASSES),
+        "image_size": 32,
+        "resize": "stretch",
+        **data,
+    }
+    if weights:
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        content["model"]["weights"] = {"file": weights.name, "sha256": sha256, "trained_on": "imagenet"}
+    return content
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("class folders")
+def lenet5_with_a_recipe(root):
+    recipe = study.load("deit-small-imagenet100").content["data"]["augmentation"]
+    content = on_class_folders(
+        "lenet5-cifar10", root / "weights/lenet5.pth", normalisation="imagenet", augmentation=recipe
+    )
+    content["training"]["drop_last"] = True
+    content["model"]["head"]["dropout"] = 0.5
+    return content
+
+
+def vgg16_at_32_pixels(root):
+    content = on_class_folders("vgg16-imagenet100", root / "weights/vgg16.pth")
+    content["model"]["head"]["n_in"] = 512
+    for variant in content["variants"].values():
+        variant.update(sizes=[4096, 4096, 10], factors=[1, 2, 10])
+    return content
+
+
+def deit_at_32_pixels(root):
+    content = on_class_folders("deit-small-imagenet100")
+    content["model"]["options"]["classes"] = len(CLASSES)
+    return content
+
+
 @pytest.mark.parametrize(
-    ("name", "variant"), [("vgg16-imagenet100", "nist-1-2-100-p99.9"), ("deit-small-imagenet100", "nist-p60")]
+    ("make", "variant", "frozen"),
+    [
+        (lenet5_with_a_recipe, "nist-1-10-p98", 0),
+        pytest.param(vgg16_at_32_pixels, "nist-1-2-100-p99.9", 7_635_264, marks=pytest.mark.slow),  # audit C12
+        pytest.param(deit_at_32_pixels, "nist-p60", 0, marks=pytest.mark.slow),
+    ],
 )
-def test_a_stopped_run_on_class_folders_goes_on_to_the_same_bits(command, name, variant, monkeypatch):
-    experiment, measured = command.load(name, epochs=3), loop.Run.measured_epoch
-    whole, _ = command(experiment, variant)
+def test_a_stopped_run_on_class_folders_goes_on_to_the_same_bits(
+    class_folders, command, load_study, monkeypatch, make, variant, frozen
+):
+    experiment, measured = load_study(make(class_folders)), loop.Run.measured_epoch
+    whole, _ = command(experiment, variant, "--workers", 1)
+    before, after = weights(experiment, variant)
+    assert whole["active_weights"].to_pylist() == [before, after, after]
     for stopped_after in (1, 2):  # before the prune and after it
 
         def stop(run, stopped_after=stopped_after):
@@ -173,6 +190,17 @@ def test_a_stopped_run_on_class_folders_goes_on_to_the_same_bits(command, name, 
     again, description = command(experiment, variant)
     assert again.drop(["seconds"]).equals(whole.drop(["seconds"]))
     assert len(description["sessions"]) == 3
+    assert description["classes"] == CLASSES
+    assert (description["training_images"], description["validation_images"]) == (20, 10)
+    assert description["parameters"]["frozen"] == frozen
+
+
+def test_a_run_starts_from_the_weights_that_its_study_names(class_folders, command, load_study):
+    content = lenet5_with_a_recipe(class_folders)
+    named, _ = command(load_study(content), "dense", "--epochs", 1)
+    content["model"]["weights"] = "random"
+    random, _ = command(load_study(content), "dense", "--epochs", 1)
+    assert named["val_loss"] != random["val_loss"]
 
 
 def head_by_hand(parameters, head, activation, features):
@@ -186,17 +214,21 @@ def head_by_hand(parameters, head, activation, features):
     return features
 
 
-@pytest.mark.parametrize(
-    ("name", "variant"),
-    [(name, variant) for name in HEADS for variant in study.load(name).variants if "4096" not in variant],
-)
-def test_one_step_is_that_of_adam_by_hand(name, variant):
-    # Kingma & Ba 2015, Algorithm 1, after one step: the averages' corrections leave g and |g|.
-    configuration = study.load(name).configuration(variant)
+@pytest.mark.parametrize("name", HEADS)
+def test_one_step_is_that_of_adam_by_hand(name):
+    experiment = study.load(name)
+    for variant in unlike(experiment, of_prune=lambda prune: None):
+        assert_one_step(name, experiment.configuration(variant))
+
+
+def assert_one_step(name, configuration):
+    """Kingma & Ba 2015, Algorithm 1, after one step: the averages' corrections leave g and |g|."""
     model, size = configuration["model"], configuration["data"]["image_size"]
     channels = 1 if "fmnist" in name or "digits" in name else 3
     torch.manual_seed(0)
     model["head"] = {**model["head"], "form": "masked"}
+    for key in ("sizes", "factors"):
+        model["head"][key] = model["head"][key] and [64 if n == 4096 else n for n in model["head"][key]]
     if "vgg16" in name:  # a map of one pixel in place of 7×7
         model["head"]["n_in"], size = 512, 32
     network = models.build(model, (channels, size, size)).double().train()
@@ -223,6 +255,8 @@ def test_one_step_is_that_of_adam_by_hand(name, variant):
 
 @pytest.mark.parametrize("variant", ["dense", "nist-p50"])
 def test_one_step_of_deit_is_that_of_adamw_by_hand(variant):
+    import timm  # which takes seconds
+
     # Loshchilov & Hutter 2019, Algorithm 2, after one step; attention and the rest of the network are timm's.
     configuration = study.load("deit-small-imagenet100").configuration(variant)
     model, settings = configuration["model"], configuration["training"]["optimizers"][0]

@@ -1,16 +1,19 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from nist import data, machine, record, study, train
+from nist import data, loop, machine, options, record, study, train
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
+from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
+LENET5 = ROOT / study.FOLDER / "lenet5-digits.yaml"
 MEASURED = ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "active_weights", "diverged"]
 
 
@@ -141,6 +144,29 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
     assert autocast[-1]["val_accuracy"] > 0.4
 
 
+def test_labels_are_smoothed_once():
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 2, 1, 2])
+    logs = logits.log_softmax(1)
+    smoothed = -(0.9 * logs[range(4), labels] + 0.1 * logs.mean(1)).mean()
+    torch.testing.assert_close(loop.training_loss(logits, labels, 0.1), smoothed)
+    shares = torch.tensor([[0.2, 0.7, 0.1]]).expand(4, 3)  # smoothed when they were mixed
+    torch.testing.assert_close(loop.training_loss(logits, shares, 0.1), -(shares * logs).sum(1).mean())
+
+
+def test_a_loss_is_the_mean_over_images_and_a_mixed_image_is_of_the_class_that_it_shows_most_of():
+    run = SimpleNamespace(
+        device=CPU, configuration={"training": {"precision": "float32"}}, network=lambda images: images
+    )
+    logits, shares = torch.eye(3), torch.tensor([[0.5, 0.3, 0.2], [0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
+    batches = [(logits[:2], shares[:2]), (logits[2:], shares[2:])]
+    loss, accuracy = loop.Run._mean(run, batches, lambda logits, targets: torch.tensor(float(len(targets))))
+    assert (loss, accuracy) == ((2 * 2 + 1 * 1) / 3, 2 / 3)
+
+
+def test_fewer_images_are_evaluated_at_once_where_they_are_large():
+    assert [loop.evaluation_batch((3, side, side)) for side in (32, 224, 5000)] == [1024, 2**23 // 224**2, 1]
+
+
 def test_processes_that_read_images_are_as_many_as_the_cores_that_a_job_has(monkeypatch):
     monkeypatch.setattr(train.os, "sched_getaffinity", lambda process: {3, 5, 6, 9})
     monkeypatch.setattr(train.os, "cpu_count", lambda: 128)
@@ -155,28 +181,29 @@ def test_cuda_asked_for_and_absent_is_refused(monkeypatch):
     assert machine.choose_device("auto") == CPU
 
 
-def command(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "nist.train", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""},
-    )  # fmt: skip
-
-
 def test_the_command_trains_and_logs_plain_lines(tmp_path):
-    path = Path(study.FOLDER).absolute() / "lenet5-digits.yaml"
-    out = tmp_path / "out" / "m.parquet"
-    done = command("--study", path, "--variant", "dense", "--seeds", "0-1", "--epochs", 1, "--out", out, cwd=tmp_path)
+    words = ["--study", LENET5, "--variant", "dense", "--seeds", "0-1", "--epochs", "1", "--out", "out/m.parquet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "nist.train", *words],
+        capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     starts = [line.partition(" epoch 1, validation accuracy 0.")[0] for line in done.stdout.splitlines()]
     assert starts == [f"lenet5-digits dense seed {seed}: finished" for seed in (0, 1)]
     assert done.stderr == ""
-    assert record.read(out).description["epochs"] == 1
+    assert record.read(tmp_path / "out/m.parquet").description["epochs"] == 1
+
+
+def test_what_the_command_is_not_told():
+    told = options.parse(["--study", "s", "--variant", "v", "--seeds", "0-1", "--out", "m"], "")
+    assert (told.device, told.threads, told.workers, told.together) == ("auto", 1, None, 0)
+    assert (told.minutes, told.stall_minutes, told.epochs, told.download) == (5, 60, None, False)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--study", "nowhere", "--variant", "dense"], "error: config/studies/nowhere.yaml: no such file"),
+        (["--study", "nowhere", "--variant", "dense"], "config/studies/nowhere.yaml: no such file"),
         (["--study", "{study}", "--variant", "dense", "--epochs", "0"], "a run of 0 epochs trains nothing"),
         (["--study", "{study}", "--variant", "dense", "--threads", "0"], "--threads 0: give at least 1"),
         (["--study", "{study}", "--variant", "dense", "--together", "-1"], "--together -1: give the number of runs"),
@@ -190,14 +217,12 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
         (["--study", "{study}", "--variant", "danse"], "no variant 'danse'; there are dense, nist-1-10-p98"),
     ],
 )
-def test_bad_input_ends_in_one_line_and_exit_status_1(tmp_path, arguments, message):
-    path = Path(study.FOLDER).absolute() / "lenet5-digits.yaml"
-    arguments = [argument.format(study=path) for argument in arguments]
-    done = command("--seeds", "0-1", *arguments, "--out", tmp_path / "m.parquet", cwd=tmp_path)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
-    assert not (tmp_path / "m.parquet").exists()
+def test_bad_input_is_named_before_anything_is_trained(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as error:
+        train.main(["--seeds", "0-1", *(argument.format(study=LENET5) for argument in arguments), "--out", "m.parquet"])
+    assert message in str(error.value)
+    assert not Path("m.parquet").exists()
 
 
 def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):

@@ -1,15 +1,16 @@
 """Whole studies trained one block after another, without Snakemake."""
 
 import os
-import re
 import signal
+import sys
 from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
-from nist import record, study, train_all
+from nist import data, record, study, train, train_all
 from nist.errors import InputError, StoppedError
 from nist.plan import Plan
 from tests.conftest import ROOT
@@ -63,6 +64,56 @@ def test_runs_that_are_taken_from_another_study_are_not_trained():
     assert not any("/nist-1-10-p99.5/" in job.out for job in jobs(controls, seeds={"lenet5-fmnist-controls": range(1)}))
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Children that are trained here, on a few images, when they are started; what they were told."""
+    images, told = data.Images(*(array[::20] for array in data.digits())), []
+
+    class Trained:
+        returncode = 0
+
+        def __init__(self, command):
+            told.append(command)
+            train.main(command[3:])
+
+        def poll(self):
+            return 0
+
+    monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
+    monkeypatch.setattr(train_all, "subprocess", SimpleNamespace(Popen=Trained))
+    return told
+
+
+@pytest.mark.filterwarnings("ignore:the prune left nothing of")
+def test_a_whole_study_is_trained_once(command, in_this_process, tmp_path, capfd):
+    for more in ([], ["--download"]):
+        command("--data-root", "somewhere", "--device", "cpu", *more)
+        assert all((tmp_path / path).stat().st_mtime > 0 for path in metrics(tmp_path))  # newer than what made it
+        for path in metrics(tmp_path):
+            os.utime(path, (0, 0))
+    assert metrics(tmp_path) == [
+        f"results/metrics/lenet5-digits/{variant}/{seeds}.parquet"
+        for variant in ("dense", "nist-1-10-p98", "nist-1-10-p99.5")
+        for seeds in ("seeds0-1", "seeds2-2")
+    ]
+    table, description = record.read(tmp_path / metrics(tmp_path)[2])
+    assert table["epoch"].to_pylist() == [1, 2, 3] * 2
+    assert len(description["sessions"]) == 2  # the first trained its trunk
+    lines = capfd.readouterr().out.splitlines()
+    assert lines.count("8 jobs done") == 2
+    assert sum(": complete already; " in line for line in lines) == 8
+    for told in in_this_process:
+        assert told[:3] == [sys.executable, "-m", "nist.train"]
+        assert {"--data-root=somewhere", f"--cache={tmp_path}", "--device=cpu", "--threads=1"} <= {*told}
+    assert ["--download" in told for told in in_this_process] == [False] * 8 + [True] * 8
+
+
+def test_where_time_is_up_at_once_nothing_is_trained(command, tmp_path):
+    with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
+        command("--seeds", "0-1", "--limit-minutes", "1e-9")
+    assert not (tmp_path / "results").exists()
+
+
 @pytest.mark.slow
 def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
     with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
@@ -74,10 +125,6 @@ def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
         f"results/metrics/lenet5-digits/{variant}/seeds0-1.parquet"
         for variant in ("dense", "nist-1-10-p98", "nist-1-10-p99.5")
     ]
-    table, _ = record.read(tmp_path / metrics(tmp_path)[1])
-    assert table["epoch"].to_pylist() == [1, 2, 3] * 2
-    command("--seeds", "0-1")
-    assert len(re.findall(": complete already; ", capfd.readouterr().out)) == 4
 
 
 def test_a_job_that_fails_ends_it(command, capfd):

@@ -1,6 +1,12 @@
+import contextlib
+import io
+import json
+import subprocess
+from types import SimpleNamespace
+
 import pytest
 
-from nist import measurements, trainer_benchmark
+from nist import measurements, stock, trainer_benchmark
 
 
 def test_rates_add_up_over_processes_and_ratios_are_taken_within_rounds():
@@ -21,11 +27,38 @@ def test_on_a_gpu_ours_is_one_process_and_the_script_one_a_seed(tmp_path):
     assert [len(cpu[name]) for name in cpu] == [3, 3, 3]
 
 
-@pytest.mark.xdist_group("whole models")
-def test_both_trainers_are_measured(tmp_path, monkeypatch):
+def test_processes_that_run_at_once_add_up_by_the_median_epoch_of_each(monkeypatch):
+    class Printed:
+        def __init__(self, command, **options):
+            self.line = json.dumps({"seconds": json.loads(command[-1]), "peak_bytes": 7})
+
+        def communicate(self):
+            return f"a log\n{self.line}\n", None
+
+    monkeypatch.setattr(trainer_benchmark, "subprocess", SimpleNamespace(Popen=Printed, PIPE=None))
+    found = trainer_benchmark.measure([["module", "[1, 4, 9]"], ["module", "[2, 2]"]])
+    assert found == {"seed_epochs_a_second": 1 / 4 + 1 / 2, "peak_bytes": 14}
+
+
+class InThisProcess:
+    """A child that does its work here when it is asked for what it has printed."""
+
+    def __init__(self, command, **options):
+        self.module, self.words = command[2], command[3:]
+
+    def communicate(self):
+        main = {"nist.stock": stock.main, "nist.trainer_benchmark": trainer_benchmark.main}[self.module]
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            main(self.words)
+        return printed.getvalue(), None
+
+
+@pytest.mark.parametrize("popen", [InThisProcess, pytest.param(subprocess.Popen, marks=pytest.mark.slow)])
+def test_both_trainers_are_measured(tmp_path, monkeypatch, popen):
+    monkeypatch.setattr(trainer_benchmark, "subprocess", SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE))
     monkeypatch.setattr(trainer_benchmark, "STUDIES", (("lenet5-fmnist", "dense", (28, 1), 1.0),))
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    options = ["--images", "256", "--epochs", "1", "--rounds", "1", "--device", "cpu"]
+    options = ["--images", "96", "--epochs", "1", "--rounds", "1", "--device", "cpu"]
     trainer_benchmark.main(["--out", str(tmp_path), *options])
     frame, where = measurements.read(tmp_path / "cpu" / "trainer.parquet")
     assert frame["candidate"].tolist() == ["ours", "script, 0 workers", "script, 1 workers"]

@@ -3,16 +3,21 @@
 import pytest
 import torch
 
-from nist import record, study, train
+from nist import data, record, study, train
 from nist.errors import InputError, StoppedError
 
 TIMES = {"seconds"}
 
 
+@pytest.fixture(scope="module")
+def images():
+    return data.Images(*(array[::10] for array in data.digits()))
+
+
 @pytest.fixture
 def short(study_content, load_study):
     """The embedded LeNet-5 study at five epochs, pruned after the second, with SGD from the third."""
-    study_content["training"].update({"epochs": 5, "batch_size": 64})
+    study_content["training"].update({"epochs": 5, "batch_size": 32})
     for phase, share in zip(study_content["training"]["optimizers"], (0.4, 0.6), strict=True):
         phase["share"] = share
     for variant in study_content["variants"].values():
@@ -22,8 +27,9 @@ def short(study_content, load_study):
 
 
 @pytest.fixture
-def command(short, tmp_path):
-    """Run the command on the whole embedded data set and return the file it wrote."""
+def command(short, images, tmp_path, monkeypatch):
+    """Run the command on a tenth of the digits and return the file it wrote."""
+    monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
 
     def run(name, variant, *options, seeds="0-1"):
         out = tmp_path / name

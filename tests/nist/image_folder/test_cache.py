@@ -1,11 +1,11 @@
 """Images are decoded once, whatever kills, damages or interrupts it."""
 
-import contextlib
 import errno
 import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from nist import image_cache, image_folder
+from nist.data import Images
 from tests.nist.image_folder.pictures import CLASSES, SIZE, TEST, TRAIN, load, message, save, stacked
 
 
@@ -56,18 +57,23 @@ def test_a_killed_decode_goes_on_after_its_last_whole_chunk(request, layout, mon
     assert content(folder) == content(root / "reference/toy-6-stretch-3")
 
 
-def test_a_decode_killed_by_the_system_goes_on(root, decoded):
+def test_a_decode_killed_by_the_system_goes_on(root, decoded, monkeypatch):
     """The same with a true SIGKILL, in the middle of the second split."""
-    program = (
-        "import os, pathlib, sys\nfrom nist import image_cache, image_folder\nimage_cache.CHUNK = 5\n"
-        "flush, root = image_cache._record, pathlib.Path(sys.argv[1])\n"
-        "def record(path, **content):\n"
-        "    flush(path, **content)\n"
-        "    if content['chunks_sha256']['test']: os.kill(os.getpid(), 9)\n"
-        "image_cache._record = record\n"
-        "image_folder.load('toy', root, root / 'cache', 6, n_classes=3)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", program, str(root)], capture_output=True).returncode == -9
+    record = image_cache._record
+
+    def record_and_die(path, **content):
+        record(path, **content)
+        if content["chunks_sha256"]["test"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            monkeypatch.setattr(image_cache, "_record", record_and_die)
+            load(root)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
     load(root)
     assert [name.rpartition("/")[2] for name in decoded] == ["n10_5.JPG"]
     load(root, cache="reference")
@@ -243,6 +249,7 @@ def test_two_at_once_decode_once(root, decoded, monkeypatch):
         return locked(folder)
 
     monkeypatch.setattr(image_cache, "_locked", locked_together)
+    monkeypatch.setattr(image_cache, "SECONDS", 0.01)
     with ThreadPoolExecutor() as pool:
         one, other = pool.map(lambda _: load(root), range(2))
     np.testing.assert_array_equal(one.train_images, other.train_images)
@@ -269,12 +276,13 @@ def test_without_locks_it_is_said_and_two_at_once_end_with_whole_arrays(root, ar
     def refuse(*arguments):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    both_have_begun, known_chunks = threading.Barrier(2), image_cache._known_chunks
+    both_have_begun, known_chunks, begun = threading.Barrier(2), image_cache._known_chunks, []
 
     def begun_together(*arguments):
         found = known_chunks(*arguments)
-        with contextlib.suppress(threading.BrokenBarrierError):  # one that comes back to mend is alone
-            both_have_begun.wait(timeout=5)
+        begun.append(found)
+        if len(begun) <= 2:  # one that comes back to mend is alone
+            both_have_begun.wait(timeout=60)
         return found
 
     monkeypatch.setattr(fcntl, "flock", refuse)
@@ -305,17 +313,20 @@ def test_the_command_prepares_and_says_what_there_is(root, capsys):
     assert (root / "cache/toy-6-crop-3/manifest.json").exists()
 
 
-def test_the_command_reports_bad_input_in_one_line(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "nist.image_folder", "toy", "--data-root", str(tmp_path), "--cache", str(tmp_path)],
-        capture_output=True,
-        text=True,
+def test_what_the_command_is_not_told_is_as_for_imagenet100(monkeypatch):
+    asked, nothing = {}, np.zeros((1, 1, 1, 3))
+    monkeypatch.setattr(image_folder, "load", lambda name, **options: asked.update(options) or Images(*[nothing] * 4))
+    image_folder.main(["imagenet100"])
+    del asked["data_root"], asked["cache"]
+    assert asked == {"size": 224, "fit": "stretch", "classes": None, "n_classes": 100, "verify": False}
+
+
+def test_the_command_reports_bad_input_in_one_line_and_needs_no_torch(tmp_path):
+    program = (
+        "import runpy, sys; sys.modules['torch'] = None; runpy.run_module('nist.image_folder', run_name='__main__')"
     )
+    arguments = ["toy", "--data-root", str(tmp_path), "--cache", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
-
-
-def test_torch_is_not_needed():
-    program = "import sys; sys.modules['torch'] = None; import nist.image_folder"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nist import image_folder
+from nist import image_folder, sources
 from nist.errors import InputError
 from tests.nist.image_folder.pictures import SIZE, TEST, TRAIN, load, message, png, save, stacked, write_shard
 
@@ -67,6 +67,14 @@ def test_a_class_list_picks_and_sorts(root, arrays, tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_a_study_names_its_class_list(root):
+    (root / "toy/two.txt").write_text("n10\nn01\n")
+    settings = {"dataset": "toy", "classes": 2, "class_list": "two.txt", "image_size": SIZE, "resize": "stretch"}
+    images, classes = sources.load(settings, root, root / "cache")
+    assert classes == ["n01", "n10"]
+    assert len(images.train_labels) == 2 * TRAIN
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -111,6 +119,7 @@ def test_a_class_folder_without_images_is_named(root):
 def test_hidden_folders_and_other_files_are_passed_over(root):
     (root / "toy/train.X1/.thumbnails").mkdir()
     (root / "toy/train.X1/readme.txt").write_text("")
+    (root / "toy/train.tar").write_bytes(b"")
     shutil.copytree(root / "toy/train.X1", root / "toy/trainer")
     (root / "toy/val.X/n01/._n01_4.png").write_bytes(b"resource fork")
     assert len(load(root).train_labels) == 3 * TRAIN
