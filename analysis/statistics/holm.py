@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.multitest import multipletests
 
 from analysis import command
 from nist.errors import run
@@ -25,10 +26,7 @@ def corrected(p: np.ndarray, family: int = 0) -> np.ndarray:
     """
     p = np.asarray(p, dtype=float)
     counted = np.append(np.nan_to_num(p, nan=1.0), np.ones(max(0, family - len(p))))
-    order = counted.argsort()
-    # Not statsmodels' multipletests: it collects garbage each time, as slowly as much has been imported.
-    stepped = np.maximum.accumulate(counted[order] * np.arange(len(counted), 0, -1)).clip(max=1)
-    return np.where(np.isnan(p), np.nan, stepped[order.argsort()][: len(p)])
+    return np.where(np.isnan(p), np.nan, multipletests(counted, method="holm")[1][: len(p)])
 
 
 def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame, planned: int = 0) -> pd.DataFrame:
