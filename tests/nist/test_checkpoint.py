@@ -46,11 +46,20 @@ def stop_after(epochs, monkeypatch):
     monkeypatch.setattr(Checkpoint, "is_due", is_due)
 
 
-@pytest.mark.parametrize("variant", ["dense", "nist-1-10-p99.5"])
-@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 8])  # before and after prune, switch of optimizer, and next seed
-def test_a_stopped_block_goes_on_to_the_same_bits(short, images, tmp_path, monkeypatch, variant, epochs):
-    whole, _ = train.train_block(short, variant, range(3, 5), images, CPU)
-    path = tmp_path / "block.safetensors"
+@pytest.fixture(scope="module")
+def wholes():
+    """Rows of runs that were not stopped, by variant, for the tests that come after the first."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("variant", "epochs"),  # before and after prune, switch of optimizer, and next seed
+    [("dense", 3), *(("nist-1-10-p99.5", epochs) for epochs in (1, 2, 3, 5, 8))],
+)
+def test_a_stopped_block_goes_on_to_the_same_bits(short, images, wholes, tmp_path, monkeypatch, variant, epochs):
+    if variant not in wholes:
+        wholes[variant], _ = train.train_block(short, variant, range(3, 5), images, CPU)
+    whole, path = wholes[variant], tmp_path / "block.safetensors"
     with monkeypatch.context() as patch:
         stop_after(epochs, patch)
         with pytest.raises(KeyboardInterrupt):
@@ -105,18 +114,23 @@ def test_nothing_is_kept_without_a_path():
     kept.remove()
 
 
-def test_the_least_time_between_writes(tmp_path):
-    assert not Checkpoint(tmp_path / "block.safetensors", minutes=5).is_due()
+def test_the_least_time_between_writes(tmp_path, make_rows, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     assert Checkpoint(tmp_path / "block.safetensors", minutes=0).is_due()
+    kept = Checkpoint(tmp_path / "block.safetensors")
+    for _ in range(2):
+        now[0] += 299
+        assert not kept.is_due()
+        now[0] += 1
+        assert kept.is_due()
+        kept.write(make_rows([[0.5]]), [], {})
 
 
 def test_configuration_and_code_are_in_the_path(tmp_path):
-    paths = {
-        checkpoint.path_of(tmp_path, "study", "variant", seeds, digests)
-        for seeds in (range(2), range(3))
-        for digests in (("a" * 64, "b" * 64), ("c" * 64, "b" * 64), ("a" * 64, "d" * 64))
-    }
-    assert len(paths) == 6
+    path = checkpoint.path_of(tmp_path, "study", "variant", range(20, 40), ("a" * 64, "b" * 64))
+    key = f"{'a' * 16}-{'b' * 16}"
+    assert path == tmp_path / "study" / "variant" / key / "seeds20-39.safetensors"
 
 
 KILLER = """
@@ -150,8 +164,12 @@ for attempt in range(21):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems")
-def test_a_job_killed_twenty_times_ends_with_the_same_bits(short, tmp_path):
+def test_a_job_killed_twenty_times_ends_with_the_same_bits(short, load_study, tmp_path):
+    short.content["training"]["batch_size"] = 256
+    load_study(short.content)
+
     def command(out):
         places = {"--study": short.path, "--out": out, "--checkpoints": tmp_path / "kept", "--cache": tmp_path}
         numbers = {"--seeds": "0-2", "--epochs": 35, "--minutes": 0, "--variant": "nist-1-10-p98"}

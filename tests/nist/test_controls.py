@@ -141,9 +141,9 @@ def test_a_random_prune_keeps_as_many_weights_whatever_their_size():
 )
 def test_a_control_trains_alone_as_in_a_stack_and_differs_from_the_method(load_study, changes):
     content = study.load("lenet5-digits").content
-    content["training"].update(epochs=3)
+    content["training"].update(epochs=2)
     method, control = content["variants"]["nist-1-10-p98"], content["variants"]["nist-1-10-p99.5"]
-    method["prune"] = control["prune"] = {"epoch": 2, "sparsity": 0.98}
+    method["prune"] = control["prune"] = {"epoch": 1, "sparsity": 0.98}
     control["changes"] = changes
     content["variants"] = {"dense": content["variants"]["dense"], "method": method, "control": control}
     experiment, images = load_study(content), data.Images(*(array[::8] for array in data.digits()))

@@ -15,7 +15,7 @@ def head(seed=0, form="masked"):
     return nn.Sequential(NISTLinear(120, 84, 1, form=form), nn.Tanh(), NISTLinear(84, 10, 10, form=form))
 
 
-def train(network, optimizer, steps=100):
+def train(network, optimizer, steps=10):
     torch.manual_seed(1)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -67,11 +67,11 @@ def test_the_support_stays_through_momentum_and_decay(name, form):
 def test_the_support_stays_across_a_switch_of_optimizer(form):
     network = head(form=form)
     adam = OPTIMIZERS["adam"](network.parameters())
-    train(network, adam, 20)
+    train(network, adam)
     prune(network, 0.98, adam)
     pruned = supports(network)
-    train(network, adam, 20)
-    train(network, OPTIMIZERS["sgd"](network.parameters()), 50)
+    train(network, adam)
+    train(network, OPTIMIZERS["sgd"](network.parameters()))
     for before, after in zip(pruned, supports(network), strict=True):
         assert not (after & ~before).any()
 
@@ -84,8 +84,8 @@ def test_every_form_is_trained_and_pruned_alike(name, form):
         parameters = list(network.parameters())
         optimizer = OPTIMIZERS[name](parameters)
         torch.manual_seed(1)
-        for step in range(30):
-            if step == 15:
+        for step in range(10):
+            if step == 5:
                 prune(network, 0.98, optimizer)
             optimizer.zero_grad()
             network(torch.randn(16, 120, dtype=torch.float64)).square().mean().backward()
