@@ -114,6 +114,11 @@ def test_all_forms_but_the_masked_one_hold_active_weights_only():
     assert sizes == {"masked": 4096 * 4096, "banded": 8192, "blocked": 8192, "compressed": 8192}
 
 
+def test_blocks_are_about_as_wide_as_the_factor_between_16_and_256_inputs_and_alike():
+    sizes = {(32, 1): 16, (34, 1): 12, (90, 30): 30, (91, 30): 23, (512, 300): 256, (514, 300): 172}
+    assert {layer: forms.block_size(*layer) for layer in sizes} == sizes
+
+
 def test_masked_weights_are_zero_and_get_no_gradient():
     layer = NISTLinear(6, 8, 2)
     layer(torch.randn(3, 6)).square().sum().backward()
@@ -271,6 +276,14 @@ def test_a_state_with_a_connection_twice_is_refused():
     state = NISTLinear(6, 4, 2, form="compressed").state_dict()
     state["inputs"][1], state["outputs"][1] = state["inputs"][0], state["outputs"][0]
     with pytest.raises(RuntimeError, match="it has a connection twice"):
+        NISTLinear(6, 4, 2).load_state_dict(state)
+
+
+@pytest.mark.parametrize("connection", [(6, 2), (-1, 3), (0, 4), (3, -1)])
+def test_a_state_with_a_connection_outside_the_layer_is_refused(connection):
+    state = NISTLinear(6, 4, 2, form="compressed").state_dict()
+    state["inputs"][0], state["outputs"][0] = connection
+    with pytest.raises(RuntimeError, match="its connections are not among those of factor 2"):
         NISTLinear(6, 4, 2).load_state_dict(state)
 
 
