@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nist import checkpoint, record, trunk
+from nist import checkpoint, finished, record, trunk
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
 from tests.refusals import FUZZED, PLACES, sampled_damage
@@ -166,6 +166,25 @@ def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, chang
         return
     with pytest.raises(InputError, match=r"block.safetensors: not of seeds 0-0 at 3 epochs, or not whole; remove it"):
         Block(None, range(1), 3, Checkpoint(path))
+
+
+def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_path):
+    path, kept = files["trunk"], Checkpoint(None)
+    trunk.graft(kept, path, DIGESTS, range(1), "other")
+    assert kept.rows == make_rows(ACCURACIES, variant="other")
+    assert (kept.sessions, kept.source, [*kept.states]) == ([SESSION], path, [0])
+    before = kept.rows
+    trunk.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
+    assert kept.rows is before  # what has begun goes on from its own checkpoint
+    assert finished.is_trunk(path, range(1), DIGESTS)
+    for place, digests, seeds, message in (
+        (path, DIGESTS[::-1], range(1), "trunk of another configuration or another version of the code"),
+        (path, DIGESTS, range(2), r"trunk of seeds \[0\], not 0-1"),
+        (tmp_path / "none", DIGESTS, range(1), "none: no such trunk; train it with --until-prune"),
+    ):
+        assert not finished.is_trunk(place, seeds, digests)
+        with pytest.raises(InputError, match=message):
+            trunk.graft(Checkpoint(None), place, digests, seeds, "v")
 
 
 def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(make_rows, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from nist import errors, record, study
 from nist.errors import InputError
 
-ACCURACIES = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8]]
+ACCURACIES = [[0.0, 0.5, 0.9], [0.2, 0.6, 1.0]]
 
 
 def altered(path, change):
@@ -27,6 +27,15 @@ def test_what_is_written_is_read_back(metrics_file, make_rows):
     assert block.table.to_pylist() == make_rows(ACCURACIES)
     assert block.description["seeds"] == [0, 1]
     assert block.description["configuration"]["prune"] == {"epoch": 4, "sparsity": 0.995}
+
+
+def test_the_digest_that_a_file_states_is_read_without_its_rows(metrics_file, tmp_path):
+    path = metrics_file("m", ACCURACIES)
+    assert record.stated_digest(path) == record.read(path).description["configuration_digest"]
+    foreign = tmp_path / "x.parquet"
+    assert record.stated_digest(foreign) is None
+    pq.write_table(pa.table({"seed": [1]}), foreign)
+    assert record.stated_digest(foreign) is None
 
 
 def test_rows_are_sorted_by_seed_and_epoch(tmp_path, make_rows, description):
@@ -127,6 +136,15 @@ def test_a_foreign_parquet_file_is_refused(tmp_path):
         record.read(tmp_path / "x.parquet")
 
 
+def test_other_columns_are_named(metrics_file):
+    path = altered(metrics_file("m", ACCURACIES), lambda table: table.rename_columns({"seconds": "hours"}))
+    with pytest.raises(InputError, match="contract: missing seconds: double; unexpected hours: double"):
+        record.read(path)
+    path = altered(metrics_file("m", ACCURACIES), lambda table: table.select(table.column_names[::-1]))
+    with pytest.raises(InputError, match="contract: order differs"):
+        record.read(path)
+
+
 def test_a_file_without_metadata_is_refused(metrics_file):
     path = metrics_file("m", ACCURACIES)
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
@@ -141,10 +159,42 @@ def test_a_nan_that_is_not_flagged_is_refused(tmp_path, make_rows, description):
         record.write(tmp_path / "m.parquet", rows, description([0, 1], 3))
 
 
-def test_an_accuracy_in_percent_is_refused(tmp_path, make_rows, description):
-    rows = make_rows([[0.1, 90.0]], train_accuracy=[[0.1, 0.9]])
-    with pytest.raises(InputError, match=r"seed 0, epoch 2: val_accuracy is 90.0, not a fraction"):
-        record.write(tmp_path / "m.parquet", rows, description([0], 2))
+@pytest.mark.parametrize("value", [90.0, -0.1, float("nan")])
+@pytest.mark.parametrize("name", record.ACCURACIES)
+def test_an_accuracy_that_is_no_fraction_is_refused(tmp_path, make_rows, description, name, value):
+    rows = make_rows(ACCURACIES)
+    rows[1][name] = value
+    with pytest.raises(InputError, match=rf"seed 0, epoch 2: {name} is {value}, not a fraction"):
+        record.write(tmp_path / "m.parquet", rows, description([0, 1], 3))
+
+
+def test_a_value_that_is_missing_is_named(tmp_path, make_rows, description):
+    rows = make_rows(ACCURACIES)
+    rows[4]["seconds"] = None
+    with pytest.raises(InputError, match=r"m.parquet: seed 1, epoch 2: seconds: a value is missing"):
+        record.write(tmp_path / "m.parquet", rows, description([0, 1], 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(("seeds", value, "seeds is no list of whole") for value in ([-1, 1], [0, 10**6], [False, True], "01", {})),
+        *(("epochs", value, "epochs is no whole number") for value in (0, -1, 10**6 + 1, 3.0, True, "3")),
+        ("configuration", {"a": float("nan")}, "the configuration has a number that is none"),
+    ],
+)
+def test_a_description_that_the_checks_cannot_rely_on_is_refused(metrics_file, name, value, message):
+    path = redescribed(metrics_file("m", ACCURACIES), lambda description: description.update({name: value}))
+    with pytest.raises(InputError, match=f"m.parquet: metadata: {message}"):
+        record.read(path)
+
+
+def test_a_description_that_lacks_something_is_refused(metrics_file):
+    path = redescribed(
+        metrics_file("m", ACCURACIES), lambda description: [description.pop(n) for n in ("seeds", "checksum")]
+    )
+    with pytest.raises(InputError, match="m.parquet: metadata lacks checksum, seeds"):
+        record.read(path)
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(metrics_file, make_rows, description, monkeypatch):
