@@ -93,9 +93,10 @@ def test_a_damaged_file_is_said_and_not_used(tmp_path, make_rows):
     Checkpoint(path).write(rows, [], {0: {"x": torch.arange(3)}})
     whole = path.read_bytes()
     assert Checkpoint(path).rows == rows
-    for content in (b"", b"text", whole[:-1], whole[: len(whole) // 2], b"\xff" * len(whole)):
+    for content, said in ((b"text", "header too small"), (whole[:-1], ""), (b"\xff" * len(whole), "header too large")):
         path.write_bytes(content)
-        with pytest.warns(UserWarning, match=r"damaged checkpoint \(.*\), the block starts from the beginning"):
+        message = rf"damaged checkpoint \(.*{said}.*\), the block starts from the beginning"
+        with pytest.warns(UserWarning, match=message):
             assert Checkpoint(path).rows == []
 
 

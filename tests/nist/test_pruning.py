@@ -256,7 +256,7 @@ def test_when_and_how_to_prune_must_be_clear_from_the_start(arguments, message):
 def test_a_callback_may_wait_for_layers_but_not_with_a_sparsity_that_none_have():
     PruneOnce(nn.Linear(3, 2), 0.5, epoch=4)
     with pytest.raises(ValueError, match="sparsity must be in"):
-        PruneOnce(nn.Linear(3, 2), 99, epoch=4)
+        PruneOnce(nn.Linear(3, 2), 99, epoch=4, scope="layer")
 
 
 @pytest.mark.parametrize("accuracy", [10.0, -0.1, float("nan")])

@@ -50,9 +50,13 @@ def test_a_diverged_run_keeps_its_nan(metrics_file):
     assert block.table["diverged"].to_pylist() == [False] * 3 + [True] * 3
 
 
-def test_a_missing_file_is_named():
-    with pytest.raises(InputError, match="nowhere.parquet: no such metrics file"):
-        record.read("nowhere.parquet")
+def test_a_missing_file_and_a_text_are_named(tmp_path):
+    path = tmp_path / "m.parquet"
+    with pytest.raises(InputError, match="m.parquet: no such metrics file"):
+        record.read(path)
+    path.write_text("no metrics")
+    with pytest.raises(InputError, match=r"m.parquet: not a whole Parquet file \(Parquet magic bytes not found"):
+        record.read(path)
 
 
 def test_a_missing_epoch_is_named(metrics_file):
