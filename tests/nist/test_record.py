@@ -65,6 +65,16 @@ def test_a_missing_epoch_is_named(metrics_file):
         record.read(path)
 
 
+@pytest.mark.parametrize(("name", "value"), [("seed", 7), ("epoch", 0), ("epoch", 4)])
+def test_a_row_of_another_seed_or_epoch_stands_for_none_that_belongs(metrics_file, name, value):
+    def change(table):
+        values = table[name].to_pylist()
+        return table.set_column(table.column_names.index(name), name, pa.array([values[0], value, *values[2:]]))
+
+    with pytest.raises(InputError, match=r"seed 0 lacks epoch 2 \(1 of 6 rows missing\)"):
+        record.read(altered(metrics_file("m", ACCURACIES), change))
+
+
 def test_a_doubled_row_is_refused(metrics_file):
     path = altered(metrics_file("m", ACCURACIES), lambda table: pa.concat_tables([table.slice(0, 1), table]))
     with pytest.raises(InputError, match="7 rows where 6 belong"):
