@@ -16,8 +16,12 @@ SHAPES = [(120, 84, 1), (84, 10, 5), (10, 84, 3), (7, 5, 5)]
 @pytest.mark.parametrize("scheme", CONTROLS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_control_has_as_many_connections_as_the_band_each_once(scheme, shape):
-    inputs, outputs = Scattered(*shape, scheme, seed=3).edges()
+    control = Scattered(*shape, scheme, seed=3)
+    inputs, outputs = control.edges()
     assert len({*zip(inputs.tolist(), outputs.tolist(), strict=True)}) == len(inputs) == shape[0] * shape[2]
+    mask = np.zeros(shape[:2], dtype=bool)
+    mask[inputs, outputs] = True
+    np.testing.assert_array_equal(control.contains(*np.indices(shape[:2])), mask)
     assert inputs.min() >= 0
     assert inputs.max() < shape[0]
     assert outputs.min() >= 0
