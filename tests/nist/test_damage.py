@@ -152,7 +152,7 @@ def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, chang
     if change == "name":
         rows[0]["more"] = 1
     elif change == "value":
-        rows[0]["epoch"] = "first"
+        rows = [{**row, "epoch": "first"} for row in rows]
     elif change == "absent":
         rows[0]["val_loss"] = None
     elif change in ("seed", "epoch"):
@@ -185,6 +185,12 @@ def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_pat
         assert not finished.is_trunk(place, seeds, digests)
         with pytest.raises(InputError, match=message):
             trunk.graft(Checkpoint(None), place, digests, seeds, "v")
+
+
+def test_names_types_shapes_and_values_of_a_state_count_in_its_digest():
+    zeros = torch.zeros(4)
+    states = [{"a": zeros}, {"b": zeros}, {"a": zeros.view(2, 2)}, {"a": zeros.int()}, {"a": zeros + 1}, {}]
+    assert len({checkpoint.digest_of(content, state) for state in states for content in ({}, {"rows": "[]"})}) == 12
 
 
 def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(make_rows, tmp_path):

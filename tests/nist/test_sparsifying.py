@@ -239,6 +239,12 @@ def test_what_cannot_be_done_is_said_and_nothing_changes(arguments, message):
         assert torch.equal(value, before[name])
 
 
+def test_of_many_linear_layers_twelve_are_listed():
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(13)))
+    with pytest.raises(ValueError, match="there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more$"):
+        sparsify(model, [1], include="x")
+
+
 def test_a_convolution_that_slides_is_refused():
     with pytest.raises(ValueError, match="0 is a Conv2d with groups, stride, padding or dilation"):
         sparsify(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)), [1], include="0")
