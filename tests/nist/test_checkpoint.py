@@ -115,6 +115,11 @@ def test_nothing_is_kept_without_a_path():
     kept.remove()
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_was_never_written_is_removed_without_a_word(tmp_path):
+    Checkpoint(tmp_path / "kept" / "study" / "variant" / "key" / "block.safetensors").remove()
+
+
 def test_the_least_time_between_writes(tmp_path, make_rows, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])

@@ -187,6 +187,13 @@ def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_pat
             trunk.graft(Checkpoint(None), place, digests, seeds, "v")
 
 
+@pytest.mark.parametrize("change", [{"started": None}, {"device": 1}, {"versions": ...}])
+def test_a_session_that_does_not_say_when_and_where_it_was_is_refused(make_rows, tmp_path, change):
+    path, session = tmp_path / "block.safetensors", {**SESSION, **change}
+    checkpoint.save(path, make_rows(ACCURACIES), [{k: v for k, v in session.items() if v is not ...}], STATES)
+    assert from_checkpoint(path) is None
+
+
 def test_names_types_shapes_and_values_of_a_state_count_in_its_digest():
     zeros = torch.zeros(4)
     states = [{"a": zeros}, {"b": zeros}, {"a": zeros.view(2, 2)}, {"a": zeros.int()}, {"a": zeros + 1}, {}]
