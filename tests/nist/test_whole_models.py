@@ -35,7 +35,6 @@ def test_the_networks_have_the_papers_size(name, count):
         assert parameters(timm.create_model(name, num_classes=100)) == count
 
 
-@pytest.mark.slow
 def test_vgg16():
     model = timm.create_model("vgg16", num_classes=100)
     head = {"include": ["pre_logits.fc*", "head.fc"], "channels_last": {"pre_logits.fc1": 512}}
