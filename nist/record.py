@@ -76,7 +76,8 @@ def read(path: Path | str) -> Block:
     """Read and check one metrics file. Raises ``InputError`` that names the file and what is wrong with it."""
     path = Path(path)
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # pq.read_table would make a data set of it, in twice the time
+            table = file.read()
         table.validate(full=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such metrics file") from None

@@ -114,9 +114,10 @@ class Study:
 def load(name_or_path: str | Path) -> Study:
     """Read a study by name, from ``config/studies``, or by path. Raises ``InputError`` that says what is wrong."""
     study = _load(name_or_path)
-    for variant in study.variants:
-        if study.taken_from(variant):
-            _check_taken(study, variant)
+    taken = {variant: source for variant in study.variants if (source := study.taken_from(variant))}
+    others = {source: _load(study.path.with_name(f"{source}.yaml")) for source in dict.fromkeys(taken.values())}
+    for variant, source in taken.items():
+        _check_taken(study, variant, others[source])
     return study
 
 
@@ -144,10 +145,9 @@ def _load(name_or_path: str | Path) -> Study:
     return study
 
 
-def _check_taken(study: Study, variant: str) -> None:
-    """Check that a variant whose runs are taken over is the same in the study that they are of."""
+def _check_taken(study: Study, variant: str, other: Study) -> None:
+    """Check that a variant whose runs are taken over is the same in the ``other`` study, which they are of."""
     where = f"{study.path}: variants.{variant}.runs_of"
-    other = _load(study.path.with_name(f"{study.taken_from(variant)}.yaml"))
     if variant not in other.variants or other.taken_from(variant):
         raise InputError(f"{where}: {other.name} trains no variant {variant!r}; it trains {', '.join(other.trained)}")
     ours, theirs = study.configuration(variant), other.configuration(variant)

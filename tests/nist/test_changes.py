@@ -42,6 +42,8 @@ def test_no_changes_and_an_unchanged_value_leave_the_configuration_as_it_is(stud
         ("model.head.width", 3, "changes.model.head.width: the study has no such key"),
         ("training.optimizers.7.share", 1, "changes.training.optimizers.7.share: the study has no such key"),
         ("training.optimizers.first.share", 1, "the study has no such key"),
+        ("training.batch_size.x", 1, "the study has no such key"),
+        ("model.name.e", 1, "the study has no such key"),
         ("training.optimizers.0.share", 0.9, r"with variants.nist-1-10-p98.changes: training.optimizers: the shares"),
         ("model.head.scheme", "odd", r"with variants.nist-1-10-p98.changes: model.head.scheme: 'odd' is not one of"),
         ("statistics.ddof", 0, "does not match"),

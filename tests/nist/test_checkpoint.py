@@ -46,11 +46,20 @@ def stop_after(epochs, monkeypatch):
     monkeypatch.setattr(Checkpoint, "is_due", is_due)
 
 
-@pytest.mark.parametrize("variant", ["dense", "nist-1-10-p99.5"])
-@pytest.mark.parametrize("epochs", [1, 2, 3, 5, 8])  # before and after prune, switch of optimizer, and next seed
-def test_a_stopped_block_goes_on_to_the_same_bits(short, images, tmp_path, monkeypatch, variant, epochs):
-    whole, _ = train.train_block(short, variant, range(3, 5), images, CPU)
-    path = tmp_path / "block.safetensors"
+@pytest.fixture(scope="module")
+def wholes():
+    """Rows of runs that were not stopped, by variant, for the tests that come after the first."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("variant", "epochs"),  # before and after prune, switch of optimizer, and next seed
+    [("dense", 3), *(("nist-1-10-p99.5", epochs) for epochs in (1, 2, 3, 5, 8))],
+)
+def test_a_stopped_block_goes_on_to_the_same_bits(short, images, wholes, tmp_path, monkeypatch, variant, epochs):
+    if variant not in wholes:
+        wholes[variant], _ = train.train_block(short, variant, range(3, 5), images, CPU)
+    whole, path = wholes[variant], tmp_path / "block.safetensors"
     with monkeypatch.context() as patch:
         stop_after(epochs, patch)
         with pytest.raises(KeyboardInterrupt):
@@ -84,9 +93,10 @@ def test_a_damaged_file_is_said_and_not_used(tmp_path, make_rows):
     Checkpoint(path).write(rows, [], {0: {"x": torch.arange(3)}})
     whole = path.read_bytes()
     assert Checkpoint(path).rows == rows
-    for content in (b"", b"text", whole[:-1], whole[: len(whole) // 2], b"\xff" * len(whole)):
+    for content, said in ((b"text", "header too small"), (whole[:-1], ""), (b"\xff" * len(whole), "header too large")):
         path.write_bytes(content)
-        with pytest.warns(UserWarning, match=r"damaged checkpoint \(.*\), the block starts from the beginning"):
+        message = rf"damaged checkpoint \(.*{said}.*\), the block starts from the beginning"
+        with pytest.warns(UserWarning, match=message):
             assert Checkpoint(path).rows == []
 
 
@@ -105,26 +115,37 @@ def test_nothing_is_kept_without_a_path():
     kept.remove()
 
 
-def test_the_least_time_between_writes(tmp_path):
-    assert not Checkpoint(tmp_path / "block.safetensors", minutes=5).is_due()
+@pytest.mark.filterwarnings("error")
+def test_what_was_never_written_is_removed_without_a_word(tmp_path):
+    Checkpoint(tmp_path / "kept" / "study" / "variant" / "key" / "block.safetensors").remove()
+
+
+def test_the_least_time_between_writes(tmp_path, make_rows, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     assert Checkpoint(tmp_path / "block.safetensors", minutes=0).is_due()
+    kept = Checkpoint(tmp_path / "block.safetensors")
+    for _ in range(2):
+        now[0] += 299
+        assert not kept.is_due()
+        now[0] += 1
+        assert kept.is_due()
+        kept.write(make_rows([[0.5]]), [], {})
 
 
 def test_configuration_and_code_are_in_the_path(tmp_path):
-    paths = {
-        checkpoint.path_of(tmp_path, "study", "variant", seeds, digests)
-        for seeds in (range(2), range(3))
-        for digests in (("a" * 64, "b" * 64), ("c" * 64, "b" * 64), ("a" * 64, "d" * 64))
-    }
-    assert len(paths) == 6
+    path = checkpoint.path_of(tmp_path, "study", "variant", range(20, 40), ("a" * 64, "b" * 64))
+    key = f"{'a' * 16}-{'b' * 16}"
+    assert path == tmp_path / "study" / "variant" / key / "seeds20-39.safetensors"
 
 
 KILLER = """
 import contextlib, os, pathlib, random, signal, sys, time
-import sklearn.datasets, torch._dynamo  # the digits' source, and what every first optimizer step imports, for seconds
-from nist import digest, train
-digest.of_training_code("lenet5")  # read once, not by every child
+import pandas, torch._dynamo  # what the first table and the first optimizer step import, for seconds
+from nist import digest, study, train
 draw, longest, arguments = random.Random(0), float(sys.argv[1]), sys.argv[2:]
+digest.of_training_code("lenet5")  # read once, not by every child, and so the schema of studies
+study.load(arguments[arguments.index("--study") + 1])
 folder = pathlib.Path(arguments[arguments.index("--checkpoints") + 1])
 
 def written():
@@ -150,16 +171,20 @@ for attempt in range(21):
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems")
-def test_a_job_killed_twenty_times_ends_with_the_same_bits(short, tmp_path):
+def test_a_job_killed_twenty_times_ends_with_the_same_bits(short, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "digits", lambda: images)  # the whole job caches them, and the others read that
+    monkeypatch.setattr(data, "check_content", lambda *_: None)
+
     def command(out):
         places = {"--study": short.path, "--out": out, "--checkpoints": tmp_path / "kept", "--cache": tmp_path}
-        numbers = {"--seeds": "0-2", "--epochs": 35, "--minutes": 0, "--variant": "nist-1-10-p98"}
+        numbers = {"--seeds": "0-2", "--epochs": 80, "--minutes": 0, "--variant": "nist-1-10-p98"}
         return [str(word) for item in (places | numbers).items() for word in item]
 
     train.main(command(tmp_path / "whole.parquet"))
     whole = record.read(tmp_path / "whole.parquet")
-    # With three epochs, twenty kills use up 50 of 105 or so: on a fast machine too, something is left to kill.
+    # With three epochs, twenty kills use up 50 of 240 or so: on a fast machine too, something is left to kill.
     longest = 3 * statistics.median(whole.table["seconds"].to_pylist())
     words = [sys.executable, "-c", KILLER, str(longest), *command(tmp_path / "killed.parquet")]
     done = subprocess.run(words, capture_output=True, text=True)

@@ -16,8 +16,12 @@ SHAPES = [(120, 84, 1), (84, 10, 5), (10, 84, 3), (7, 5, 5)]
 @pytest.mark.parametrize("scheme", CONTROLS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_control_has_as_many_connections_as_the_band_each_once(scheme, shape):
-    inputs, outputs = Scattered(*shape, scheme, seed=3).edges()
+    control = Scattered(*shape, scheme, seed=3)
+    inputs, outputs = control.edges()
     assert len({*zip(inputs.tolist(), outputs.tolist(), strict=True)}) == len(inputs) == shape[0] * shape[2]
+    mask = np.zeros(shape[:2], dtype=bool)
+    mask[inputs, outputs] = True
+    np.testing.assert_array_equal(control.contains(*np.indices(shape[:2])), mask)
     assert inputs.min() >= 0
     assert inputs.max() < shape[0]
     assert outputs.min() >= 0
@@ -141,9 +145,9 @@ def test_a_random_prune_keeps_as_many_weights_whatever_their_size():
 )
 def test_a_control_trains_alone_as_in_a_stack_and_differs_from_the_method(load_study, changes):
     content = study.load("lenet5-digits").content
-    content["training"].update(epochs=3)
+    content["training"].update(epochs=2)
     method, control = content["variants"]["nist-1-10-p98"], content["variants"]["nist-1-10-p99.5"]
-    method["prune"] = control["prune"] = {"epoch": 2, "sparsity": 0.98}
+    method["prune"] = control["prune"] = {"epoch": 1, "sparsity": 0.98}
     control["changes"] = changes
     content["variants"] = {"dense": content["variants"]["dense"], "method": method, "control": control}
     experiment, images = load_study(content), data.Images(*(array[::8] for array in data.digits()))

@@ -1,4 +1,4 @@
-"""Files cut at every byte, with any byte changed, or of any bytes at all: one line, never a traceback, never half."""
+"""Files cut at any byte, with any byte changed, or of any bytes at all: one line, never a traceback, never half."""
 
 import json
 import warnings
@@ -6,12 +6,13 @@ import warnings
 import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nist import checkpoint, record, trunk
+from nist import checkpoint, finished, record, trunk
 from nist.checkpoint import Checkpoint
 from nist.errors import InputError
+from tests.refusals import FUZZED, PLACES, sampled_damage
 
 ACCURACIES = [[0.1, 0.9]]
 DIGESTS = ("a" * 64, "b" * 64)
@@ -26,7 +27,8 @@ def files(make_rows, metrics_file, tmp_path):
     kept, stem = tmp_path / "block.safetensors", tmp_path / "trunk.safetensors"
     Checkpoint(kept).write(rows, [SESSION], STATES)
     trunk.save(stem, rows, [SESSION], STATES, DIGESTS)
-    return kept, stem, metrics_file("m", ACCURACIES, describe={"configuration": {"prune": None}})
+    metrics = metrics_file("m", ACCURACIES, describe={"configuration": {"prune": None}})
+    return {"checkpoint": kept, "trunk": stem, "metrics": metrics}
 
 
 def from_checkpoint(path):
@@ -72,42 +74,49 @@ def from_metrics(path):
     return block.table.to_pylist(), {name: block.description[name] for name in decisive}
 
 
-READERS = [from_checkpoint, from_trunk, from_metrics]
+READERS = {"checkpoint": from_checkpoint, "trunk": from_trunk, "metrics": from_metrics}
 
 
-@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
-def test_a_file_cut_at_any_byte_is_refused(files, which):
+@PLACES
+@pytest.mark.parametrize("which", READERS)
+def test_a_file_cut_at_any_byte_is_refused(files, which, n):
     path, read = files[which], READERS[which]
     whole = path.read_bytes()
     assert read(path) is not None
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        assert read(path) is None, length
+    for cut, _ in damaged(whole, n):
+        path.write_bytes(cut)
+        assert read(path) is None, len(cut)
 
 
-@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
-def test_a_changed_byte_is_refused_or_changes_nothing(files, which):
+@PLACES
+@pytest.mark.parametrize("which", READERS)
+def test_a_changed_byte_is_refused_or_changes_nothing(files, which, n):
     path, read = files[which], READERS[which]
-    whole = path.read_bytes()
     content = read(path)
-    for place, byte in enumerate(whole):
-        changed = byte ^ (0x01, 0x80, 0xFF, byte)[place % 4]  # a bit, all bits, or zero
-        path.write_bytes(whole[:place] + bytes([changed]) + whole[place + 1 :])
-        assert read(path) in (None, content), place
+    for cut, changed in damaged(path.read_bytes(), n):
+        path.write_bytes(changed)
+        assert read(path) in (None, content), len(cut)  # Parquet holds some of it twice
 
 
-@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
-def test_a_zeroed_block_is_refused_or_changes_nothing(files, which):
-    path, read = files[which], READERS[which]
-    whole = path.read_bytes()
-    content = read(path)
-    for start in range(0, len(whole) - 16, 16):
-        path.write_bytes(whole[:start] + bytes(16) + whole[start + 16 :])
-        assert read(path) in (None, content), start  # Parquet holds some of it twice
+def damaged(whole, n):
+    """``whole`` cut off, and with a bit, a byte or sixteen bytes changed, at ``n`` places or at all of them."""
+    for number, cut in enumerate(sampled_damage(whole, n, boundaries(whole))[0]):
+        place = len(cut)
+        byte = whole[place]
+        instead = (bytes([byte ^ 0x01]), bytes([byte ^ 0x80]), bytes([byte ^ 0xFF]), bytes(16))[number % 4]
+        yield cut, (cut + instead + whole[place + len(instead) :])[: len(whole)]
 
 
-@pytest.mark.parametrize("which", range(3), ids=["checkpoint", "trunk", "metrics"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def boundaries(whole):
+    """Where the parts of a file begin: the tensors after the header of safetensors, or the footer of Parquet."""
+    if whole.startswith(b"PAR1"):
+        return (len(whole) - 8 - int.from_bytes(whole[-8:-4], "little"),)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    return (8, header, header + 16)  # after the first tensor, two numbers
+
+
+@pytest.mark.parametrize("which", READERS)
+@settings(FUZZED, max_examples=30)
 @given(data=st.data())
 def test_any_bytes_are_refused(files, which, data):
     path = files[which]
@@ -125,7 +134,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(FUZZED, max_examples=30)
 @given(rows=JSON, sessions=JSON, digests=JSON, name=st.text(max_size=5).filter(lambda text: "\0" not in text))
 def test_a_whole_file_of_anything_but_a_block_is_refused(tmp_path_factory, rows, sessions, digests, name):
     path = tmp_path_factory.mktemp("any") / "block.safetensors"
@@ -143,7 +152,7 @@ def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, chang
     if change == "name":
         rows[0]["more"] = 1
     elif change == "value":
-        rows[0]["epoch"] = "first"
+        rows = [{**row, "epoch": "first"} for row in rows]
     elif change == "absent":
         rows[0]["val_loss"] = None
     elif change in ("seed", "epoch"):
@@ -157,6 +166,38 @@ def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, chang
         return
     with pytest.raises(InputError, match=r"block.safetensors: not of seeds 0-0 at 3 epochs, or not whole; remove it"):
         Block(None, range(1), 3, Checkpoint(path))
+
+
+def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_path):
+    path, kept = files["trunk"], Checkpoint(None)
+    trunk.graft(kept, path, DIGESTS, range(1), "other")
+    assert kept.rows == make_rows(ACCURACIES, variant="other")
+    assert (kept.sessions, kept.source, [*kept.states]) == ([SESSION], path, [0])
+    before = kept.rows
+    trunk.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
+    assert kept.rows is before  # what has begun goes on from its own checkpoint
+    assert finished.is_trunk(path, range(1), DIGESTS)
+    for place, digests, seeds, message in (
+        (path, DIGESTS[::-1], range(1), "trunk of another configuration or another version of the code"),
+        (path, DIGESTS, range(2), r"trunk of seeds \[0\], not 0-1"),
+        (tmp_path / "none", DIGESTS, range(1), "none: no such trunk; train it with --until-prune"),
+    ):
+        assert not finished.is_trunk(place, seeds, digests)
+        with pytest.raises(InputError, match=message):
+            trunk.graft(Checkpoint(None), place, digests, seeds, "v")
+
+
+@pytest.mark.parametrize("change", [{"started": None}, {"device": 1}, {"versions": ...}])
+def test_a_session_that_does_not_say_when_and_where_it_was_is_refused(make_rows, tmp_path, change):
+    path, session = tmp_path / "block.safetensors", {**SESSION, **change}
+    checkpoint.save(path, make_rows(ACCURACIES), [{k: v for k, v in session.items() if v is not ...}], STATES)
+    assert from_checkpoint(path) is None
+
+
+def test_names_types_shapes_and_values_of_a_state_count_in_its_digest():
+    zeros = torch.zeros(4)
+    states = [{"a": zeros}, {"b": zeros}, {"a": zeros.view(2, 2)}, {"a": zeros.int()}, {"a": zeros + 1}, {}]
+    assert len({checkpoint.digest_of(content, state) for state in states for content in ({}, {"rows": "[]"})}) == 12
 
 
 def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(make_rows, tmp_path):
@@ -174,12 +215,12 @@ def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_aga
     assert not any((tmp_path / "kept").iterdir())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(FUZZED, max_examples=30)
 @given(name=st.sampled_from(["seeds", "epochs", "configuration", "checksum"]), value=JSON)
-def test_a_metrics_file_whose_description_is_anything_is_refused(metrics_file, name, value):
-    path = metrics_file("m", ACCURACIES)
-    table = pq.read_table(path)
+def test_a_metrics_file_whose_description_is_anything_is_refused(files, name, value):
+    table, altered_file = pq.read_table(files["metrics"]), files["metrics"].parent / "altered" / "m.parquet"
+    altered_file.parent.mkdir(exist_ok=True)
     description = json.loads(table.schema.metadata[record.KEY])
     altered = json.dumps({**description, name: value})
-    pq.write_table(table.replace_schema_metadata({record.KEY: altered}), path)
-    assert from_metrics(path) is None or value == description[name]
+    pq.write_table(table.replace_schema_metadata({record.KEY: altered}), altered_file)
+    assert from_metrics(altered_file) is None or value == description[name]

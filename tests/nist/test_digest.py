@@ -99,7 +99,8 @@ def test_what_is_edited_while_a_process_trains_is_not_what_it_trains_with(packag
 
 def test_the_source_of_what_is_no_module_is_none(package):
     assert digest.source("mine.parts") == package / "parts.py"
-    assert [digest.source(name) for name in ("mine.parts.WIDTH", "mine.none", "nowhere", "sys")] == [None] * 4
+    (package.parent / "bare").mkdir()
+    assert [digest.source(name) for name in ("mine.parts.WIDTH", "mine.none", "nowhere", "sys", "bare")] == [None] * 5
 
 
 @pytest.mark.parametrize("before", ["", "\x0c\n"])  # a form feed ends no line

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nist import changes, study
 from nist.errors import InputError
-from tests.refusals import FUZZED, taken, truncated
+from tests.refusals import FUZZED, PLACES, sampled_damage, taken
 from tests.workflow.small_study import shrink
 
 STUDIES = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(study.FOLDER.glob("*.yaml"))}
@@ -73,35 +73,44 @@ def altered(draw):
     return name, yaml.safe_dump(content, allow_unicode=draw(st.booleans())).encode("utf-8", "surrogatepass")
 
 
-@settings(FUZZED, max_examples=250)
-@given(altered())
-def test_an_altered_study_is_whole_or_refused_in_one_line(folder, example):
-    takes(folder, *example)
-
-
-@settings(FUZZED, max_examples=100)
-@given(st.data())
-def test_a_study_with_lines_doubled_lost_and_garbled_is_whole_or_refused_in_one_line(folder, data):
-    name = data.draw(st.sampled_from(sorted(STUDIES)))
+@st.composite
+def garbled(draw):
+    """A real study with a line doubled, lost or garbled."""
+    name = draw(st.sampled_from(sorted(STUDIES)))
     lines = (study.FOLDER / name).read_text(encoding="utf-8").splitlines()
-    at = data.draw(st.integers(0, len(lines) - 1))
-    junk = data.draw(st.text(string.printable, max_size=5))
-    lines[at : at + 1] = data.draw(st.sampled_from([[], [lines[at]] * 2, [junk + lines[at]], [lines[at] + junk]]))
-    takes(folder, name, "\n".join(lines).encode())
+    at = draw(st.integers(0, len(lines) - 1))
+    junk = draw(st.text(string.printable, max_size=5))
+    lines[at : at + 1] = draw(st.sampled_from([[], [lines[at]] * 2, [junk + lines[at]], [lines[at] + junk]]))
+    return name, "\n".join(lines).encode()
 
 
-def test_a_study_cut_off_at_any_byte_is_refused_until_its_first_variant_is_whole(folder):
+@pytest.mark.parametrize("examples", [20, pytest.param(250, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("studies", [altered(), garbled()], ids=["values", "lines"])
+def test_an_altered_study_is_whole_or_refused_in_one_line(folder, studies, examples):
+    @settings(FUZZED, max_examples=examples)
+    @given(studies)
+    def check(example):
+        takes(folder, *example)
+
+    check()
+
+
+@PLACES
+def test_a_study_cut_off_at_any_byte_is_refused_until_its_first_variant_is_whole(folder, n):
     content = deepcopy(STUDIES["lenet5-digits.yaml"])
     shrink(content)
     content |= {"description": "x", "feeds": {}}
     whole = yaml.safe_dump(content, sort_keys=False).encode()
-    shorter = [len(part) for part in truncated(whole) if takes(folder, "lenet5-digits.yaml", part)]
+    second = whole.index(b"  nist-1-10-p98:")
+    cuts = sampled_damage(whole, n, [whole.index(b"statistics:"), second])[0]
+    shorter = [len(part) for part in cuts if takes(folder, "lenet5-digits.yaml", part)]
     # With one variant less, without its prune or the last digits of that, it is another study, and a whole one.
-    assert min(shorter) > whole.index(b"    prune: null\n  nist-1-10-p98:")
+    assert second in shorter
+    assert min(shorter) > second - len("    prune: null\n")
     assert len(shorter) < 30
 
 
-@settings(FUZZED, max_examples=200)
+@settings(FUZZED, max_examples=50)
 @given(st.binary(max_size=200) | PLAIN.map(lambda value: yaml.safe_dump(value).encode("utf-8", "surrogatepass")))
 def test_any_bytes_and_any_yaml_are_refused_in_one_line(folder, content):
     assert not takes(folder, "lenet5-digits.yaml", content)
@@ -131,7 +140,8 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (r'a: "\ud800"', r"control characters in '\ud800'"),
         ("a: &x [1]\nb: *y", "found undefined alias 'y'"),
     ],
-)  # fmt: skip
+    ids=lambda text: text[:24],
+)
 def test_hostile_yaml_is_refused_for_what_it_is(tmp_path, content, message):
     path = tmp_path / "a.yaml"
     path.write_text(content, encoding="utf-8")
@@ -148,7 +158,7 @@ def test_what_an_alias_repeats_can_be_changed_by_itself(tmp_path):
     assert content == {"one": {"rate": 2}, "other": {"rate": 1}, "day": "2026-01-01"}
 
 
-@settings(FUZZED, max_examples=200)
+@settings(FUZZED, max_examples=50)
 @given(st.lists(st.sampled_from(["data", "model", "training", "optimizers", "0", "9" * 5000, "", "x", "²"])), PLAIN)
 def test_a_change_of_a_key_that_is_not_there_is_refused(way, value):
     path = ".".join(way)
@@ -156,7 +166,7 @@ def test_a_change_of_a_key_that_is_not_there_is_refused(way, value):
         changes.applied(STUDIES["lenet5-digits.yaml"], {path: value})
 
 
-@settings(FUZZED, max_examples=200)
+@settings(FUZZED, max_examples=50)
 @given(st.text(max_size=30) | st.from_regex(r"[0-9]+-[0-9]+") | st.sampled_from(TEXTS))
 def test_seeds_are_a_short_range_or_refused(text):
     with suppress(InputError):

@@ -24,7 +24,7 @@ def layers(draw):
 
 @given(layers())
 def test_the_mask_is_that_of_the_papers_double_loop(layer):
-    np.testing.assert_array_equal(neuroseed_mask(*layer), papers_double_loop(*layer))
+    np.testing.assert_array_equal(neuroseed_mask(*layer), papers_double_loop(*layer), strict=True)
 
 
 @given(layers())

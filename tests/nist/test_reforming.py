@@ -24,6 +24,7 @@ def test_training_goes_on_as_if_nothing_had_happened(source, target):
         steps(model, optimizer, 5)
         reform(model, form, optimizer=optimizer)
         assert model[0].form == model[2].form == form
+        assert model[0].state_dict().keys() == NISTLinear(12, 9, 2, form=form).state_dict().keys()
         steps(model, optimizer, 10)
         results.append(model[0].dense_weight())
     torch.testing.assert_close(*results, rtol=1e-9, atol=1e-12)

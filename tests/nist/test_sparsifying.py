@@ -86,6 +86,17 @@ def test_an_optimizer_that_has_taken_steps_goes_on_with_the_same_parameters(form
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("weights", ["carried", "fresh"])
+def test_averages_follow_weights_that_are_carried_over_and_start_anew_with_fresh_ones(weights):
+    model = nn.Linear(12, 9)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.randn(8, 12)).square().mean().backward()
+    optimizer.step()
+    before = optimizer.state[model.weight]["exp_avg"]
+    layer = sparsify(model, [2], form="masked", weights=weights, optimizer=optimizer)
+    assert torch.equal(optimizer.state[layer.weight]["exp_avg"], before * layer.mask * (weights == "carried"))
+
+
 def test_training_mode_devices_and_frozen_weights_stay():
     model = network().eval()
     model["head"][0].weight.requires_grad_(False)
@@ -228,6 +239,12 @@ def test_what_cannot_be_done_is_said_and_nothing_changes(arguments, message):
         assert torch.equal(value, before[name])
 
 
+def test_of_many_linear_layers_twelve_are_listed():
+    model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(13)))
+    with pytest.raises(ValueError, match="there are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 1 more$"):
+        sparsify(model, [1], include="x")
+
+
 def test_a_convolution_that_slides_is_refused():
     with pytest.raises(ValueError, match="0 is a Conv2d with groups, stride, padding or dilation"):
         sparsify(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)), [1], include="0")
@@ -358,8 +375,9 @@ def test_layers_that_are_left_dense_for_their_type_are_named_unless_they_are_exc
         parametrized = torch.nn.utils.parametrizations.weight_norm(nn.Linear(6, 6))
         return nn.ModuleList([Own(6, 6), parametrized, nn.Linear(6, 4), nn.MultiheadAttention(8, 2)])
 
-    with pytest.warns(UserWarning, match=r"not plain nn\.Linear, and left dense: 0, 1$"):
+    with pytest.warns(UserWarning, match=r"not plain nn\.Linear, and left dense: 0, 1$") as found:
         assert [row.name for row in audit(sparsify(model(), density=0.5))] == ["2"]
+    assert found[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sparsify(model(), density=0.5, exclude=["0", "1"])

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 import nist
+from nist import optimizer_state
+from nist.errors import InputError
 
 OPTIMIZERS = {
     "Adam": (torch.optim.Adam, {}),
@@ -78,6 +80,24 @@ def test_a_state_of_another_form_is_refused_at_the_first_step(kind):
         step(model, optimizer)
     optimizer.load_state_dict(states["banded"])
     step(model, optimizer)
+
+
+def test_what_an_optimizer_remembers_is_put_back_in_the_layout_of_its_weights_and_in_no_other_form():
+    masked, other = (nist.sparsify(dense(), factors=[2, 3], form="masked") for _ in range(2))
+    optimizer, fresh = (torch.optim.Adam(model.parameters()) for model in (masked, other))
+    step(masked, optimizer)
+    optimizer.state[masked[2].bias]["nothing"] = None
+    remembered = optimizer_state.tensors(optimizer)
+    assert {name for name in remembered if name.startswith("3.")} == {"3.step", "3.exp_avg", "3.exp_avg_sq"}
+    other[0].weight.data = other[0].weight.detach().T.contiguous().T
+    optimizer_state.restore(fresh, remembered)
+    again = optimizer_state.tensors(fresh)
+    assert all(torch.equal(again[name], value) for name, value in remembered.items())
+    assert again["0.exp_avg"].stride() == other[0].weight.stride() != remembered["0.exp_avg"].stride()
+    with pytest.raises(
+        InputError, match=r"optimizer state of shape \(30, 20\) for \(2, 20\) weights; a layer has another"
+    ):
+        optimizer_state.restore(torch.optim.Adam(banded().parameters()), remembered)
 
 
 def test_averages_that_have_shapes_of_their_own_are_left_alone():

@@ -7,7 +7,7 @@ import yaml
 
 from nist import layout, study
 from nist.errors import InputError
-from nist.mask import kept_weights
+from nist.mask import Band, kept_weights
 
 ALL = sorted(Path(study.FOLDER).glob("*.yaml"))
 
@@ -28,11 +28,25 @@ def test_every_study_of_the_repository_is_valid(path):
         ("mobilenetv1-digits", "dense-1", 10_240, 10_240),
         ("mobilenetv1-digits", "sparse-1", 10_240, 5_120),
         ("mobilenetv1-digits", "sparse-3", 124_400, 9_048),
+        ("deit-small-imagenet100", "dense", 21_233_664, 21_233_664),
+        ("deit-small-imagenet100", "nist-p60", 21_233_664, 10_616_832),
     ],
 )
-def test_head_counts_of_the_paper(name, variant, dense, initial):
+def test_counts_of_the_paper(name, variant, dense, initial):
     model = study.load(name).configuration(variant)["model"]
     assert (layout.dense_weights(model), layout.initial_weights(model)) == (dense, initial)
+
+
+def test_q_k_and_v_have_a_band_each_and_other_layers_of_a_block_one():
+    model = study.load("deit-small-imagenet100").configuration("nist-p60")["model"]
+    changed = {**model["blocks"], "scheme": "even", "parts": {"attn.qkv": 3}}
+    block = [
+        Band(384, 1152, 192, "even", 3),
+        Band(384, 384, 192, "even"),
+        Band(384, 1536, 768, "even"),
+        Band(1536, 384, 192, "even"),
+    ]
+    assert layout.bands({**model, "blocks": changed}) == 12 * block
 
 
 @pytest.mark.parametrize(
@@ -250,7 +264,10 @@ def test_an_unknown_variant_is_named(study_content, load_study):
 
 def test_a_pilot_shorter_than_the_prune_epoch_is_refused(study_content, load_study):
     experiment = load_study(study_content)
-    assert experiment.configuration("dense", epochs=2)["training"]["epochs"] == 2
+    assert experiment.configuration("dense", epochs=1)["training"]["epochs"] == 1
+    with pytest.raises(InputError, match="a run of 0 epochs trains nothing; give at least 1"):
+        experiment.configuration("dense", epochs=0)
+    assert experiment.configuration("nist-1-10-p98", epochs=5)["prune"]["epoch"] == 4
     with pytest.raises(InputError, match="prune before the last one"):
         experiment.configuration("nist-1-10-p98", epochs=4)
 
@@ -263,6 +280,14 @@ def test_seeds_that_are_no_range_are_refused(text):
 
 def test_seeds_include_both_ends():
     assert study.parse_seeds("20-39") == range(20, 40)
+    assert study.parse_seeds("0-0") == range(1)
+
+
+def test_seeds_are_less_than_a_million_and_at_most_a_hundred_thousand():
+    assert study.parse_seeds("900000-999999") == range(900_000, 1_000_000)
+    for text, message in (("999999-1000000", "seeds are less than 1,000,000"), ("0-100000", "at most 100,000 seeds")):
+        with pytest.raises(InputError, match=message):
+            study.parse_seeds(text)
 
 
 def test_without_jsonschema_the_study_still_loads_with_a_warning(study_content, load_study, monkeypatch):
