@@ -24,9 +24,19 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
+LONG = {"slow", "exhaustive", "slurm", "kubernetes"}
+
+
+@pytest.hookimpl(trylast=True)  # of what -m has left
 def pytest_collection_modifyitems(items):
-    """Those of the workflow first, which are long: begun last, they would leave the other worker with nothing to do."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/workflow/"))
+    """Long tests first, so that no worker has one left at the end; the workflow's project before what waits for it."""
+    waiting = dict.fromkeys(item for item in items if "finished" in item.fixturenames)
+
+    def order(item):
+        is_short = not LONG & {mark.name for mark in item.iter_markers()}
+        return item is not next(iter(waiting), None), is_short, item in waiting
+
+    items.sort(key=order)
 
 
 def pytest_collection_finish():
