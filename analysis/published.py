@@ -152,9 +152,10 @@ def renderable(
 ) -> tuple[dict[str, list[Path]], list[str]]:
     """The files of every study that can be rendered, by its name, and remarks on runs that are not published.
 
-    A study whose baseline has no runs has nothing to compare with, and is left out.
+    A study whose baseline has no runs has nothing to compare with, and is left out. Raises ``InputError`` if no study
+    is left.
     """
-    files, remarks = {}, []
+    files, remarks, experiments = {}, [], list(experiments)
     for experiment in experiments:
         by_variant = of_study(blocks, experiment)
         if not by_variant[experiment.baseline]:
@@ -165,6 +166,12 @@ def renderable(
         files[experiment.name] = [path for paths in by_variant.values() for path in paths]
         if lacking := gaps(blocks, experiment):
             remarks.append(f"{experiment.name}: not published: {lacking}")
+    if not files:
+        names = ", ".join(experiment.name for experiment in experiments)
+        raise InputError(
+            f"{FOLDER}: no published runs to render {names} from; train them, with metrics_source: train and on any "
+            "machine, then make publish FROM=results/metrics"
+        )
     return files, remarks
 
 

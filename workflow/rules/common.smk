@@ -19,11 +19,6 @@ published_blocks = cache(published.read_by_kind)
 def published_metrics(studies):
     """Published files, with checksums, of each study that can be rendered from them. The rest is named, never trained."""
     files, remarks = published.renderable(published_blocks()[published.METRICS], studies.values())
-    if not files:
-        raise InputError(
-            f"{published.FOLDER}: no published runs to render {', '.join(studies)} from; train them, with metrics_source: "
-            "train and on any machine, then make publish FROM=results/metrics"
-        )
     for remark in remarks:
         logger.warning(remark)
     return {name: published.checksums(paths) for name, paths in files.items()}

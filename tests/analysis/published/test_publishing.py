@@ -120,15 +120,18 @@ def test_more_blocks_join_those_that_are_there(tree, train):
 
 def test_what_is_missing_is_named_and_a_study_without_its_baseline_left_out(train, study_content):
     publish.publish([train("nist-1-10-p98")])
-    small = study.load("small")
-    remark = "small: left out, as its baseline, dense, has no published runs"
-    assert published.renderable(published.read(), [small]) == ({}, [remark])
+    small, digits = study.load("small"), study.load(ROOT / "config/studies/lenet5-digits.yaml")
+    message = "results/published: no published runs to render small, lenet5-digits from; train them"
+    with pytest.raises(InputError, match=message):
+        published.renderable(published.read(), [small, digits])
     publish.publish([train(first=2)])
-    files, remarks = published.renderable(published.read(), [small])
+    files, remarks = published.renderable(published.read(), [digits, small])
+    assert files.keys() == {"small"}
     assert [path.parent.name for path in files["small"]] == ["dense", "nist-1-10-p98"]
     assert remarks == [
+        "lenet5-digits: left out, as its baseline, dense, has no published runs",
         "small: not published: dense (2 of 4 runs), nist-1-10-p98 (2 of 4 runs), nist-1-10-p99.5 (4 of 4 runs), "
-        "nist-1-5-p99.5 (4 of 4 runs)"
+        "nist-1-5-p99.5 (4 of 4 runs)",
     ]
 
 
