@@ -73,7 +73,10 @@ def write(path: Path | str, rows: list[dict], description: dict) -> None:
 
 
 def read(path: Path | str) -> Block:
-    """Read and check one metrics file. Raises ``InputError`` that names the file and what is wrong with it."""
+    """Read and check one metrics file. Raises ``InputError`` that names the file and what is wrong with it.
+
+    Accuracies are exact fractions of the images that they count, though a file may be off by a last bit.
+    """
     path = Path(path)
     try:
         with pq.ParquetFile(path) as file:  # pq.read_table would make a data set of it, in twice the time
@@ -94,7 +97,28 @@ def read(path: Path | str) -> Block:
     if description is None:
         raise InputError(f"{path}: no readable 'nist' metadata, so nothing says which runs these are")
     _check(path, table, description)
-    return Block(table, description)
+    return Block(_exact(table, description), description)
+
+
+def _exact(table: pa.Table, description: dict) -> pa.Table:
+    """Accuracies as count / images: a GPU multiplied by a reciprocal, and equal counts became different numbers."""
+    for name, images in _images(description).items():
+        stated = table[name].to_numpy()
+        exact = np.round(stated * images) / images
+        near = np.abs(exact - stated) <= 4 * np.spacing(stated)
+        table = table.set_column(table.column_names.index(name), name, pa.array(np.where(near, exact, stated)))
+    return table
+
+
+def _images(description: dict) -> dict[str, int]:
+    """How many images each accuracy is a fraction of, as far as the description says it."""
+    try:
+        settings, trained = description["configuration"]["training"], description["training_images"]
+        trained -= trained % settings["batch_size"] if settings["drop_last"] else 0
+        found = {"train_accuracy": trained, "val_accuracy": description["validation_images"]}
+    except (KeyError, TypeError, ZeroDivisionError):
+        return {}
+    return {name: images for name, images in found.items() if type(images) is int and images > 0}
 
 
 def stated_digest(path: Path | str) -> str | None:

@@ -202,5 +202,8 @@ class Sums:
         self.correct += (logits.argmax(-1) == labels).sum(1)
 
     def means(self, n: int) -> tuple[list[float], list[float]]:
-        """Loss and accuracy of every run over its ``n`` images."""
-        return (self.loss / n).tolist(), (self.correct.double() / n).tolist()
+        """Loss and accuracy of every run over its ``n`` images.
+
+        Divided here: a GPU multiplies by a reciprocal, and the same count would be another fraction there.
+        """
+        return [loss / n for loss in self.loss.tolist()], [count / n for count in self.correct.tolist()]

@@ -5,6 +5,7 @@ import resource
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +49,27 @@ def test_rows_are_sorted_by_seed_and_epoch(tmp_path, make_rows, description):
 def test_a_diverged_run_keeps_its_nan(metrics_file):
     block = record.read(metrics_file("m", ACCURACIES, diverged={1}))
     assert block.table["diverged"].to_pylist() == [False] * 3 + [True] * 3
+
+
+def test_accuracies_that_are_off_by_a_last_bit_are_read_as_the_fractions_that_they_are(metrics_file):
+    counts = [0, 7, 26, 50]  # of 50 validation images
+    off = [float(np.nextafter(count / 50, 0.51)) for count in counts]
+    path = metrics_file("m", [off])
+    table = record.read(path).table
+    assert pq.read_table(path)["val_accuracy"].to_pylist() == off
+    assert table["val_accuracy"].to_pylist() == [count / 50 for count in counts]
+
+
+def test_accuracies_that_are_no_fractions_of_the_images_are_read_as_they_are(metrics_file):
+    stated = [1 / 3, 0.1400001, 0.5]
+    assert record.read(metrics_file("m", [stated])).table["val_accuracy"].to_pylist() == stated
+
+
+def test_images_that_no_batch_had_are_not_counted(metrics_file, configuration):
+    configuration = {**configuration, "training": {**configuration["training"], "drop_last": True, "batch_size": 30}}
+    off = float(np.nextafter(7 / 90, 1))  # three batches of 100 images
+    path = metrics_file("m", [[0.5]], describe={"configuration": configuration}, train_accuracy=[[off]])
+    assert record.read(path).table["train_accuracy"].to_pylist() == [7 / 90]
 
 
 def test_a_missing_file_and_a_text_are_named(tmp_path):
