@@ -51,6 +51,12 @@ def test_a_diverged_run_keeps_its_nan(metrics_file):
     assert block.table["diverged"].to_pylist() == [False] * 3 + [True] * 3
 
 
+def test_whole_numbers_are_written_as_the_type_of_their_column(make_rows, description, tmp_path):
+    rows = [row | {"val_accuracy": 1, "train_loss": 2} for row in make_rows(ACCURACIES)]
+    record.write(tmp_path / "m.parquet", rows, description([0, 1], 3))
+    assert record.read(tmp_path / "m.parquet").table.schema == record.SCHEMA
+
+
 def test_accuracies_that_are_off_by_a_last_bit_are_read_as_the_fractions_that_they_are(metrics_file):
     counts = [0, 7, 26, 50]  # of 50 validation images
     off = [float(np.nextafter(count / 50, 0.51)) for count in counts]

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from fractions import Fraction
 from math import sqrt
 
 import numpy as np
@@ -9,13 +10,31 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.claims import intervals
+from analysis.claims import intervals, values
+from analysis.claims.claim import Figure
 from analysis.claims.intervals import Sample
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.run_bootstrap import run_bootstrap
 from analysis.statistics.wilcoxon import wilcoxon
 from tests.analysis.claims.by_hand import curve, decide, evidence, long, make
 from tests.analysis.processes import autoregressive_arms
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.25, 0.75, "reproduced"),  # as wide as twice the tolerance
+        (0.25, np.nextafter(0.75, 1), "inconclusive"),
+        (0.125, 0.375, "reproduced"),  # up to where the printed figure begins
+        (0.125, np.nextafter(0.375, 0), "contradicted"),
+        (0.625, 0.875, "reproduced"),  # from where it ends
+        (np.nextafter(0.625, 1), 0.875, "contradicted"),
+        (float("nan"), 0.75, "inconclusive"),
+    ],
+)
+def test_an_interval_meets_a_printed_half_and_is_narrow_enough_at_its_very_edges(low, high, verdict):
+    half = Figure(Fraction(1, 2), Fraction(1, 4))  # so printed from 0.375 to 0.625
+    assert values.meets(half, 0.5, 20, lambda n: (low, high), 0.25).verdict == verdict
 
 
 class TestInterval:
