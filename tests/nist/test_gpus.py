@@ -13,7 +13,7 @@ import pathlib, sys, time
 from nist import gpus
 gpus.SECONDS = 0.05
 print(gpus.claim(sys.argv[2:], pathlib.Path(sys.argv[1])), flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

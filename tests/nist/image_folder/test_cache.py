@@ -245,7 +245,7 @@ def test_two_at_once_decode_once(root, decoded, monkeypatch):
     both_are_there, locked = threading.Barrier(2), image_cache._locked
 
     def locked_together(folder):
-        both_are_there.wait(timeout=60)
+        both_are_there.wait(timeout=600)
         return locked(folder)
 
     monkeypatch.setattr(image_cache, "_locked", locked_together)
@@ -282,7 +282,7 @@ def test_without_locks_it_is_said_and_two_at_once_end_with_whole_arrays(root, ar
         found = known_chunks(*arguments)
         begun.append(found)
         if len(begun) <= 2:  # one that comes back to mend is alone
-            both_have_begun.wait(timeout=60)
+            both_have_begun.wait(timeout=600)
         return found
 
     monkeypatch.setattr(fcntl, "flock", refuse)
