@@ -34,7 +34,7 @@ def findings(package: dict) -> list[str]:
     """A line for each vulnerability of one package of pip-audit's report."""
     name = f"{package['name']} {package['version']}"
     return [
-        f"{name}: {one['id']}, mended in {', '.join(one['fix_versions']) or 'no version'}" for one in package["vulns"]
+        f"{name}: {one['id']}, fixed in {', '.join(one['fix_versions']) or 'no version'}" for one in package["vulns"]
     ]
 
 

@@ -25,8 +25,8 @@ def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tenso
     """Boolean mask, shaped like the 1-D ``magnitudes``, of the ``n`` largest; of equals, those of lower ``rank``."""
     if n == 0:
         return torch.zeros_like(magnitudes, dtype=torch.bool)
-    magnitudes = magnitudes.nan_to_num(nan=torch.inf, posinf=torch.inf)  # of a diverged run
-    least = magnitudes.kthvalue(len(magnitudes) - n + 1).values  # a tenth of the time of a sort
+    magnitudes = magnitudes.nan_to_num(nan=torch.inf, posinf=torch.inf)  # a diverged run has both: equally large
+    least = magnitudes.kthvalue(len(magnitudes) - n + 1).values  # on a CPU a tenth of the time of a sort
     keep = magnitudes > least
     equal = (magnitudes == least).nonzero().squeeze(1)
     keep[equal[rank[equal].argsort()[: n - int(keep.sum())]]] = True

@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
 LOSSES = ("train_loss", "val_loss")
 ACCURACIES = ("train_accuracy", "val_accuracy")
 KEY = b"nist"
+LARGEST_COUNT = 2**53  # images; what a float64 can count
 LARGEST = 10**6  # seeds are below, epochs at most; as nist.study and its schema have it
 
 
@@ -116,9 +117,9 @@ def _images(description: dict) -> dict[str, int]:
         settings, trained = description["configuration"]["training"], description["training_images"]
         trained -= trained % settings["batch_size"] if settings["drop_last"] else 0
         found = {"train_accuracy": trained, "val_accuracy": description["validation_images"]}
-    except (KeyError, TypeError, ZeroDivisionError):
+    except (KeyError, TypeError, ArithmeticError):
         return {}
-    return {name: images for name, images in found.items() if type(images) is int and images > 0}
+    return {name: images for name, images in found.items() if type(images) is int and 0 < images <= LARGEST_COUNT}
 
 
 def stated_digest(path: Path | str) -> str | None:

@@ -138,6 +138,10 @@ def main(argv: list[str] | None = None) -> None:
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
     studies = {experiment.name: experiment for experiment in arguments.studies}
+    for experiment in arguments.studies:
+        if experiment != studies[experiment.name]:
+            other = studies[experiment.name].path
+            raise InputError(f"{experiment.path}: its study has the name of another one, in {other}; give it its own")
     waiting = list(jobs(Plan(studies, dict.fromkeys(studies, arguments.seeds) if arguments.seeds else {})))
     done = train(waiting, options, end, arguments.jobs)
     if done < len(waiting):

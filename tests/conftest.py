@@ -29,7 +29,10 @@ LONG = {"slow", "exhaustive", "slurm", "kubernetes"}
 
 @pytest.hookimpl(trylast=True)  # of what -m has left
 def pytest_collection_modifyitems(items):
-    """Long tests first, so that no worker has one left at the end; the workflow's project before what waits for it."""
+    """Long tests first, so that no worker has one left at the end; the workflow's project before what waits for it.
+
+    Groups come before all single tests: pytest-xdist begins with what holds most tests.
+    """
     waiting = dict.fromkeys(item for item in items if "finished" in item.fixturenames)
 
     def order(item):
@@ -49,7 +52,7 @@ def pytest_unconfigure():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say how long each worker was busy, and which group of tests was the longest: nothing can be quicker than that."""
+    """Say how long each worker was busy, and which test or group of tests took longest: no run is quicker than that."""
     workers, groups = Counter(), Counter()
     for report in (each for reports in terminalreporter.stats.values() for each in reports):
         if worker := getattr(report, "worker_id", None):
@@ -69,12 +72,6 @@ def data_root():
     if not folder:
         pytest.skip("needs CIFAR-10 and Fashion-MNIST: set NIST_DATA_ROOT to the folder that holds them")
     return Path(folder)
-
-
-@pytest.fixture(scope="session")
-def image_cache(tmp_path_factory):
-    """Where the real data sets are decoded to, once for all tests of the group "real data"."""
-    return tmp_path_factory.mktemp("images")
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ KNOWN = json.dumps(
     ("answers", "found"),
     [
         ({"pypi": SKIPPED, "osv": "Traceback: no connection"}, ([], 0)),
-        ({"pypi": "", "osv": KNOWN}, (["a 1: CVE-1, mended in 2"], 1)),
-        ({"pypi": KNOWN}, (["a 1: CVE-1, mended in 2"], 1)),
+        ({"pypi": "", "osv": KNOWN}, (["a 1: CVE-1, fixed in 2"], 1)),
+        ({"pypi": KNOWN}, (["a 1: CVE-1, fixed in 2"], 1)),
     ],
 )
 def test_packages_that_nobody_knows_are_not_called_safe(audit, monkeypatch, answers, found):
@@ -89,7 +89,7 @@ def test_a_finding_fails_and_no_service_does_not(audit, monkeypatch, capsys):
     monkeypatch.setattr(audit, "vulnerabilities", lambda lock: ([], 0))
     audit.main()
     assert "dependency audit: left out: no service of advisories is in reach\n" in capsys.readouterr().out
-    monkeypatch.setattr(audit, "vulnerabilities", lambda lock: (["a 1: CVE-1, mended in 2"], 1))
+    monkeypatch.setattr(audit, "vulnerabilities", lambda lock: (["a 1: CVE-1, fixed in 2"], 1))
     with pytest.raises(SystemExit, match="a 1: CVE-1"):
         audit.main()
     monkeypatch.setattr(audit, "vulnerabilities", lambda lock: ([], 0))

@@ -100,7 +100,7 @@ def edges(n_in: int, n_out: int, k: int) -> int:
     return int(neuroseed_mask(n_in, n_out, k).sum())
 
 
-@cache  # several claims ask for the same, and every ledger
+@cache  # several claims, and every ledger, ask for the same
 def inputs_without_output(largest: int, k: int) -> int:
     """Inputs without any output, over all layers of up to ``largest`` inputs and outputs."""
     sizes = range(1, largest + 1)

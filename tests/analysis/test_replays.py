@@ -51,9 +51,7 @@ def test_the_same_bits_are_the_same_whatever_time_they_took(block):
 
 
 @pytest.mark.parametrize("column", replays.MEASURED)
-def test_one_bit_of_any_measured_column_is_a_difference(block, column):
-    """Of an accuracy, one image."""
-
+def test_one_bit_of_a_measured_column_or_one_image_of_an_accuracy_is_a_difference(block, column):
     def change(rows):
         row = rows[3, 2]
         value = row[column]

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import yaml
 from nist import block, checkpoint, data, faults, files, locks, machine, record, study, train
 from nist.errors import InputError, StoppedError
 from nist.loop import Run
+from tests.processes import exit_code, fork
 
 ROOT = Path(__file__).parents[2]
 NOTHING = r"resumable: started again, the block goes on from epoch 1 of seed 0 \(0 of 8 epochs kept\)"
@@ -151,6 +151,18 @@ def test_a_job_asked_to_stop_in_its_last_epoch_is_complete(words, undisturbed, t
     assert rows(tmp_path / "m.parquet") == undisturbed
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is a signal of POSIX systems")
+def test_a_job_that_is_killed_goes_on_to_the_same_bits(words, undisturbed, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        failing_after(5, lambda: os.kill(os.getpid(), signal.SIGKILL), patch)
+        assert exit_code(fork(lambda: train.main(words()))) == -signal.SIGKILL
+    assert list(tmp_path.glob("kept/**/seeds0-1.safetensors"))
+    assert not (tmp_path / "m.parquet").exists()
+    train.main(words())
+    assert rows(tmp_path / "m.parquet") == undisturbed
+    assert len(record.read(tmp_path / "m.parquet").description["sessions"]) == 2
+
+
 UNTOUCHED = "nothing was changed; start it again"
 
 
@@ -267,23 +279,13 @@ def test_where_there_are_no_locks_it_is_said_and_two_jobs_end_with_the_same_rows
     words, undisturbed, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(locks.fcntl, "flock", no_locks)
-    pids = []
-    for _ in range(2):
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                with pytest.warns(
-                    UserWarning, match="no locks on this file system .No locks available., so nothing keeps"
-                ):
-                    train.main(words())
-                code = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(code)
-        pids.append(pid)
-    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
+
+    def work():
+        with pytest.warns(UserWarning, match="no locks on this file system .No locks available., so nothing keeps"):
+            train.main(words())
+
+    pids = [fork(work) for _ in range(2)]
+    assert [exit_code(pid) for pid in pids] == [0, 0]
     assert rows(tmp_path / "m.parquet") == undisturbed
 
 

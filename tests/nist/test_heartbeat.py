@@ -1,12 +1,10 @@
 """Signs of life, and the end of a job that hangs; limits are short here, and nothing depends on how short."""
 
 import itertools
-import os
 import queue
 import re
 import threading
 import time
-import traceback
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +13,7 @@ import torch
 from nist import data, heartbeat, record, train
 from nist.batches import Split
 from nist.heartbeat import Heartbeat, beat
+from tests.processes import exit_code, fork
 
 
 def test_a_line_says_how_many_batches_there_were():
@@ -32,18 +31,7 @@ def test_a_line_says_how_many_batches_there_were():
 def ended(capfd):
     """How a process ends that does something and then would exit with 0: its status, and its lines of errors."""
 
-    def in_a_child(work):
-        pid = os.fork()
-        if pid == 0:
-            try:
-                work()
-                os._exit(0)
-            except BaseException:
-                traceback.print_exc()
-                os._exit(2)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), capfd.readouterr().err.splitlines()
-
-    return in_a_child
+    return lambda work: (exit_code(fork(work)), capfd.readouterr().err.splitlines())
 
 
 def watched(work):

@@ -134,11 +134,13 @@ def test_a_pruned_band_is_compressed_and_an_intact_one_stays(form):
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=30), st.data())
+@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, float("inf"), float("nan")]), min_size=1, max_size=30), st.data())
 def test_largest_keeps_exactly_n_and_the_lowest_rank_of_equals(values, data):
+    """NaN and infinity, of a diverged run, are equally large."""
     n = data.draw(st.integers(0, len(values)))
     rank = data.draw(st.permutations(range(len(values))))
-    expected = sorted(range(len(values)), key=lambda i: (-values[i], rank[i]))[:n]
+    size = [float("inf") if value != value else value for value in values]
+    expected = sorted(range(len(values)), key=lambda i: (-size[i], rank[i]))[:n]
     assert largest(torch.tensor(values), torch.tensor(rank), n).nonzero().flatten().tolist() == sorted(expected)
 
 

@@ -71,6 +71,13 @@ def test_accuracies_that_are_no_fractions_of_the_images_are_read_as_they_are(met
     assert record.read(metrics_file("m", [stated])).table["val_accuracy"].to_pylist() == stated
 
 
+@pytest.mark.parametrize("images", [None, 0, -1, 1.5, True, "50", [50], 2**60, 10**400])
+def test_what_is_no_number_of_images_changes_no_accuracy(metrics_file, configuration, images):
+    said = {"configuration": configuration, "validation_images": images, "training_images": images}
+    configuration["training"].update(drop_last=True, batch_size=0)
+    assert record.read(metrics_file("m", [[0.3]], describe=said)).table["val_accuracy"].to_pylist() == [0.3]
+
+
 def test_images_that_no_batch_had_are_not_counted(metrics_file, configuration):
     configuration = {**configuration, "training": {**configuration["training"], "drop_last": True, "batch_size": 30}}
     off = float(np.nextafter(7 / 90, 1))  # three batches of 100 images

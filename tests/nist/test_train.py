@@ -1,5 +1,7 @@
+import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -223,6 +225,16 @@ def test_bad_input_is_named_before_anything_is_trained(tmp_path, monkeypatch, ar
         train.main(["--seeds", "0-1", *(argument.format(study=LENET5) for argument in arguments), "--out", "m.parquet"])
     assert message in str(error.value)
     assert not Path("m.parquet").exists()
+
+
+def test_the_module_run_as_a_command_ends_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train", "--study", "nowhere", "--variant", "v", "--seeds", "0-1", "--out", "m"])
+    monkeypatch.setattr("warnings.formatwarning", warnings.formatwarning)  # the command sets it
+    monkeypatch.delitem(sys.modules, "nist.train")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("nist.train", run_name="__main__")
+    assert ended.value.code == "error: config/studies/nowhere.yaml: no such file"
 
 
 def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):

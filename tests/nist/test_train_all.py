@@ -1,6 +1,7 @@
 """Whole studies trained one block after another, without Snakemake."""
 
 import os
+import shutil
 import signal
 import sys
 from itertools import cycle
@@ -272,6 +273,13 @@ def test_where_a_job_cannot_be_started_those_that_run_end_their_epoch(short, rec
     with pytest.raises(BlockingIOError):
         train_all.train(jobs(short), [], float("inf"), 2)
     assert children.events == [("begins", first), (signal.SIGTERM, first), ("is waited for", first)]
+
+
+def test_two_studies_of_one_name_are_refused(short, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(short.path, tmp_path / "other")
+    with pytest.raises(InputError, match="its study has the name of another one, in .*; give it its own"):
+        train_all.main([str(short.path), str(other)])
 
 
 def test_a_study_that_is_named_twice_is_trained_once(short, recorded, tmp_path):

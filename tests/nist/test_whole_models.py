@@ -1,6 +1,7 @@
 """The paper's exact counts on the networks themselves, as timm builds them."""
 
 import copy
+import inspect
 import re
 from itertools import count
 from pathlib import Path
@@ -126,7 +127,14 @@ def test_deit_small_trains_with_tokens(deit):
 def test_the_example_for_practitioners_runs_on_a_smaller_network(monkeypatch):
     layers = ["M"] * 5 + [512]  # poolings and one convolution, before a head with 40 hidden units first
     monkeypatch.setattr(timm, "create_model", lambda _, num_classes: VGG(layers, num_classes, mlp_ratio=0.01))
-    monkeypatch.setattr(torch.onnx, "export", lambda model, images, dynamo: model(*images))
+    takes = inspect.signature(torch.onnx.export)
+
+    def export(*arguments, **options):
+        takes.bind(*arguments, **options)
+        model, images = arguments
+        return model(*images)
+
+    monkeypatch.setattr(torch.onnx, "export", export)
     made = example()
     head = 512 * 49 * 40 + 40 * 4096 + 4096 * 100
     assert active(made["model"]) == kept_weights(head, 0.999)

@@ -4,9 +4,8 @@ import signal
 import subprocess
 import time
 
+from tests.processes import HANG
 from tests.workflow.small_study import command
-
-HANG = 600  # seconds; a slow machine takes a while, and only what hangs takes so long
 
 
 def start(project, profile, *targets, **environment):

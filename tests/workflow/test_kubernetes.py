@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from nist import record
-from tests.workflow.driver import HANG, finish, start, wait_for
+from tests.processes import HANG
+from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.kubernetes_api import Cluster
 from tests.workflow.small_study import ROOT, VARIANTS, edit_yaml, make_project, metrics
 

@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_what_was_there(tree, train, monkeypatch, failing):
     assert state(tree) == before
 
 
-def test_publishing_that_was_killed_between_renames_is_refused_and_mended_by_publishing_again(tree, train):
+def test_publishing_that_was_killed_between_renames_is_refused_and_repaired_by_publishing_again(tree, train):
     new = train("nist-1-10-p98", first=2)
     shutil.copy(new, tree / "metrics/small/nist-1-10-p98")
     (tree / "PROVENANCE.md").write_text("of the new state")

@@ -17,6 +17,7 @@ import pytest
 from nist import image_cache, image_folder
 from nist.data import Images
 from tests.nist.image_folder.pictures import CLASSES, SIZE, TEST, TRAIN, load, message, save, stacked
+from tests.processes import exit_code, fork
 
 
 def test_images_are_decoded_once(root, decoded):
@@ -66,14 +67,9 @@ def test_a_decode_killed_by_the_system_goes_on(root, decoded, monkeypatch):
         if content["chunks_sha256"]["test"]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    pid = os.fork()
-    if pid == 0:
-        try:
-            monkeypatch.setattr(image_cache, "_record", record_and_die)
-            load(root)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    with monkeypatch.context() as patch:
+        patch.setattr(image_cache, "_record", record_and_die)
+        assert exit_code(fork(lambda: load(root))) == -signal.SIGKILL
     load(root)
     assert [name.rpartition("/")[2] for name in decoded] == ["n10_5.JPG"]
     load(root, cache="reference")
@@ -281,7 +277,7 @@ def test_without_locks_it_is_said_and_two_at_once_end_with_whole_arrays(root, ar
     def begun_together(*arguments):
         found = known_chunks(*arguments)
         begun.append(found)
-        if len(begun) <= 2:  # one that comes back to mend is alone
+        if len(begun) <= 2:  # one that comes back to repair is alone
             both_have_begun.wait(timeout=600)
         return found
 
