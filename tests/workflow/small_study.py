@@ -1,6 +1,7 @@
 """The embedded LeNet-5 study made small enough to be trained in a test, and Snakemake run on it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,14 @@ def command(*arguments, profile="default"):
 def snakemake(project, *arguments, profile="default"):
     words, environment = command(*arguments, profile=profile)
     return subprocess.run(words, cwd=project, env=environment, capture_output=True, text=True)
+
+
+def jobs_of(said):
+    """Number of jobs by rule that a dry run announces."""
+    if "Nothing to be done" in said:
+        return {}
+    table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
+    return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
 
 
 def metrics(project, variant):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from nist import record, study
-from tests.workflow.small_study import ROOT, edit_yaml, fewer_items, logs
+from tests.workflow.small_study import ROOT, edit_yaml, fewer_items, jobs_of, logs
 
 EPOCHS = 6
 VARIANTS = ("dense", "nist-1-10-p98")
@@ -40,14 +40,6 @@ def snakemake(run):
     return lambda project, *arguments, config=RENDER: run(
         project, "snakemake", *profile, *arguments, "--config", *config
     )
-
-
-def jobs_of(said):
-    """Number of jobs by rule that a dry run announces."""
-    if "Nothing to be done" in said:
-        return {}
-    table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", said, re.MULTILINE | re.DOTALL)
-    return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
 
 
 @pytest.fixture

@@ -13,17 +13,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.workflow.small_study import ROOT, STUDY, VARIANTS, edit_yaml, logs, make_project, snakemake
+from tests.workflow.small_study import ROOT, STUDY, VARIANTS, edit_yaml, jobs_of, logs, make_project, snakemake
 
 
 def planned(project, *arguments):
     """Number of jobs by rule that a dry run announces."""
     done = snakemake(project, "-n", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    if "Nothing to be done" in done.stdout:
-        return {}
-    table = re.search(r"^job +count\n[- ]+\n(.*?)\ntotal", done.stdout, re.MULTILINE | re.DOTALL)
-    return {rule: int(count) for rule, count in map(str.split, table[1].splitlines()) if rule != "all"}
+    return jobs_of(done.stdout)
 
 
 def append_comment(path):
