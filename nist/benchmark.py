@@ -143,7 +143,7 @@ def provenance(device: torch.device, threads: int) -> dict[str, str]:
 
 
 def bandwidth(device: torch.device, n: int = 64 * 2**20) -> float:
-    """Bytes a second that a copy of ``n`` numbers, 256 MB, reads and writes: the best of ten."""
+    """Bytes a second that a copy of ``n`` float32 numbers, by default 256 MiB, reads and writes: the best of ten."""
     source = torch.zeros(n, device=device)
     target = torch.empty_like(source)
     synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None

@@ -24,13 +24,12 @@ Block = tuple[int, int]  # first and last seed
 class Plan:
     """Studies that run together, by name. ``seeds`` replace a study's own, ``block_size`` that of all studies.
 
-    Paths are texts relative to the project, below ``results``.
+    Paths are texts relative to the project.
     """
 
     studies: dict[str, Study]
     seeds: dict[str, range] = field(default_factory=dict)
     block_size: int | None = None
-    results: str = "results"
 
     def seeds_of(self, name: str) -> range:
         """Seeds that are run of a study."""
@@ -53,7 +52,7 @@ class Plan:
         """The metrics file of a block; runs taken from another study lie one folder deeper."""
         source = self.studies[name].taken_from(variant)
         folder = f"{variant}/from-{source}" if source else variant
-        return f"{self.results}/metrics/{name}/{folder}/{stem(block)}.parquet"
+        return f"results/metrics/{name}/{folder}/{stem(block)}.parquet"
 
     def taken_file(self, source: str, variant: str, block: Block) -> str:
         """The metrics file of ``source`` that holds the seeds of ``block``, to be taken from there."""
@@ -66,7 +65,7 @@ class Plan:
         A variant has one even where no other shares it, so that it is not trained again when one is added that does.
         """
         trunk = self.trunks[name][variant]
-        return trunk and f"{self.results}/trunks/{name}/{trunk.key}/{stem(block)}.safetensors"
+        return trunk and f"results/trunks/{name}/{trunk.key}/{stem(block)}.safetensors"
 
     def variant_of_trunk(self, name: str, key: str) -> str:
         """A variant with the trunk of that key: the first, but any trains the same."""
@@ -98,8 +97,8 @@ class Plan:
         """The decoded images of a study's data set: one file, or of class folders the manifest of a cache."""
         data = self.studies[name].content["data"]
         if "classes" not in data:
-            return f"{self.results}/images/{data['dataset']}.npz"
-        return f"{self.results}/images/{cache_name(*(data[key] for key in CACHE_KEYS if key in data))}/manifest.json"
+            return f"results/images/{data['dataset']}.npz"
+        return f"results/images/{cache_name(*(data[key] for key in CACHE_KEYS if key in data))}/manifest.json"
 
 
 def stem(block: Block) -> str:
@@ -162,6 +161,5 @@ def items(studies: dict[str, Study]) -> dict[str, dict]:
 
 def named_by(manifest: dict[str, dict]) -> dict[str, Study]:
     """The studies that items of the paper are made from, by name."""
-    return {
-        name: study.load(name) for name in sorted({n for item in manifest.values() for n in item.get("studies", [])})
-    }
+    names = {name for item in manifest.values() for name in item.get("studies", [])}
+    return {name: study.load(name) for name in sorted(names)}
