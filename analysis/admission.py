@@ -14,6 +14,7 @@ DESCRIBED = {
     **dict.fromkeys(["training_images", "validation_images"], int),
 }
 
+MOST_SECONDS = 1e12  # of a stop
 MOST_JOULES = 1e15  # of a session: of numbers below it every sum is finite
 MOST_OUTPUTS = 10**6  # of a head
 
@@ -53,15 +54,16 @@ def check_description(path: Path, description: dict) -> None:
 
 
 def _is_session(session: object) -> bool:
-    """Whether what a session says of energy, of outputs cut off and of runs at once, if it does, are such numbers."""
+    """Whether what a session says of energy, cut off outputs, runs at once, priority and stops are such numbers."""
     if not isinstance(session, dict):
         return False
     energy, cut_off = session.get("joules"), session.get("unreached_outputs", {})
     is_energy = energy is None or (type(energy) is float and 0 <= energy < MOST_JOULES)
     is_number_of_runs = type(at_once := session.get("runs_at_once", 1)) is int and at_once > 0
-    return (
-        is_energy and is_number_of_runs and isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
-    )
+    is_priority = type(session.get("niceness", 0)) is int
+    is_duration = type(stopped := session.get("stopped_seconds", 0.0)) is float and 0 <= stopped < MOST_SECONDS
+    is_count = isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
+    return is_energy and is_number_of_runs and is_priority and is_duration and is_count
 
 
 def _is_count_of_seed(item: tuple[object, object]) -> bool:

@@ -31,7 +31,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
     "training_cost": (
         ("variant", "device", "training_code"),
-        ("flops_eq3", "macs", "seconds", "joules", "flops_a_second", "n"),
+        ("flops_eq3", "macs", "seconds", "joules", "flops_a_second", "n", "n_measured"),
     ),
     "unreached_outputs": (("variant", "seed"), ("unreached", "accuracy")),
     "wilcoxon": (TESTED, ("p", "p_two_sided", "n")),

@@ -51,6 +51,12 @@ def joules(description: dict) -> float | None:
     return math.fsum(found) if found and None not in found else None
 
 
+def is_measured(description: dict) -> bool:
+    """Whether seconds and joules of a block say what training takes: no session had a low priority or was stopped."""
+    sessions = description.get("sessions", [])
+    return not any(session.get("niceness", 0) > 0 or session.get("stopped_seconds", 0) > 0 for session in sessions)
+
+
 def _commit(name: str | None) -> str:
     """A commit's first digits, and the plus that marks code which differed from it."""
     if name is None:  # trained outside a git checkout, or before commits were recorded

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
 
-from nist import locks, record
+from nist import correctness, locks, record
 from nist.errors import InputError
 from nist.files import check_writable, in_folder, remove_partial, replacing
 
@@ -184,7 +184,7 @@ def digest_of(content: dict[str, str], tensors: dict[str, torch.Tensor]) -> str:
 def _check(rows: list, sessions: list) -> None:
     """Raises ``ValueError`` or ``TypeError`` for rows that are not the contract's, and for sessions that are none."""
     for row in rows:
-        if row.keys() != set(record.SCHEMA.names) or None in row.values():
+        if row.keys() != {*record.SCHEMA.names, correctness.COLUMN} or None in row.values():
             raise ValueError("a row has not the columns of the metrics contract")
     pa.Table.from_pylist(rows, schema=record.SCHEMA)
     for session in sessions:

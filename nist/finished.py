@@ -5,19 +5,23 @@ The driver of a cluster's jobs can be killed while they run; started again, it d
 
 from pathlib import Path
 
-from nist import checkpoint, record
+from nist import checkpoint, correctness, record
 from nist.errors import InputError
 
 
 def is_block(path: Path, study: str, variant: str, seeds: range, digests: tuple[str, str]) -> bool:
-    """Whether ``path`` holds the metrics of these runs, made of the configuration and by the code of ``digests``."""
+    """Whether ``path`` holds the metrics of these runs, made of the configuration and by the code of ``digests``.
+
+    Which images are right must lie beside it.
+    """
     try:
         table, description = record.read(path)
     except InputError:
         return False
     found = (description["configuration_digest"], description.get("training_code_digest"))
     names = [table[column].unique().to_pylist() for column in ("study", "variant")]
-    return found == digests and description["seeds"] == list(seeds) and names == [[study], [variant]]
+    beside = correctness.path_of(path).exists()
+    return beside and found == digests and description["seeds"] == list(seeds) and names == [[study], [variant]]
 
 
 def is_trunk(path: Path, seeds: range, digests: tuple[str, str]) -> bool:

@@ -5,19 +5,10 @@ float32, computes it a group at a time, with layouts changed before and after. A
 one call. Values change by rounding only.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-
-class StackedOperations(TorchFunctionMode):
-    """While entered, convolutions, average pooling and batch normalisation are this module's."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        """Call ``function``, or what stands in for it."""
-        return INSTEAD.get(function, function)(*args, **(kwargs or {}))
+from nist.operations import pair
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> torch.Tensor:
@@ -25,10 +16,10 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) 
 
     ``input`` has shape (batch, channels, height, width), ``weight`` (n_out, channels, kernel height, kernel width).
     """
-    if groups != 1 or _pair(dilation) != (1, 1) or isinstance(padding, str) or input.dim() != 4:
+    if groups != 1 or pair(dilation) != (1, 1) or isinstance(padding, str) or input.dim() != 4:
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
-    (kernel_height, kernel_width), (down, across) = weight.shape[2:], _pair(stride)
-    above, before = _pair(padding)
+    (kernel_height, kernel_width), (down, across) = weight.shape[2:], pair(stride)
+    above, before = pair(padding)
     padded = F.pad(input, (before, before, above, above)) if above or before else input
     if padded.shape[2] < kernel_height or padded.shape[3] < kernel_width:
         return torch.conv2d(input, weight, bias, stride, padding)  # which says so
@@ -39,12 +30,6 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) 
     if bias is not None:
         products = products + bias.to(products.dtype)[:, None, None, None]
     return products.flatten(3)
-
-
-def _pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """What torch reads from one number, a sequence of one or of two: that for rows and that for columns."""
-    values = (value,) if isinstance(value, int) else tuple(value)
-    return values * 2 if len(values) == 1 else values
 
 
 def _run_length(width: int, kernel_width: int) -> int:
@@ -76,9 +61,9 @@ def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ) -> torch.Tensor:
     """``torch.nn.functional.avg_pool2d`` as a mean where windows tile the map: its gradient is several times faster."""
-    (height, width), step = _pair(kernel_size), _pair(stride or kernel_size)
+    (height, width), step = pair(kernel_size), pair(stride or kernel_size)
     fits = input.shape[-2] % height == 0 and input.shape[-1] % width == 0
-    if divisor_override is not None or step != (height, width) or _pair(padding) != (0, 0) or not fits:
+    if divisor_override is not None or step != (height, width) or pair(padding) != (0, 0) or not fits:
         options = padding, ceil_mode, count_include_pad, divisor_override
         return F.avg_pool2d(input, kernel_size, stride, *options)
     return input.unflatten(-1, (-1, width)).unflatten(-3, (-1, height)).mean((-1, -3))

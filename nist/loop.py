@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist import models, optimizer_state, optimizers, seeds
+from nist import correctness, cpu_operations, models, optimizer_state, optimizers, seeds
 from nist.augmentation import Augmentation
 from nist.errors import InputError
 from nist.heartbeat import beat
 from nist.layout import class_count
+from nist.operations import Operations
 from nist.pruning import nist_layers, prune
 from nist.recipe import Recipe
 from nist.schedule import Scheduled
@@ -49,6 +50,7 @@ class Run(Scheduled):
         network = models.build(configuration["model"], self.training.image_shape, weights)
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.operations = Operations(cpu_operations.INSTEAD if self.device.type == "cpu" else {})
         self._check_last_batch()
         torch.manual_seed(streams.dropout)
         self.epoch, self.optimizer, self.diverged = 0, None, False
@@ -99,30 +101,39 @@ class Run(Scheduled):
     def measured_epoch(self) -> dict:
         """Train and validate once; see ``nist.record.SCHEMA`` for the measurements and their units.
 
+        Beside them stands which validation images are right, as ``nist.correctness.packed`` has it.
+
         After it, ``state`` holds all that the rest of the run depends on. A run whose loss turns NaN or infinite is
         trained and recorded to its last epoch like any other, flagged.
         """
         started = time.perf_counter()
-        train, validation = self._train(self.optimizer), self._validate()
+        train_loss, train_hits = self._train(self.optimizer)
+        val_loss, val_hits = self._validate()
         rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
-        return self.row(train, validation, rate, weights, time.perf_counter() - started)
+        train = train_loss, train_hits.sum().item() / len(train_hits)
+        return self.row(train, val_loss, val_hits, rate, weights, time.perf_counter() - started)
 
     def row(
         self,
         train: tuple[float, float],
-        validation: tuple[float, float],
+        val_loss: float,
+        val_hits: torch.Tensor,
         learning_rate: float,
         weights: tuple[int, int],
         seconds: float,
     ) -> dict:
-        """Measurements of the epoch just trained: losses and accuracies, and active and dense ``weights``."""
-        self.diverged = self.diverged or not (math.isfinite(train[0]) and math.isfinite(validation[0]))
+        """Measurements of the epoch just trained.
+
+        ``train`` is loss and accuracy, ``val_hits`` which validation images are right, ``weights`` active and dense.
+        """
+        self.diverged = self.diverged or not (math.isfinite(train[0]) and math.isfinite(val_loss))
         return {
             "epoch": self.epoch,
             "train_loss": train[0],
             "train_accuracy": train[1],
-            "val_loss": validation[0],
-            "val_accuracy": validation[1],
+            "val_loss": val_loss,
+            "val_accuracy": val_hits.sum().item() / len(val_hits),
+            correctness.COLUMN: correctness.packed(val_hits.numpy(force=True)),
             "learning_rate": learning_rate,
             "active_weights": weights[0],
             "sparsity": 1 - weights[0] / weights[1],
@@ -163,7 +174,7 @@ class Run(Scheduled):
         if "cuda" in parts["generator"] and self.device.type == "cuda":
             torch.cuda.set_rng_state(parts["generator"]["cuda"], self.device)
 
-    def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+    def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, torch.Tensor]:
         settings = self.configuration["training"]
         self.network.train()
 
@@ -178,7 +189,7 @@ class Run(Scheduled):
         return self._mean(self._normalised(batches, isinstance(self.augmentation, Recipe)), step)
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> tuple[float, torch.Tensor]:
         self.network.eval()
         batches = self.validation.in_order(evaluation_batch(self.validation.image_shape))
         return self._mean(self._normalised(batches), F.cross_entropy)
@@ -188,21 +199,19 @@ class Run(Scheduled):
             images = self.prepared.normalise(images)
             yield self.augmentation.finish(images, labels) if finish else (images, labels)
 
-    def _mean(self, batches: Iterator, loss_of: Callable) -> tuple[float, float]:
-        """Mean loss and accuracy over the images of ``batches``; sums stay on the device until the end."""
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        images_seen = 0
+    def _mean(self, batches: Iterator, loss_of: Callable) -> tuple[float, torch.Tensor]:
+        """Mean loss over the images of ``batches``, and which are right; sums stay on the device until the end."""
+        loss_sum, hits = torch.zeros((), dtype=torch.float64, device=self.device), []
         for images, targets in batches:
-            with precision(self.configuration["training"]["precision"], self.device):
+            with precision(self.configuration["training"]["precision"], self.device), self.operations:
                 logits = self.network(images).float()
             loss_sum += loss_of(logits, targets) * len(targets)
             # Of a mixed image, the class that it shows most of.
             labels = targets.argmax(1) if targets.dim() == 2 else targets
-            correct += (logits.detach().argmax(1) == labels).sum()
-            images_seen += len(targets)
+            hits.append(logits.detach().argmax(1) == labels)
             beat()
-        return loss_sum.item() / images_seen, correct.item() / images_seen
+        hits = torch.cat(hits)
+        return loss_sum.item() / len(hits), hits
 
 
 def training_loss(logits: torch.Tensor, targets: torch.Tensor, label_smoothing: float) -> torch.Tensor:

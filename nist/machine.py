@@ -16,8 +16,18 @@ from nist.errors import InputError
 
 
 def session(device: torch.device) -> dict:
-    """Where and when a part of a block is trained; a block that was never interrupted has one."""
-    return {"started": now(), "device": device_name(device), "versions": versions(), "commit": commit()}
+    """Where, when and how a part of a block is trained; a block that was never interrupted has one.
+
+    A process with a ``niceness``, or that was stopped, shares its processor with others: its seconds measure nothing.
+    """
+    return {
+        "started": now(),
+        "device": device_name(device),
+        "versions": versions(),
+        "commit": commit(),
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "stopped_seconds": 0.0,
+    }
 
 
 def now() -> str:
@@ -51,6 +61,12 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     models = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return f"{models[0] if models else platform.machine()} (CPU, {os.cpu_count()} cores)"
+
+
+def emulates_bfloat16() -> bool:
+    """Whether this processor lists its instructions and has none for bfloat16."""
+    lists = [line.split() for line in _lines("/proc/cpuinfo") if line.startswith(("flags", "Features"))]
+    return bool(lists) and not {"avx512_bf16", "amx_bf16", "bf16"} & set(lists[0])
 
 
 def is_cpu(name: str) -> bool:

@@ -61,16 +61,21 @@ def write(path: Path | str, rows: list[dict], description: dict) -> None:
     digest and the checksum are added here. Raises ``InputError`` if the rows break the contract, ``OSError`` if the
     disk refuses; whatever stood at ``path`` before is then untouched.
     """
-    table = pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
-    _check_content(Path(path), table, description)
+    content = as_table(rows)
+    _check_content(Path(path), content, description)
     description = {
         **description,
         "contract": CONTRACT,
         "configuration_digest": digest.of_configuration(description["configuration"]),
-        "checksum": _checksum(table),
+        "checksum": checksum(content),
     }
     with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
+        pq.write_table(content.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
+
+
+def as_table(rows: list[dict]) -> pa.Table:
+    """Rows, one dictionary a run and epoch, as a table sorted by these; what else they hold is left out."""
+    return pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
 
 
 def read(path: Path | str) -> Block:
@@ -86,7 +91,7 @@ def read(path: Path | str) -> Block:
     except FileNotFoundError:
         raise InputError(f"{path}: no such metrics file") from None
     except (pa.ArrowException, OSError, UnicodeError) as error:
-        raise InputError(f"{path}: not a whole Parquet file ({_first_line(error)})") from None
+        raise InputError(f"{path}: not a whole Parquet file ({first_line(error)})") from None
     description = _description(table.schema.metadata or {})
     # Files from before there was a version are of version 1. It comes first: another one may well have other columns.
     if description and description.get("contract", 1) != CONTRACT:
@@ -147,7 +152,7 @@ def _check(path: Path, table: pa.Table, description: dict) -> None:
     _check_content(path, table, description)
     if digest.of_configuration(description["configuration"]) != description["configuration_digest"]:
         raise InputError(f"{path}: the configuration does not match its digest; the metadata was altered")
-    if _checksum(table) != description["checksum"]:
+    if checksum(table) != description["checksum"]:
         raise InputError(f"{path}: the rows do not match their checksum; the file was altered")
 
 
@@ -209,7 +214,7 @@ def _place(path: Path, table: pa.Table, where: np.ndarray) -> str:
     return f"{path}: seed {table['seed'][first]}, epoch {table['epoch'][first]}"
 
 
-def _checksum(table: pa.Table) -> str:
+def checksum(table: pa.Table) -> str:
     """SHA-256 over the values of every column; independent of how Parquet encodes them.
 
     Numbers count as little-endian 64-bit ones, texts as the different ones in order of appearance and where they stand.
@@ -234,5 +239,5 @@ def _difference(schema: pa.Schema) -> str:
     return "; ".join(parts) or "order differs"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]

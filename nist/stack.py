@@ -13,9 +13,10 @@ from torch.nn.modules.dropout import _DropoutNd
 from nist.batches import Split
 from nist.cuda_graph import Graphed
 from nist.heartbeat import beat
-from nist.im2col import StackedOperations
+from nist.im2col import INSTEAD
 from nist.layout import sparsified_part
 from nist.loop import Run, evaluation_batch, precision, sparsified_weights
+from nist.operations import Operations
 from nist.pruning import nist_layers
 from nist.schedule import Scheduled
 
@@ -72,6 +73,8 @@ class Stack(Scheduled):
         """Take over what the runs hold."""
         self.parameters, self.buffers = stack_module_state([run.network.train() for run in self.runs])
         self.network, self.sums = self.runs[0].network, Sums(self.runs)
+        images = len(self.runs[0].validation)
+        self.hits = torch.zeros(len(self.runs), images, dtype=torch.bool, device=self.runs[0].device)
         self._mask_where_any_run_does()
         self._stack_optimizer()
         self._measure = Graphed()
@@ -111,16 +114,14 @@ class Stack(Scheduled):
     def measured_epoch(self) -> list[dict]:
         """The measurements of ``Run.measured_epoch`` of every run."""
         started = time.perf_counter()
-        trained, validated = self._train(), self._validate()
+        train, val_losses = zip(*self._train(), strict=True), self._validate()
         seconds = (time.perf_counter() - started) / len(self.runs)
         rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.runs[0].network.sparsified)
         rows = []
-        for run, train, validation in zip(
-            self.runs, zip(*trained, strict=True), zip(*validated, strict=True), strict=True
-        ):
+        for run, *measured in zip(self.runs, train, val_losses, self.hits.cpu(), strict=True):
             run.epoch = self.epoch
             # Masks differ between runs after a prune, their counts do not.
-            rows.append(run.row(train, validation, rate, weights, seconds))
+            rows.append(run.row(*measured, rate, weights, seconds))
         return rows
 
     def _train(self) -> tuple[list[float], list[float]]:
@@ -151,7 +152,7 @@ class Stack(Scheduled):
         self.sums.add(losses.detach(), logits.detach(), labels)
 
     @torch.no_grad()
-    def _validate(self) -> tuple[list[float], list[float]]:
+    def _validate(self) -> list[float]:
         self.network.eval()
         self.sums.clear()
         validation = self.runs[0].validation
@@ -159,12 +160,13 @@ class Stack(Scheduled):
         for batch in validation.batches(max(1, evaluation_batch(validation.image_shape) // 4), drop_last=False):
             self._measure(self._validation_batch, places[batch])
             beat()
-        return self.sums.means(len(places))
+        return self.sums.means(len(places))[0]
 
     def _validation_batch(self, places: torch.Tensor) -> None:
         images, labels = self.runs[0].validation.take(places)
         logits, labels = self._logits(images, None), labels.expand(len(self.runs), -1)
         self.sums.add(mean_losses(logits, labels), logits, labels)
+        self.hits.index_copy_(1, places, logits.argmax(-1) == labels)
 
     def _logits(self, images: torch.Tensor, dimension: int | None) -> torch.Tensor:
         """``(runs, batch, classes)``, float32; ``dimension`` says where the images have one of runs, if they have."""
@@ -173,7 +175,7 @@ class Stack(Scheduled):
         def one(parameters: dict, buffers: dict, images: torch.Tensor) -> torch.Tensor:
             return functional_call(self.network, (parameters, buffers), (images,))
 
-        with precision(self.configuration["training"]["precision"], images.device), StackedOperations():
+        with precision(self.configuration["training"]["precision"], images.device), Operations(INSTEAD):
             return vmap(one, in_dims=(0, 0, dimension))(self.parameters, self.buffers, inputs).float()
 
 

@@ -2,12 +2,27 @@
 
 import argparse
 import os
+import sys
 from contextlib import ExitStack
 from functools import partial
 
 import torch
 
-from nist import data, digest, faults, finished, machine, options, pretrained, record, sources, splits, study, trunk
+from nist import (
+    correctness,
+    data,
+    digest,
+    faults,
+    finished,
+    machine,
+    options,
+    pretrained,
+    record,
+    sources,
+    splits,
+    study,
+    trunk,
+)
 from nist.auditing import unreached_outputs
 from nist.block import Block
 from nist.checkpoint import Checkpoint, locked, path_of
@@ -69,6 +84,11 @@ class Training:
             )
 
     @property
+    def keeps_every_epoch(self) -> bool:
+        """Whether the study asks which images are right at every epoch."""
+        return self.experiment.content.get("correctness") == "every_epoch"
+
+    @property
     def digests(self) -> tuple[str, str]:
         """Of the configuration and of the code that trains it."""
         return digests(self.configuration)
@@ -90,6 +110,10 @@ class Training:
             found = self.sessions[-1].setdefault("unreached_outputs", {})
             found[str(seed)] = unreached_outputs(linear_modules(network.sparsified))
 
+    def _note_stop(self, seconds: float) -> None:
+        """Let the session say for how long it was stopped: its epochs took longer than they need."""
+        self.sessions[-1]["stopped_seconds"] += seconds
+
     def train(self, block: Block) -> None:
         """Train every run of the block to its end."""
         identity = {
@@ -101,7 +125,7 @@ class Training:
         with Progress(self.experiment.name, self.variant, self.seeds, block.epochs) as progress, ExitStack() as watch:
             progress.skip(len(block.finished_rows()))
             if self.heartbeat:
-                watch.enter_context(self.heartbeat.watch(progress.say, block.outlook))
+                watch.enter_context(self.heartbeat.watch(progress.say, block.outlook, self._note_stop))
             for row in block.train(identity, self.sessions):
                 self.sessions[-1]["joules"] = self.meter.joules()  # before the block keeps them with the row
                 progress.update(row)
@@ -205,6 +229,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint.remove(alone)
         if alone:
             remove_partial(arguments.out)
+            remove_partial(correctness.path_of(arguments.out))
 
 
 def begin(
@@ -217,6 +242,9 @@ def begin(
     """The training that a command line asks for, on a device of its own, with its data; and the names of classes."""
     device = machine.choose_device(arguments.device)
     check_device(arguments.device, device, checkpoint)
+    bfloat16 = configuration["training"]["precision"] == "bfloat16"
+    if bfloat16 and device.type == "cpu" and machine.emulates_bfloat16():
+        print("training.precision: this processor emulates bfloat16; float32 is faster here", file=sys.stderr)
     weights = pretrained.load(configuration, arguments.data_root, arguments.download)
     images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
     training = Training(
@@ -264,7 +292,10 @@ def write(arguments: argparse.Namespace, training: Training, block: Block, class
         if arguments.until_prune:
             trunk.save(arguments.out, block.finished_rows(), training.sessions, block.states, training.digests)
         else:
-            record.write(arguments.out, block.finished_rows(), training.description(classes))
+            rows = block.finished_rows()
+            # The metrics come last: where they are, what lies beside them is whole.
+            correctness.write(arguments.out, rows, len(training.prepared.validation), training.keeps_every_epoch)
+            record.write(arguments.out, rows, training.description(classes))
     except OSError:
         block.write_checkpoint(training.sessions)
         raise

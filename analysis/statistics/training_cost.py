@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from analysis import command, cost, runs
-from analysis.provenance import joules
+from analysis.provenance import is_measured, joules
 from analysis.scale import work
 from nist.errors import run
 from nist.record import Block
@@ -23,6 +23,7 @@ COLUMNS = [
     "joules",
     "flops_a_second",
     "n",
+    "n_measured",
 ]
 
 
@@ -37,7 +38,7 @@ def training_cost(blocks: Iterable[Block]) -> pd.DataFrame:
     ``training_code`` are the digests of the code that trained them, the first digits of each, in order: seconds of
     other code were another day's, of another load.
     ``flops_a_second`` are two for each of an epoch's multiply-accumulates, validation's with them, over its seconds.
-    ``n`` are runs.
+    ``n`` are runs; all that is measured is of ``n_measured`` of them, whose processes had a core to themselves.
     """
     groups: dict[tuple[str, str, str], list[Block]] = {}
     for block in blocks:
@@ -51,8 +52,9 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
     prune = configuration["prune"]
     active = cost.schedule(cost.head_weights(configuration), prune and prune["epoch"], said[0]["epochs"])
     forward, training = _macs(configuration, active)
-    seconds = pd.concat([block.table["seconds"].to_pandas() for block in group])
-    energies = [joules(one) for one in said]
+    measured = [block for block in group if is_measured(block.description)]
+    seconds = pd.concat([block.table["seconds"].to_pandas() for block in measured] or [pd.Series(dtype=float)])
+    energies = [joules(block.description) for block in measured] or [None]
     macs = training * images
     return {
         **dict(zip([*runs.GROUP, "device"], name, strict=True)),
@@ -65,6 +67,7 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
         * (macs + forward * said[0]["validation_images"])
         / (len(active) * seconds.mean()),
         "n": sum(len(one["seeds"]) for one in said),
+        "n_measured": sum(len(block.description["seeds"]) for block in measured),
     }
 
 

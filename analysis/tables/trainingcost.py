@@ -22,7 +22,8 @@ MEASURED_WITH = ["device", "training_code"]
 def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
     """One row a variant and device, text, in the study's order; each value with its ratio to the baseline's.
 
-    What is measured is compared where the same training code measured it on the same device.
+    What is measured is compared where the same training code measured it on the same device. Processes that shared
+    their core, at a low priority, measure nothing.
     """
     rows = [
         {
@@ -30,7 +31,7 @@ def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
             **{heading: _cell(one, name, costs, study.baseline) for name, (heading, _) in QUANTITIES.items()},
             "10⁹ FLOPs a second": _written(one["flops_a_second"] / 1e9, layout.three_digits),
             "Device": one["device"],
-            "Runs": f"{one['n']}",
+            "Runs": f"{one['n']}" + (f", {one['n_measured']} measured" if one["n_measured"] < one["n"] else ""),
         }
         for variant in study.variants
         for _, one in costs[costs["variant"] == variant].iterrows()

@@ -88,8 +88,8 @@ def test_dropout_goes_on_to_the_same_bits_too(short, images, tmp_path, monkeypat
     assert without_times(rows) == without_times(whole)
 
 
-def test_a_damaged_file_is_said_and_not_used(tmp_path, make_rows):
-    path, rows = tmp_path / "block.safetensors", make_rows([[0.5]])
+def test_a_damaged_file_is_said_and_not_used(tmp_path, trained_rows):
+    path, rows = tmp_path / "block.safetensors", trained_rows([[0.5]])
     Checkpoint(path).write(rows, [], {0: {"x": torch.arange(3)}})
     whole = path.read_bytes()
     assert Checkpoint(path).rows == rows
@@ -100,9 +100,9 @@ def test_a_damaged_file_is_said_and_not_used(tmp_path, make_rows):
             assert Checkpoint(path).rows == []
 
 
-def test_what_was_read_does_not_change_with_the_file(tmp_path, make_rows):
+def test_what_was_read_does_not_change_with_the_file(tmp_path, trained_rows):
     path = tmp_path / "states.safetensors"
-    checkpoint.save(path, make_rows([[0.5]]), [], {0: {"weight": torch.ones(5000)}})
+    checkpoint.save(path, trained_rows([[0.5]]), [], {0: {"weight": torch.ones(5000)}})
     _, states = checkpoint.read(path)
     with path.open("r+b") as file:  # in place, as no job writes, but as a disk or a copy may
         file.write(bytes(path.stat().st_size))
@@ -120,7 +120,7 @@ def test_what_was_never_written_is_removed_without_a_word(tmp_path):
     Checkpoint(tmp_path / "kept" / "study" / "variant" / "key" / "block.safetensors").remove()
 
 
-def test_the_least_time_between_writes(tmp_path, make_rows, monkeypatch):
+def test_the_least_time_between_writes(tmp_path, trained_rows, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     assert Checkpoint(tmp_path / "block.safetensors", minutes=0).is_due()
@@ -130,7 +130,7 @@ def test_the_least_time_between_writes(tmp_path, make_rows, monkeypatch):
         assert not kept.is_due()
         now[0] += 1
         assert kept.is_due()
-        kept.write(make_rows([[0.5]]), [], {})
+        kept.write(trained_rows([[0.5]]), [], {})
 
 
 def test_configuration_and_code_are_in_the_path(tmp_path):

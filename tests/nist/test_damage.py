@@ -21,9 +21,9 @@ STATES = {0: {"progress": torch.tensor([2, 0]), "network.x": torch.arange(20.0)}
 
 
 @pytest.fixture
-def files(make_rows, metrics_file, tmp_path):
+def files(trained_rows, metrics_file, tmp_path):
     """A checkpoint, a trunk and a metrics file of the same rows."""
-    rows = make_rows(ACCURACIES)
+    rows = trained_rows(ACCURACIES)
     kept, stem = tmp_path / "block.safetensors", tmp_path / "trunk.safetensors"
     Checkpoint(kept).write(rows, [SESSION], STATES)
     trunk.save(stem, rows, [SESSION], STATES, DIGESTS)
@@ -145,10 +145,10 @@ def test_a_whole_file_of_anything_but_a_block_is_refused(tmp_path_factory, rows,
 
 
 @pytest.mark.parametrize("change", ["name", "value", "absent", "seed", "epoch", "state"])
-def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, change):
+def test_a_whole_checkpoint_of_another_block_is_named(trained_rows, tmp_path, change):
     from nist.block import Block
 
-    rows, states = make_rows(ACCURACIES), STATES
+    rows, states = trained_rows(ACCURACIES), STATES
     if change == "name":
         rows[0]["more"] = 1
     elif change == "value":
@@ -168,10 +168,10 @@ def test_a_whole_checkpoint_of_another_block_is_named(make_rows, tmp_path, chang
         Block(None, range(1), 3, Checkpoint(path))
 
 
-def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_path):
+def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, trained_rows, tmp_path):
     path, kept = files["trunk"], Checkpoint(None)
     trunk.graft(kept, path, DIGESTS, range(1), "other")
-    assert kept.rows == make_rows(ACCURACIES, variant="other")
+    assert kept.rows == trained_rows(ACCURACIES, variant="other")
     assert (kept.sessions, kept.source, [*kept.states]) == ([SESSION], path, [0])
     before = kept.rows
     trunk.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
@@ -188,9 +188,9 @@ def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, make_rows, tmp_pat
 
 
 @pytest.mark.parametrize("change", [{"started": None}, {"device": 1}, {"versions": ...}])
-def test_a_session_that_does_not_say_when_and_where_it_was_is_refused(make_rows, tmp_path, change):
+def test_a_session_that_does_not_say_when_and_where_it_was_is_refused(trained_rows, tmp_path, change):
     path, session = tmp_path / "block.safetensors", {**SESSION, **change}
-    checkpoint.save(path, make_rows(ACCURACIES), [{k: v for k, v in session.items() if v is not ...}], STATES)
+    checkpoint.save(path, trained_rows(ACCURACIES), [{k: v for k, v in session.items() if v is not ...}], STATES)
     assert from_checkpoint(path) is None
 
 
@@ -200,16 +200,16 @@ def test_names_types_shapes_and_values_of_a_state_count_in_its_digest():
     assert len({checkpoint.digest_of(content, state) for state in states for content in ({}, {"rows": "[]"})}) == 12
 
 
-def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(make_rows, tmp_path):
+def test_of_a_damaged_checkpoint_the_one_before_is_gone_on_from_and_not_lost_again(trained_rows, tmp_path):
     path = tmp_path / "kept" / "study" / "variant" / "key" / "block.safetensors"
     for epochs in (1, 2):
-        Checkpoint(path).write(make_rows([[0.5] * epochs]), [SESSION], STATES)
+        Checkpoint(path).write(trained_rows([[0.5] * epochs]), [SESSION], STATES)
     path.write_bytes(bytes(path.stat().st_size))
     with pytest.warns(UserWarning, match=r"damaged checkpoint \(.*\), the block goes on from the one before it"):
         kept = Checkpoint(path)
     assert len(kept.rows) == 1
     assert len(Checkpoint(path).rows) == 1
-    kept.write(make_rows([[0.5] * 2]), [SESSION], STATES)
+    kept.write(trained_rows([[0.5] * 2]), [SESSION], STATES)
     assert [len(checkpoint.read(each)[0]["rows"]) for each in (path, kept.previous)] == [2, 1]
     kept.remove()
     assert not any((tmp_path / "kept").iterdir())

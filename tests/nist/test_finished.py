@@ -1,6 +1,6 @@
 import pytest
 
-from nist import finished, record
+from nist import correctness, finished, record
 
 ACCURACIES = [[0.1, 0.5, 0.9], [0.2, 0.6, 0.8]]
 
@@ -12,12 +12,19 @@ def whole(metrics_file):
     table, description = record.read(path)
     names = [table[name][0].as_py() for name in ("study", "variant")]
     digests = description["configuration_digest"], description.get("training_code_digest")
+    correctness.path_of(path).touch()
     return path, [*names, range(2), digests]
 
 
 def test_the_runs_that_a_job_would_train_are_found_whole(whole):
     path, wanted = whole
     assert finished.is_block(path, *wanted)
+
+
+def test_without_their_correct_images_they_are_trained_again(whole):
+    path, wanted = whole
+    correctness.path_of(path).unlink()
+    assert not finished.is_block(path, *wanted)
 
 
 @pytest.mark.parametrize("position", range(4), ids=["study", "variant", "seeds", "digests"])

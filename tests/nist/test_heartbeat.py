@@ -18,7 +18,7 @@ from tests.processes import exit_code, fork
 
 def test_a_line_says_how_many_batches_there_were():
     lines = queue.Queue()
-    with Heartbeat(stall_minutes=0, minutes=0.001).watch(lines.put, lambda: ""):
+    with Heartbeat(stall_minutes=0, minutes=0.001).watch(lines.put, lambda: "", print):
         beat()
         said = [lines.get(timeout=600)]
         while not said[-1].startswith("1 batches"):
@@ -38,7 +38,8 @@ def watched(work):
     """``work`` under a watch with a limit of half a second."""
 
     def watched_work():
-        with Heartbeat(stall_minutes=0.01).watch(print, lambda: "resumable: from epoch 3"):
+        heartbeat = Heartbeat(stall_minutes=0.01, stop_minutes=0)
+        with heartbeat.watch(print, lambda: "resumable: from epoch 3", print):
             work()
 
     return watched_work
@@ -68,13 +69,20 @@ def test_a_call_that_keeps_the_interpreter_to_itself_is_ended_too(ended):
 
 
 class Clock:
-    """Time that passes only where the watch waits; a batch finishes in every wait up to number ``batches``."""
+    """Time that passes only where the watch waits; a batch finishes in every wait up to number ``batches``.
 
-    def __init__(self, batches, waits):
-        self.now, self.batches, self.waits = 0.0, batches, waits
+    ``late`` says by how many seconds a wait is longer than asked for, by its number, and ``busy`` whether the process
+    works in them.
+    """
+
+    def __init__(self, batches, waits, late=(), busy=False):
+        self.now, self.used, self.batches, self.waits = 0.0, 0.0, batches, waits
+        self.late, self.busy = dict(late), busy
 
     def wait(self, seconds):
-        self.now += seconds
+        more = self.late.get(self.waits, 0)
+        self.now += seconds + more
+        self.used += more * self.busy
         self.waits -= 1
         if self.batches:
             self.batches -= 1
@@ -82,9 +90,9 @@ class Clock:
         return self.waits < 0
 
 
-@pytest.mark.parametrize(("batches", "given_up"), [(1000, []), (400, [600.0])])
-def test_batches_keep_a_job_alive(monkeypatch, batches, given_up):
-    clock, ended_after, lines = Clock(batches, waits=1000), [], []
+def watch(monkeypatch, clock):
+    """What a watch with a limit of ten minutes says, after how many seconds it gives up, and the stops it sees."""
+    ended_after, lines, stops = [], [], []
 
     def give_up(seconds, outlook):
         ended_after.append(seconds)
@@ -92,9 +100,28 @@ def test_batches_keep_a_job_alive(monkeypatch, batches, given_up):
 
     monkeypatch.setattr(heartbeat, "_give_up", give_up)
     monkeypatch.setattr(heartbeat.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(heartbeat.time, "process_time", lambda: clock.used)
     monkeypatch.setattr(Heartbeat, "_arm", lambda self: None)
-    Heartbeat(stall_minutes=10)._watch(clock, lines.append, lambda: "")
-    assert ended_after == given_up
+    Heartbeat(stall_minutes=10)._watch(clock, lines.append, lambda: "", stops.append)
+    return lines, ended_after, stops
+
+
+def test_a_process_that_was_stopped_for_an_hour_has_not_hung(monkeypatch):
+    _, ended_after, stops = watch(monkeypatch, Clock(40, waits=100, late={60: 3600, 55: 40, 50: 20}))
+    assert ended_after == [600]  # of its own time, without a batch
+    assert stops == [3600, 40]
+
+
+def test_a_process_that_works_for_an_hour_without_a_batch_has(monkeypatch):
+    _, ended_after, stops = watch(monkeypatch, Clock(40, waits=100, late={60: 3600}, busy=True))
+    assert (len(ended_after), stops) == (1, [])
+
+
+@pytest.mark.parametrize(("batches", "given_up"), [(1000, []), (400, [600.0])])
+def test_batches_keep_a_job_alive(monkeypatch, batches, given_up):
+    clock = Clock(batches, waits=1000)
+    lines, ended_after, stops = watch(monkeypatch, clock)
+    assert (ended_after, stops) == (given_up, [])
     assert lines[0] == "30 batches in 5.0 min, the last 0.0 min ago"
     assert given_up == [] or lines[-1].startswith("0 batches in 5.0 min")
 
@@ -103,15 +130,19 @@ def test_the_end_of_a_job_ends_the_watch(monkeypatch):
     calls, threads = [], threading.active_count()
     monkeypatch.setattr(heartbeat.faulthandler, "dump_traceback_later", lambda after, exit: calls.append(after))
     monkeypatch.setattr(heartbeat.faulthandler, "cancel_dump_traceback_later", lambda: calls.append("cancelled"))
-    with Heartbeat(stall_minutes=60).watch(print, lambda: ""):
+    with Heartbeat(stall_minutes=60).watch(print, lambda: "", print):
         assert threading.active_count() == threads + 1
     assert threading.active_count() == threads
-    assert calls == [7200, "cancelled"]
+    assert calls == [3 * 3600, "cancelled"]
 
 
 def hang_in_the_fourth_validation():
-    """Time passes only then, an hour with every look at the clock."""
-    hours, in_order, seen = itertools.count(1, 3600), Split.in_order, []
+    """Time passes only then, an hour with every look at the clock, and the process works in it."""
+    in_order, seen = Split.in_order, []
+
+    def clock():
+        hours = itertools.count(1, 3600)
+        return lambda: next(hours) if len(seen) > 3 else 0
 
     def hang(split, batch_size):
         seen.append(split)
@@ -120,7 +151,7 @@ def hang_in_the_fourth_validation():
         return in_order(split, batch_size)
 
     Split.in_order = hang
-    heartbeat.time = SimpleNamespace(monotonic=lambda: next(hours) if len(seen) > 3 else 0)
+    heartbeat.time = SimpleNamespace(monotonic=clock(), process_time=clock())
     Heartbeat._arm = lambda self: None
 
 

@@ -7,6 +7,7 @@ from torch.func import vmap
 from torch.nn import functional as F
 
 from nist import im2col
+from nist.operations import Operations
 
 # n_out, channels, kernel, side, and keywords of conv2d: windows of several outputs and of one, image by image and not.
 CASES = [
@@ -40,7 +41,7 @@ def test_a_stack_of_convolutions_is_each_of_them(n_out, channels, kernel, side, 
     bias = torch.randn(3, n_out, dtype=torch.float64)
 
     def stacked(*tensors):
-        with im2col.StackedOperations():
+        with Operations(im2col.INSTEAD):
             return vmap(lambda *run: F.conv2d(*run, **options))(*tensors)
 
     def alone(*tensors):
@@ -76,7 +77,7 @@ def test_means_of_tiles_and_of_other_windows(options, side):
 @pytest.mark.parametrize("options", [{"stride": [2]}, {"stride": (2, 1), "padding": (1,)}])
 def test_calls_are_as_torch_takes_them(options):
     x, weight = torch.randn(2, 3, 8, 8), torch.randn(4, 3, 3, 3)
-    with im2col.StackedOperations():
+    with Operations(im2col.INSTEAD):
         ours = F.conv2d(input=x, weight=weight, **options), F.avg_pool2d(input=x, kernel_size=2)
     theirs = F.conv2d(x, weight, **options), F.avg_pool2d(x, 2)
     for one, other in zip(ours, theirs, strict=True):
@@ -96,6 +97,6 @@ def test_layers_call_what_stands_in_for_their_operations(monkeypatch):
     x = torch.randn(3, 1, 8, 8)
     network(x)
     assert called == []
-    with im2col.StackedOperations():
+    with Operations(im2col.INSTEAD):
         network(x)
     assert called == ["conv2d", "batch_norm", "avg_pool2d"]

@@ -42,7 +42,8 @@ def jobs(*studies, **settings):
 
 
 def metrics(folder):
-    return sorted(path.relative_to(folder).as_posix() for path in (folder / "results/metrics").rglob("*.parquet"))
+    found = (folder / "results/metrics").rglob("seeds*[0-9].parquet")
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def test_a_trunk_comes_once_and_before_the_variants_that_go_on_from_it(short):

@@ -104,6 +104,7 @@ rule train:
         trunk=trunk_of,  # not ancient: made in the same run, it would hide that this rule's own digest has changed
     output:
         metrics=update("results/metrics/{study}/{variant}/seeds{first}-{last}.parquet"),
+        correct=update("results/metrics/{study}/{variant}/seeds{first}-{last}.correct.parquet"),
     params:
         digest=training_digest,
         trunk=trunk_option,

@@ -1,0 +1,116 @@
+"""Which validation images each run got right, one bit an image: a file beside a block's metrics, optional for readers.
+
+``seeds0-1.correct.parquet`` belongs to ``seeds0-1.parquet``: it states the checksum of those metrics, and its bits add
+up to their accuracies. One row a run and epoch; a study says whether of every epoch, else of three a run.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nist import record
+from nist.errors import InputError
+from nist.files import replacing
+from nist.record import Block
+
+CONTRACT = 1  # goes up with every change of what columns or metadata mean
+COLUMN = "correct"
+SUFFIX = f".{COLUMN}.parquet"
+SCHEMA = pa.schema([("seed", pa.int64()), ("epoch", pa.int64()), (COLUMN, pa.binary())])  # eight images a byte
+KEY = b"nist-correct"
+
+
+def path_of(metrics: Path) -> Path:
+    """The file beside a metrics file."""
+    return metrics.with_suffix(SUFFIX)
+
+
+def packed(hits: np.ndarray) -> str:
+    """What a row of a run keeps of an epoch, as text: ``hits`` is boolean, one an image, in the order of the images."""
+    return base64.b64encode(np.packbits(hits)).decode()
+
+
+def write(metrics: Path, rows: list[dict], images: int, every_epoch: bool) -> None:
+    """Write the file beside ``metrics``, which is to hold ``rows``, atomically; each row has its ``packed`` bits.
+
+    ``images`` is their number; without ``every_epoch`` only the rows of ``readings`` are kept. Raises ``OSError`` if
+    the disk refuses.
+    """
+    kept = rows if every_epoch else [row for row in rows if (row["seed"], row["epoch"]) in readings(rows)]
+    own = [{**row, COLUMN: base64.b64decode(row[COLUMN])} for row in kept]
+    table = pa.Table.from_pylist(own, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
+    description = {
+        "contract": CONTRACT,
+        "images": images,
+        "metrics": record.checksum(record.as_table(rows)),
+        "checksum": _checksum(table),
+    }
+    with replacing(path_of(metrics)) as temporary:
+        pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
+
+
+def readings(rows: list[dict]) -> set[tuple[int, int]]:
+    """Seed and epoch of the peaks, each the first of equals, and the last: see ``analysis.statistics.readings``."""
+    found = set()
+    for seed in {row["seed"] for row in rows}:
+        run = sorted((row for row in rows if row["seed"] == seed), key=lambda row: row["epoch"])
+        final = [row for row in run if row["active_weights"] == run[-1]["active_weights"]]
+        peaks = [max(each, key=lambda row: row["val_accuracy"]) for each in (run, final)]
+        found |= {(seed, row["epoch"]) for row in (*peaks, run[-1])}
+    return found
+
+
+def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | None:
+    """Boolean hits, shape (images,), by seed and epoch; ``None`` where there is no file beside ``metrics``.
+
+    ``block`` is what ``nist.record.read`` made of ``metrics``. Raises ``InputError`` that names the file if it is
+    damaged, belongs to other metrics, or does not add up to their accuracies.
+    """
+    path = path_of(metrics)
+    if not path.exists():
+        return None
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read()
+        table.validate(full=True)
+        stated = json.loads(table.schema.metadata[KEY])
+        version, images = stated["contract"], stated["images"]
+        sums = stated["metrics"], stated["checksum"]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not a whole file of correct images ({record.first_line(error)})") from None
+    if version != CONTRACT:
+        raise InputError(f"{path}: version {version} of its contract; this code reads version {CONTRACT}")
+    table = table.replace_schema_metadata(None)
+    if not table.schema.equals(SCHEMA):
+        raise InputError(f"{path}: its columns are not {', '.join(SCHEMA.names)}")
+    if sums[1] != _checksum(table):
+        raise InputError(f"{path}: the rows do not match their checksum; the file was altered")
+    if sums[0] != block.description["checksum"]:
+        raise InputError(f"{path}: belongs to other metrics than {metrics} holds; remove it, or put those back")
+    if images != block.description.get("validation_images"):
+        raise InputError(f"{path}: {images} images, where {metrics} says {block.description.get('validation_images')}")
+    return _hits(path, table, block, images)
+
+
+def _hits(path: Path, table: pa.Table, block: Block, images: int) -> dict[tuple[int, int], np.ndarray]:
+    keys = [tuple(row.values()) for row in block.table.select(["seed", "epoch"]).to_pylist()]
+    accuracies = dict(zip(keys, block.table["val_accuracy"].to_pylist(), strict=True))
+    found = {}
+    for row in table.to_pylist():
+        key, bits = (row["seed"], row["epoch"]), np.frombuffer(row[COLUMN], np.uint8)
+        if len(bits) != -(-images // 8) or accuracies.get(key) != np.bitwise_count(bits).sum() / images:
+            raise InputError(f"{path}: seed {key[0]}, epoch {key[1]}: the images do not add up to the accuracy")
+        found[key] = np.unpackbits(bits, count=images).astype(bool)
+    return found
+
+
+def _checksum(table: pa.Table) -> str:
+    total = hashlib.sha256()
+    for row in table.to_pylist():
+        total.update(json.dumps([row["seed"], row["epoch"]]).encode() + (row[COLUMN] or b""))
+    return total.hexdigest()

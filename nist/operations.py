@@ -1,0 +1,23 @@
+"""Other ways to compute operations of torch, put in their place while a network runs."""
+
+from collections.abc import Callable, Sequence
+
+from torch.overrides import TorchFunctionMode
+
+
+class Operations(TorchFunctionMode):
+    """While entered, ``instead`` says which function stands in for which of torch's."""
+
+    def __init__(self, instead: dict[Callable, Callable]):
+        super().__init__()
+        self.instead = instead
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Call ``function``, or what stands in for it."""
+        return self.instead.get(function, function)(*args, **(kwargs or {}))
+
+
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """What torch reads from one number, a sequence of one or of two: that for rows and that for columns."""
+    values = (value,) if isinstance(value, int) else tuple(value)
+    return values * 2 if len(values) == 1 else values
