@@ -64,8 +64,8 @@ evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) 
 evidence: PROFILE = workstation
 evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
-	@$(SNAKEMAKE) --config "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
-	@for study in $(RUN); do python -m analysis.publish results/metrics --study $$study && \
+	@$(SNAKEMAKE) --config metrics_source=complete "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
+	@for study in $(RUN); do { [ ! -d results/metrics/$$study ] || python -m analysis.publish results/metrics --study $$study; } && \
 	    $(MAKE) replay publish-replays STUDY=$$study PROFILE=$(PROFILE) || exit 1; done
 	@$(MAKE) findings
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from analysis import admission, published
 from analysis.published import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
-from nist import record, study
+from nist import correctness, record, study
 from nist.errors import InputError, run
 from nist.files import replacing
 from nist.record import Block
@@ -22,7 +22,8 @@ def find(source: Path, name: str | None = None) -> list[Path]:
     Raises ``InputError`` if there are none, or if there are other Parquet files among them.
     """
     folder = source / name if name else source
-    found = sorted(path for path in folder.rglob("*.parquet") if not path.name.startswith("."))  # none half written
+    every = (path for path in folder.rglob("*.parquet") if not path.name.startswith("."))  # none half written
+    found = sorted(path for path in every if not path.name.endswith(correctness.SUFFIX))
     if not found:
         raise InputError(f"{folder}: no metrics files here; expected {folder / '**' / 'seeds<first>-<last>.parquet'}")
     if other := next((path for path in found if not _says_what_it_is(path)), None):
@@ -44,10 +45,10 @@ def publish(
     """Add metrics files to ``folder``, with their sums and provenance; return what was added, by name in ``folder``.
 
     ``kind`` says whether they are runs, ``METRICS``, or ``REPLAYS`` of published ones. Files that are published already
-    are passed over. Everything is checked first, together with what is there, and raises ``InputError`` as
-    ``analysis.published.read_by_kind`` does. Then all is written under temporary names; ``SHA256SUMS`` takes its place
-    last. If that is cut short, files are there that it does not list: they are refused by every reader, and publishing
-    them again makes them whole.
+    are passed over. With runs come the files that say which images they got right, where there are such. Everything is
+    checked first, together with what is there, and raises ``InputError`` as ``analysis.published.read_by_kind`` does.
+    Then all is written under temporary names; ``SHA256SUMS`` takes its place last. If that is cut short, files are
+    there that it does not list: they are refused by every reader, and publishing them again makes them whole.
     """
     sums = published.read_sums(folder)
     sums.pop(PROVENANCE, None)  # it is written anew
@@ -58,14 +59,25 @@ def publish(
     for each in KINDS:
         published.check_places(folder, {path: blocks[each][path] for path in there[each]}, each)
     places = {published.place(path, block, each): path for each in KINDS for path, block in blocks[each].items()}
-    published.check_listed(folder, {*places, PROVENANCE})
+    beside = _beside(places, blocks[METRICS])
+    published.check_listed(folder, {*places, *beside, PROVENANCE})
     added = {name: path for name, path in sorted(places.items()) if name not in sums}
-    _write(folder, added, sums, published.page_of(blocks))
+    _write(folder, {**added, **{name: path for name, path in beside.items() if name not in sums}}, sums, blocks)
     return {name: blocks[kind][path] for name, path in added.items()}
 
 
-def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], page: str) -> None:
+def _beside(places: dict[str, Path], blocks: dict[Path, Block]) -> dict[str, Path]:
+    """What lies beside metrics files, by its name; checked against them."""
+    return {
+        str(correctness.path_of(Path(name))): correctness.path_of(path)
+        for name, path in places.items()
+        if path in blocks and correctness.read(path, blocks[path])
+    }
+
+
+def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], blocks: published.ByKind) -> None:
     """Copy ``new`` into ``folder`` and write its page and its sums, which are those of the bytes that were copied."""
+    page = published.page_of(blocks)
     with ExitStack() as renames:  # the first to enter takes its place last
         listing = renames.enter_context(replacing(folder / SUMS))
         text = renames.enter_context(replacing(folder / PROVENANCE))

@@ -1,7 +1,8 @@
 """Metrics that were trained elsewhere and are kept with the project: which there are, and whether they are sound.
 
-``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``), replays of
-single seeds of them under ``replays/`` (see ``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which
+``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``), beside
+some of them which images they got right (see ``nist.correctness``), replays of single seeds under ``replays/`` (see
+``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which
 ``sha256sum -c`` can read. ``analysis.publish`` writes them.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from analysis import admission, provenance, replays, runs
-from nist import study
+from nist import correctness, study
 from nist.errors import InputError, run
 from nist.record import Block
 
@@ -43,6 +44,7 @@ def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
     blocks = {kind: admission.read(paths, studies) for kind, paths in paths_by_kind(folder, sums).items()}
     for kind in KINDS:
         check_places(folder, blocks[kind], kind)
+    check_beside(folder, sums)
     check_provenance(folder, blocks)
     return blocks
 
@@ -50,10 +52,12 @@ def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
 def paths_by_kind(folder: Path, names: Iterable[str]) -> dict[str, list[Path]]:
     """Paths of published files by kind, to be read apart, as a replay has the seed of a run.
 
-    A name that is of neither kind counts as metrics, where its place is refused.
+    A name that is of neither kind counts as metrics, where its place is refused. What lies beside metrics is no block.
     """
     paths: dict[str, list[Path]] = {METRICS: [], REPLAYS: []}
     for name in names:
+        if name.endswith(correctness.SUFFIX):
+            continue
         paths[REPLAYS if name.startswith(f"{REPLAYS}/") else METRICS].append(folder / name)
     return paths
 
@@ -87,6 +91,14 @@ def check_sums(folder: Path, sums: dict[str, str]) -> None:
             raise InputError(f"{path}: not there, but listed in {folder / SUMS}; restore it, or delete that line")
         if sha256(path) != expected:
             raise InputError(f"{path}: altered, as its SHA-256 is not the one in {folder / SUMS}; restore it")
+
+
+def check_beside(folder: Path, names: Iterable[str]) -> None:
+    """Check that what says which images runs got right lies beside them. Its content was checked when it came."""
+    wanted = {str(correctness.path_of(Path(name))) for name in names if name.startswith(f"{METRICS}/")}
+    for name in names:
+        if name.endswith(correctness.SUFFIX) and name not in wanted:
+            raise InputError(f"{folder / name}: no metrics beside it; restore them, or remove it and its sum")
 
 
 def sha256(path: Path) -> str:
@@ -175,9 +187,9 @@ def renderable(
     return files, remarks
 
 
-def checksums(paths: Iterable[Path]) -> dict[str, str]:
+def checksums(paths: Iterable[Path | str]) -> dict[str, str]:
     """SHA-256 of files, by path as text."""
-    return {str(path): sha256(path) for path in paths}
+    return {str(path): sha256(Path(path)) for path in paths}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,16 +4,16 @@ import argparse
 from pathlib import Path
 
 from analysis import runs
-from nist import record, study
+from nist import correctness, record, study
 from nist.errors import InputError, run
 
 
 def take(source: Path, experiment: study.Study, variant: str, target: Path, seeds: range | None = None) -> None:
     """Write runs in the metrics file ``source`` to ``target``, as runs of ``variant`` of ``experiment``.
 
-    They are those of ``seeds``, or else all of them. The description stays as it is but for its seeds, and says under
-    ``taken_from`` whose runs they are. Raises ``InputError`` if they are not runs of the study and variant that
-    ``experiment`` takes them from, or if one of ``seeds`` is not among them.
+    They are those of ``seeds``, or else all of them, with what is known of the images they got right. The description
+    stays as it is but for its seeds, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they
+    are not runs of the study and variant that ``experiment`` takes them from, or if one of ``seeds`` is not among them.
     """
     block = record.read(source)
     wanted = experiment.taken_from(variant), variant
@@ -26,6 +26,8 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
             f"{source}: holds no run of seed {min(lacking)}; there are {', '.join(map(str, sorted(there)))}"
         )
     rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in taken]
+    if hits := correctness.read(source, block):
+        correctness.write_hits(target, rows, {key: each for key, each in hits.items() if key[0] in taken})
     record.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
 
 

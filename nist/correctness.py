@@ -41,12 +41,18 @@ def write(metrics: Path, rows: list[dict], images: int, every_epoch: bool) -> No
     ``images`` is their number; without ``every_epoch`` only the rows of ``readings`` are kept. Raises ``OSError`` if
     the disk refuses.
     """
-    kept = rows if every_epoch else [row for row in rows if (row["seed"], row["epoch"]) in readings(rows)]
-    own = [{**row, COLUMN: base64.b64decode(row[COLUMN])} for row in kept]
-    table = pa.Table.from_pylist(own, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
+    bits = {(row["seed"], row["epoch"]): np.frombuffer(base64.b64decode(row[COLUMN]), np.uint8) for row in rows}
+    kept = bits if every_epoch else readings(rows)
+    write_hits(metrics, rows, {key: np.unpackbits(bits[key], count=images) for key in kept})
+
+
+def write_hits(metrics: Path, rows: list[dict], hits: dict[tuple[int, int], np.ndarray]) -> None:
+    """Write the file beside ``metrics``, which is to hold ``rows``, of ``hits`` as ``read`` returns them."""
+    own = [(*key, np.packbits(each).tobytes()) for key, each in sorted(hits.items())]
+    table = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in own], schema=SCHEMA)
     description = {
         "contract": CONTRACT,
-        "images": images,
+        "images": len(next(iter(hits.values()))),
         "metrics": record.checksum(record.as_table(rows)),
         "checksum": _checksum(table),
     }

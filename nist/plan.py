@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from nist import digest, study
+from nist import digest, study, trained
 from nist.datasets import cache_name
 from nist.errors import InputError
 from nist.study import Study, Trunk
+from nist.trained import Files
 
 CONFIGURATION, MANIFEST = Path("config/config.yaml"), Path("config/figures.yaml")
 SCHEMAS = Path("workflow/schemas")
@@ -24,12 +25,13 @@ Block = tuple[int, int]  # first and last seed
 class Plan:
     """Studies that run together, by name. ``seeds`` replace a study's own, ``block_size`` that of all studies.
 
-    Paths are texts relative to the project.
+    Runs in the files that are ``there`` are not trained again. Paths are texts relative to the project.
     """
 
     studies: dict[str, Study]
     seeds: dict[str, range] = field(default_factory=dict)
     block_size: int | None = None
+    there: Files = field(default_factory=dict)
 
     def seeds_of(self, name: str) -> range:
         """Seeds that are run of a study."""
@@ -40,13 +42,28 @@ class Plan:
         return study.blocks(self.seeds_of(name), self.block_size or self.studies[name].content["block_size"])
 
     def files(self, name: str, variant: str) -> list[Block]:
-        """First and last seed of every metrics file of a variant; runs taken over lie in parts of their own blocks."""
+        """First and last seed of every metrics file of a variant that is to be made, by training or by taking over.
+
+        They are blocks without the seeds that are there; runs taken over lie in parts of the files that have them.
+        """
         source = self.studies[name].taken_from(variant)
-        return study.parts(self.blocks(source), self.seeds_of(name)) if source else self.blocks(name)
+        blocks = study.parts([*self._holding(source, variant)], self.seeds_of(name)) if source else self.blocks(name)
+        there = {seed for seeds in self.there.get((name, variant), {}).values() for seed in seeds}
+        return [part for first, last in blocks for part in study.ranges({*range(first, last + 1)} - there)]
 
     def metrics(self, name: str) -> list[str]:
-        """Metrics files of all variants of a study."""
+        """Metrics files of all variants of a study that are to be made."""
         return [self.metrics_file(name, v, b) for v in self.studies[name].variants for b in self.files(name, v)]
+
+    def kept(self, name: str) -> list[str]:
+        """Metrics files of all variants of a study that are there."""
+        return [path for variant in self.studies[name].variants for path in self.there.get((name, variant), {})]
+
+    def _holding(self, name: str, variant: str) -> dict[Block, str]:
+        """Every metrics file of a variant that its study trains, there or to be made, by its first and last seed."""
+        there = {(min(seeds), max(seeds)): path for path, seeds in self.there.get((name, variant), {}).items()}
+        made = {block: self.metrics_file(name, variant, block) for block in self.files(name, variant)}
+        return dict(sorted({**made, **there}.items()))
 
     def metrics_file(self, name: str, variant: str, block: Block) -> str:
         """The metrics file of a block; runs taken from another study lie one folder deeper."""
@@ -56,8 +73,9 @@ class Plan:
 
     def taken_file(self, source: str, variant: str, block: Block) -> str:
         """The metrics file of ``source`` that holds the seeds of ``block``, to be taken from there."""
-        whole = next((b for b in self.blocks(source) if b[0] <= block[0] <= b[1]), block)
-        return self.metrics_file(source, variant, whole)
+        holding = self._holding(source, variant) if source in self.studies else {}
+        found = (path for (first, last), path in holding.items() if first <= block[0] <= last)
+        return next(found, self.metrics_file(source, variant, block))
 
     def trunk_file(self, name: str, variant: str, block: Block) -> str | None:
         """The trunk that a pruned variant goes on from, ``None`` for one without a prune.
@@ -117,9 +135,10 @@ def of_configuration(config: dict) -> Plan:
             f"{CONFIGURATION}: seeds: chooses what is trained; all published runs are rendered, so leave it empty"
         )
     seeds = {name: _seeds(name, text) for name, text in config["seeds"].items()}
-    plan = Plan(studies, seeds, None if config["block_size"] == "auto" else config["block_size"])
+    there = trained.find(studies.values(), trained.PUBLISHED) if config["metrics_source"] == "complete" else {}
+    plan = Plan(studies, seeds, None if config["block_size"] == "auto" else config["block_size"], there)
     for name in studies:
-        _check_taken(plan, name, is_trained=config["metrics_source"] == "train")
+        _check_taken(plan, name, is_trained=config["metrics_source"] != "published")
     return plan
 
 

@@ -182,6 +182,12 @@ def blocks(seeds: range, size: int) -> list[tuple[int, int]]:
     return [(start, min(start // size * size + size, seeds.stop) - 1) for start in starts]
 
 
+def ranges(seeds: set[int]) -> list[tuple[int, int]]:
+    """First and last of every range of whole numbers that ``seeds`` are made of."""
+    firsts, lasts = (sorted(seed for seed in seeds if seed + step not in seeds) for step in (-1, 1))
+    return list(zip(firsts, lasts, strict=True))
+
+
 def parts(of: list[tuple[int, int]], seeds: range) -> list[tuple[int, int]]:
     """First and last seed of what ``seeds`` have in common with each of the blocks ``of``, where that is anything."""
     common = [(max(first, seeds.start), min(last, seeds.stop - 1)) for first, last in of]

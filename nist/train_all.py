@@ -1,6 +1,7 @@
 """Train whole studies, block after block, where there is no Snakemake: ``python -m nist.train_all STUDY …``."""
 
 import argparse
+import os
 import shlex
 import signal
 import subprocess
@@ -11,10 +12,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
 
-from nist import data, interruption, study
+from nist import data, interruption, outlook, study, trained
 from nist.errors import InputError, StoppedError, run
 from nist.plan import Plan
 
+LOWEST_PRIORITY = 19
 POLL = 0.1  # seconds between looks at the jobs that run
 
 
@@ -29,13 +31,14 @@ class Job(NamedTuple):
 def jobs(plan: Plan) -> Iterator[Job]:
     """What trains the studies of a plan, in an order that works, in the files in which the workflow's own rules write.
 
-    Variants that are pruned go on from their trunk, which comes before the first of them. Runs that a study takes from
-    another one are not trained; name that study too.
+    All variants of the first seeds come first, so that pairs grow. Variants that are pruned go on from their trunk,
+    which comes before the first of them. Runs that a study takes from another one are not trained; name that study too.
     """
     trunks = set()
     for name, experiment in plan.studies.items():
-        for block in plan.blocks(name):
-            for variant in experiment.trained:
+        missing = {variant: plan.files(name, variant) for variant in experiment.trained}
+        for block in sorted({block for blocks in missing.values() for block in blocks}):
+            for variant in (variant for variant in missing if block in missing[variant]):
                 options = [f"--study={experiment.path}", f"--variant={variant}", f"--seeds={block[0]}-{block[1]}"]
                 trunk = plan.trunk_file(name, variant, block)
                 if trunk and trunk not in trunks:
@@ -116,13 +119,16 @@ def passing_on(children: Iterable[subprocess.Popen]) -> Iterator[list[str]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train all blocks of studies that are not there yet; started again, it goes on from where it stopped.
+    """Train what is missing of studies; started again, it goes on from where it stopped.
 
-    Files and checkpoints are those of the workflow, so that either can go on from the other.
+    Runs in results/metrics and results/published count as trained, whatever code trained them. Files and checkpoints
+    are those of the workflow, so that either can go on from the other. Nothing is published.
     """
     parser = argparse.ArgumentParser(prog="python -m nist.train_all", description=main.__doc__)
     parser.add_argument("studies", nargs="+", metavar="STUDY", type=study.load, help="names, or YAML files")
     parser.add_argument("--seeds", type=study.parse_seeds, help="first and last, instead of each study's own")
+    parser.add_argument("--block-size", type=int, help="seeds a job, instead of each study's own")
+    parser.add_argument("--nice", action="store_true", help="at the lowest priority; seconds then measure nothing")
     parser.add_argument("--limit-minutes", type=float, default=float("inf"), help="to stop after, at an epoch's end")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
@@ -131,9 +137,13 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         raise InputError(f"--jobs {arguments.jobs}: give at least 1")
+    if arguments.block_size is not None and arguments.block_size < 1:
+        raise InputError(f"--block-size {arguments.block_size}: give at least 1")
     if not arguments.limit_minutes > 0:
         raise InputError(f"--limit-minutes {arguments.limit_minutes}: give the minutes that there are")
     end = time.monotonic() + 60 * arguments.limit_minutes
+    if arguments.nice:
+        os.nice(LOWEST_PRIORITY)
     places = [f"--data-root={arguments.data_root}", f"--cache={arguments.cache}"]
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
@@ -142,11 +152,19 @@ def main(argv: list[str] | None = None) -> None:
         if experiment != studies[experiment.name]:
             other = studies[experiment.name].path
             raise InputError(f"{experiment.path}: its study has the name of another one, in {other}; give it its own")
-    waiting = list(jobs(Plan(studies, dict.fromkeys(studies, arguments.seeds) if arguments.seeds else {})))
+    waiting = list(jobs(plan_of(studies, arguments)))
     done = train(waiting, options, end, arguments.jobs)
     if done < len(waiting):
-        raise StoppedError(f"time is up after {done} of {len(waiting)} jobs; started again, it goes on")
-    print(f"{len(waiting)} jobs done")
+        rest = outlook.left(plan_of(studies, arguments), arguments.jobs)
+        raise StoppedError(f"time is up after {done} of {len(waiting)} jobs, {rest}; started again, it goes on")
+    print(f"{len(waiting)} jobs done" if waiting else "nothing is missing")
+
+
+def plan_of(studies: dict[str, study.Study], arguments: argparse.Namespace) -> Plan:
+    """What is to be trained now."""
+    seeds = dict.fromkeys(studies, arguments.seeds) if arguments.seeds else {}
+    there = trained.find(studies.values(), trained.PUBLISHED, trained.OWN)
+    return Plan(studies, seeds, arguments.block_size, there)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import shutil
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -161,6 +162,36 @@ def test_some_of_the_runs_are_taken_whatever_the_blocks(controls):
     assert [path.rpartition("/")[2] for path in blocks] == ["seeds0-1.parquet", "seeds2-3.parquet"]
 
 
+def test_only_what_is_not_there_is_made_in_the_same_blocks(small):
+    path = "results/published/metrics/lenet5-digits/dense/seeds0-2.parquet"
+    ours = small(there={("lenet5-digits", "dense"): {path: [0, 1, 2]}, ("lenet5-digits", PRUNED): {}})
+    assert ours.files("lenet5-digits", "dense") == [(3, 3)]
+    assert ours.files("lenet5-digits", PRUNED) == [(0, 1), (2, 3)]
+    assert ours.kept("lenet5-digits") == [path]
+    assert not any("/dense/seeds0" in file for file in ours.metrics("lenet5-digits"))
+
+
+def test_runs_are_taken_from_files_that_are_there(controls):
+    path = "results/published/metrics/lenet5-digits/dense/seeds1-2.parquet"
+    ours = replace(controls(), there={("lenet5-digits", "dense"): {path: [1, 2]}})
+    assert ours.files("controls", "dense") == [(0, 0), (1, 2), (3, 3)]
+    taken = [ours.taken_file("lenet5-digits", "dense", block) for block in ours.files("controls", "dense")]
+    assert [file.rpartition("dense/")[2] for file in taken] == [f"seeds{b}.parquet" for b in ("0-0", "1-2", "3-3")]
+    assert taken[1] == path
+    ours = replace(ours, there=ours.there | {("controls", "dense"): {"own": [2, 3]}})
+    assert ours.files("controls", "dense") == [(0, 0), (1, 1)]
+
+
+def test_complete_trains_what_is_not_published():
+    ours = plan.of_configuration(SETTINGS | {"studies": ["lenet5-fmnist"], "metrics_source": "complete"})
+    assert ours.metrics("lenet5-fmnist") == []
+    assert len(ours.kept("lenet5-fmnist")) >= 4
+    ours = plan.of_configuration(
+        SETTINGS | {"studies": ["lenet5-fmnist"], "metrics_source": "complete", "seeds": {"lenet5-fmnist": "18-21"}}
+    )
+    assert {*ours.files("lenet5-fmnist", "dense")} == {(20, 21)}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -171,7 +202,7 @@ def test_some_of_the_runs_are_taken_whatever_the_blocks(controls):
         ({"download": "true"}, "config/config.yaml: download: 'true' is not one of"),
         ({"block_size": 0}, "config/config.yaml: block_size: 0 is less than the minimum of 1"),
         ({"block_size": "all"}, r"config/config.yaml: block_size: 'all' does not match '\^auto\$'"),
-        ({"metrics_source": "publish"}, r"metrics_source: 'publish' is not one of \['train', 'published'\]"),
+        ({"metrics_source": "publish"}, r"metrics_source: 'publish' is not one of \['train', 'published', 'comp"),
         ({"seeds": {"lenet5-cifar10": "0-3"}}, "seeds: 'lenet5-cifar10' is not among the studies"),
         ({"seeds": {"lenet5-digits": "5-2"}}, "seeds: lenet5-digits: seeds '5-2': write the first and the last one"),
         (

@@ -11,7 +11,8 @@ from typing import ClassVar
 
 import pytest
 
-from nist import data, record, study, train, train_all
+from nist import checkpoint, data, machine, outlook, record, study, train, train_all, trained
+from nist.checkpoint import Checkpoint
 from nist.errors import InputError, StoppedError
 from nist.plan import Plan
 from tests.conftest import ROOT
@@ -88,11 +89,8 @@ def in_this_process(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:the prune left nothing of")
 def test_a_whole_study_is_trained_once(command, in_this_process, tmp_path, capfd):
-    for more in ([], ["--download"]):
-        command("--data-root", "somewhere", "--device", "cpu", *more)
-        assert all((tmp_path / path).stat().st_mtime > 0 for path in metrics(tmp_path))  # newer than what made it
-        for path in metrics(tmp_path):
-            os.utime(path, (0, 0))
+    for _ in range(2):
+        command("--data-root", "somewhere", "--device", "cpu", "--download")
     assert metrics(tmp_path) == [
         f"results/metrics/lenet5-digits/{variant}/{seeds}.parquet"
         for variant in ("dense", "nist-1-10-p98", "nist-1-10-p99.5")
@@ -101,24 +99,95 @@ def test_a_whole_study_is_trained_once(command, in_this_process, tmp_path, capfd
     table, description = record.read(tmp_path / metrics(tmp_path)[2])
     assert table["epoch"].to_pylist() == [1, 2, 3] * 2
     assert len(description["sessions"]) == 2  # the first trained its trunk
-    lines = capfd.readouterr().out.splitlines()
-    assert lines.count("8 jobs done") == 2
-    assert sum(": complete already; " in line for line in lines) == 8
+    assert capfd.readouterr().out.splitlines()[-2:] == ["8 jobs done", "nothing is missing"]
+    assert len(in_this_process) == 8
     for told in in_this_process:
         assert told[:3] == [sys.executable, "-m", "nist.train"]
-        assert {"--data-root=somewhere", f"--cache={tmp_path}", "--device=cpu", "--threads=1"} <= {*told}
-    assert ["--download" in told for told in in_this_process] == [False] * 8 + [True] * 8
+        options = {"--data-root=somewhere", f"--cache={tmp_path}", "--device=cpu", "--threads=1", "--download"}
+        assert options <= {*told}
+
+
+@pytest.mark.filterwarnings("ignore:the prune left nothing of")
+def test_only_what_is_missing_is_trained_whatever_the_blocks(command, in_this_process, short, tmp_path):
+    command("--seeds", "0-0")
+    published = tmp_path / "results/published/metrics/lenet5-digits/dense"
+    shutil.copytree(tmp_path / "results/metrics/lenet5-digits/dense", published)
+    shutil.rmtree(tmp_path / "results/metrics/lenet5-digits")
+    in_this_process.clear()
+    command("--block-size", "3")
+    told = [(word[10:], words[5][8:]) for words in in_this_process for word in words if word.startswith("--variant=")]
+    # The seed's trunk is still there, and that of all three is another.
+    variants = [variant for variant in short.trained if variant != "dense"]
+    assert told == [(variants[0], "0-2"), *((variant, "0-2") for variant in variants), ("dense", "1-2")]
+
+
+def test_runs_of_another_configuration_are_missing(metrics_file, short, tmp_path):
+    path = tmp_path / "results/metrics/lenet5-digits/dense/seeds0-1.parquet"
+    path.parent.mkdir(parents=True)
+    for change, found in ([{}, {str(path): [0, 1]}], [{"prune": 1}, {}]):
+        configuration = {**short.configuration("dense"), **change}
+        metrics_file("m", [[0.5]] * 2, describe={"configuration": configuration}).rename(path)
+        assert trained.find([short], tmp_path / "results/metrics")[short.name, "dense"] == found
+
+
+def test_a_damaged_file_is_named_and_not_trained_over(command, tmp_path):
+    path = tmp_path / "results/published/metrics/lenet5-digits/dense/seeds0-1.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="dense/seeds0-1.parquet: not a whole Parquet file"):
+        command()
+
+
+@pytest.mark.filterwarnings("ignore:the prune left nothing of")
+def test_the_lowest_priority_is_the_jobs_own_and_recorded(command, monkeypatch, in_this_process, tmp_path):
+    niceness = []
+    monkeypatch.setattr(train_all.os, "nice", niceness.append)
+    monkeypatch.setattr(machine.os, "getpriority", lambda which, who: niceness[0])
+    command("--seeds", "0-0", "--nice")
+    assert niceness == [19]
+    sessions = record.read(tmp_path / metrics(tmp_path)[0]).description["sessions"]
+    assert [session["niceness"] for session in sessions] == [19]
+
+
+def test_what_is_left_is_told_in_runs_epochs_and_hours(short, metrics_file, trained_rows, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = Plan({short.name: short})
+    assert outlook.left(plan, 2) == "9 runs, 27 epochs left"
+    rows = [{**row, "seconds": 400.0} for row in trained_rows([[0.5] * 2])]  # two of the six epochs of a block
+    Checkpoint(checkpoint.path_of(checkpoint.FOLDER, short.name, "dense", range(2), ("a", "b"))).write(rows, [], {})
+    assert outlook.left(plan, 2) == "9 runs, 25 epochs left: about 1.4 h, 2 at once"
+    there = {(short.name, "dense"): {"a": [0]}, (short.name, "nist-1-10-p98"): {"b": [0, 1, 2]}}
+    assert outlook.left(Plan({short.name: short}, there=there), 1) == "5 runs, 15 epochs left"
+    path = tmp_path / "results/metrics" / short.name / "dense/seeds0-0.parquet"
+    path.parent.mkdir(parents=True)
+    metrics_file("m", [[0.5] * 3]).rename(path)
+    assert outlook.left(Plan({short.name: short}, there=there), 1) == "5 runs, 15 epochs left: about 0.0 h, 1 at once"
+
+
+def test_what_is_left_counts_no_damaged_checkpoint(short, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = checkpoint.path_of(checkpoint.FOLDER, short.name, "dense", range(2), ("a", "b"))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    assert outlook.left(Plan({short.name: short}), 2) == "9 runs, 27 epochs left"
+
+
+def test_a_block_has_some_seeds(command):
+    with pytest.raises(InputError, match="--block-size 0: give at least 1"):
+        command("--block-size", "0")
 
 
 def test_where_time_is_up_at_once_nothing_is_trained(command, tmp_path):
-    with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
+    rest = "6 runs, 18 epochs left; started again, it goes on"
+    with pytest.raises(StoppedError, match=f"time is up after 0 of 4 jobs, {rest}"):
         command("--seeds", "0-1", "--limit-minutes", "1e-9")
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow
 def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
-    with pytest.raises(StoppedError, match="time is up after 0 of 4 jobs; started again, it goes on"):
+    rest = "6 runs, 18 epochs left; started again, it goes on"
+    with pytest.raises(StoppedError, match=f"time is up after 0 of 4 jobs, {rest}"):
         command("--seeds", "0-1", "--limit-minutes", "0.001")  # over before torch is imported
     assert not (tmp_path / "results/metrics").exists()
     command("--seeds", "0-1", "--jobs", "2")

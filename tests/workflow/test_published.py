@@ -187,6 +187,14 @@ def test_training_is_untouched_by_what_is_published(project, planned):
 
 
 @pytest.mark.slow
+def test_what_is_not_published_can_be_trained_beside_what_is(bare, publish, planned):
+    publish(bare, seeds=(0, 1, 2))
+    jobs = planned(bare, config=["metrics_source=complete", "studies=[small]", "block_size=4"])
+    assert jobs["train"] == 2  # of one seed each
+    assert jobs["statistics"] == 1
+
+
+@pytest.mark.slow
 def test_one_published_seed_of_each_variant_is_replayed(bare, snakemake, publish):
     def commands(*config):
         done = snakemake(bare, "replays", "-n", "-p", "--quiet", "host", config=["studies=[small]", *config])

@@ -28,8 +28,9 @@ try:
     PLAN = plan.of_configuration(config)
     ITEMS = plan.items(PLAN.studies)
     PAPER_STUDIES = plan.named_by(ITEMS)
-    PUBLISHED = published_metrics(PLAN.studies) if config["metrics_source"] == "published" else {}
-    STUDIES = {name: PLAN.studies[name] for name in PUBLISHED or PLAN.studies}
+    TRAINS = config["metrics_source"] != "published"
+    PUBLISHED = {name: published.checksums(PLAN.kept(name)) for name in PLAN.studies} if TRAINS else published_metrics(PLAN.studies)
+    STUDIES = {name: PLAN.studies[name] for name in PUBLISHED}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -50,10 +51,9 @@ wildcard_constraints:
 
 
 def metrics_files(name):
-    """Metrics files of all variants of a study: those that are published, or those that training makes."""
-    if PUBLISHED:
-        return [ancient(path) for path in PUBLISHED[name]]  # a clone's files are all new: see checksums_of
-    return PLAN.metrics(name)
+    """Metrics files of all variants of a study: those that are published, and those that training makes."""
+    kept = [ancient(path) for path in PUBLISHED[name]]  # a clone's files are all new: see checksums_of
+    return kept + (PLAN.metrics(name) if TRAINS else [])
 
 
 def metrics_of(wildcards):

@@ -2,7 +2,7 @@
 # trainings part. They are compared with the published runs and are no metrics: no statistic is made from them.
 def published_replays():
     """Published replays of the studies that are rendered from published runs, with their checksums."""
-    if not PUBLISHED:
+    if not any(PUBLISHED.values()):
         return {}
     blocks = published_blocks()[published.REPLAYS]
     return published.checksums(path for path, block in blocks.items() if runs.name(block)[0] in STUDIES)

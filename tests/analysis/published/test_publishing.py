@@ -69,7 +69,10 @@ STACKS = [[{"runs_at_once": value}] for value in ("many", 0, True, 2.0)]
 CUT_OFF = [[{"unreached_outputs": value}] for value in ([], 3, {"0": -1}, {"0": 1.5}, {"a": 1}, {"0": True})]
 
 
-@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *STACKS, *CUT_OFF])
+STOPS = [[{"stopped_seconds": value}] for value in ("long", -1.0, 1, 1e300)] + [[{"niceness": "low"}]]
+
+
+@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *STACKS, *CUT_OFF, *STOPS])
 def test_sessions_that_say_what_training_does_not_are_refused(train, sessions):
     path = train(sessions=sessions)
     with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):

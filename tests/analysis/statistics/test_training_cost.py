@@ -26,12 +26,12 @@ def experiment(study_content, load_study):
 def costs(experiment, metrics_file):
     """The statistic of six epochs of blocks given as variant, device and joules of each session."""
 
-    def make(*blocks, model=None, codes=None):
+    def make(*blocks, model=None, codes=None, more=()):
         paths = []
         for place, (variant, device, joules) in enumerate(blocks):
             configuration = experiment.configuration(variant)
             configuration["model"]["name"] = model or configuration["model"]["name"]
-            sessions = [{"joules": joule} for joule in joules]
+            sessions = [{"joules": joule, **(more[place] if more else {})} for joule in joules]
             said = {"configuration": configuration, "device": device, "sessions": sessions}
             if codes:
                 said["training_code_digest"] = codes[place]
@@ -58,6 +58,19 @@ def test_what_was_measured_is_a_mean_over_the_runs_of_a_device(costs):
     assert found["seconds"].to_dict() == {"a": 0.5, "b": 0.5}
     assert found.loc["a", "joules"] == pytest.approx(120 / (4 * EPOCHS))
     assert math.isnan(found.loc["b", "joules"])  # one of its sessions did not record them
+
+
+@pytest.mark.parametrize("disturbed", [{"niceness": 19}, {"stopped_seconds": 60.0}])
+def test_runs_that_shared_their_core_measure_nothing(costs, disturbed, experiment):
+    quiet = {"niceness": 0, "stopped_seconds": 0.0}
+    found = costs(("dense", "a", [60.0]), ("dense", "a", [90.0]), more=[quiet, disturbed]).iloc[0]
+    assert found[["n", "n_measured", "seconds"]].tolist() == [4, 2, 0.5]
+    assert found["joules"] == pytest.approx(60 / (2 * EPOCHS))
+    found = costs(("dense", "a", [60.0]), more=[disturbed])
+    assert found["n_measured"].tolist() == [0]
+    assert found[["seconds", "joules", "flops_a_second"]].isna().all(axis=None)
+    table = trainingcost.build(found, experiment)
+    assert table.iloc[0][["Seconds an epoch", "Joules an epoch", "Runs"]].tolist() == ["–", "–", "2, 0 measured"]
 
 
 def test_of_a_network_of_ones_own_the_multiply_accumulates_are_not_known(costs):
