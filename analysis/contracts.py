@@ -10,7 +10,12 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "accuracy": (("variant", "reading"), ("mean", "sd", "max", "n", "n_diverged")),
     "auc_sd": (TESTED, ("mean_sd", "auc_sd", "n")),
     "brown_forsythe": (TESTED, ("p", "n")),
+    "churn": (("variant", "reading"), ("churn", "churn_baseline", "between", "excess", "low", "high", "n")),
     "cost": (("variant",), ("epochs", "training_images")),
+    "distributionwise_variance": (
+        ("variant", "reading", "epoch"),
+        ("epoch", "variance", "variance_of_images", "distributionwise", "low", "high", "ratio", "n"),
+    ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
     "epochs_to_converge": (("variant",), ("run_mean", "run_sd", "n")),
     "epochwise_sd": (("variant", "metric", "epoch"), ("epoch", "sd", "n")),

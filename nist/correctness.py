@@ -20,6 +20,7 @@ from nist.record import Block
 
 CONTRACT = 1  # goes up with every change of what columns or metadata mean
 COLUMN = "correct"
+READINGS = ("peak", "peak_final", "last")
 SUFFIX = f".{COLUMN}.parquet"
 SCHEMA = pa.schema([("seed", pa.int64()), ("epoch", pa.int64()), (COLUMN, pa.binary())])  # eight images a byte
 KEY = b"nist-correct"
@@ -42,7 +43,7 @@ def write(metrics: Path, rows: list[dict], images: int, every_epoch: bool) -> No
     the disk refuses.
     """
     bits = {(row["seed"], row["epoch"]): np.frombuffer(base64.b64decode(row[COLUMN]), np.uint8) for row in rows}
-    kept = bits if every_epoch else readings(rows)
+    kept = bits if every_epoch else {(seed, epoch) for seed, at in readings(rows).items() for epoch in at.values()}
     write_hits(metrics, rows, {key: np.unpackbits(bits[key], count=images) for key in kept})
 
 
@@ -60,15 +61,18 @@ def write_hits(metrics: Path, rows: list[dict], hits: dict[tuple[int, int], np.n
         pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
 
 
-def readings(rows: list[dict]) -> set[tuple[int, int]]:
-    """Seed and epoch of the peaks, each the first of equals, and the last: see ``analysis.statistics.readings``."""
-    found = set()
-    for seed in {row["seed"] for row in rows}:
-        run = sorted((row for row in rows if row["seed"] == seed), key=lambda row: row["epoch"])
-        final = [row for row in run if row["active_weights"] == run[-1]["active_weights"]]
-        peaks = [max(each, key=lambda row: row["val_accuracy"]) for each in (run, final)]
-        found |= {(seed, row["epoch"]) for row in (*peaks, run[-1])}
-    return found
+def readings(rows: list[dict]) -> dict[int, dict[str, int]]:
+    """By seed, the epoch of each of ``READINGS``: see ``analysis.statistics.readings``; the first of equal peaks."""
+    runs: dict[int, list[dict]] = {}
+    for row in sorted(rows, key=lambda row: row["epoch"]):
+        runs.setdefault(row["seed"], []).append(row)
+    return {seed: _readings(run) for seed, run in runs.items()}
+
+
+def _readings(run: list[dict]) -> dict[str, int]:
+    final = [row for row in run if row["active_weights"] == run[-1]["active_weights"]]
+    peak, peak_final = (max(each, key=lambda row: row["val_accuracy"])["epoch"] for each in (run, final))
+    return dict(zip(READINGS, (peak, peak_final, run[-1]["epoch"]), strict=True))
 
 
 def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | None:

@@ -1,7 +1,8 @@
 """How many seed-epochs a second our trainer does, beside the plain script of ``nist.stock``, on the same images.
 
 On a CPU both use every core: as many processes as there are cores, one thread and one seed each, as the DAG does with
-blocks. On a GPU ours trains a block in one process, and the script one process a seed.
+blocks. On a GPU ours trains a block in one process, and the script one process a seed. Beside them stands the floor of
+the arithmetic: the same floating-point operations as large matrix products, at the rate that the same cores reach.
 """
 
 import argparse
@@ -11,13 +12,15 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from nist import data, machine, measurements, study, train
+from nist import data, machine, measurements, models, study, train
 from nist.benchmark import provenance
 from nist.errors import run
 
@@ -28,6 +31,9 @@ STUDIES = (
     ("alexnet-cifar10", "nist-1-2-10-p99.99", (32, 3), 0.05),
 )
 TEST_SHARE = 6  # training images for each validation image
+FLOOR = "matrix products alone"
+SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices
+PRODUCTS = 50
 
 
 def generated(n: int, side: int, channels: int) -> data.Images:
@@ -53,6 +59,44 @@ def ours(argv: list[str]) -> None:
     print(json.dumps({"seconds": [row["seconds"] for row in rows], "peak_bytes": peak}))
 
 
+def floor(argv: list[str]) -> None:
+    """Print, as ``nist.stock`` does, how long an epoch's floating-point operations take as products of matrices."""
+    name, variant, path, device = argv
+    torch.set_num_threads(1)
+    configuration = study.load(name).configuration(variant)
+    with np.load(path, allow_pickle=False) as archive:
+        counts = [len(archive[f"{split}_labels"]) for split in ("train", "test")]
+        channels = archive["train_images"].shape[3]
+    side = configuration["data"]["image_size"]
+    work = operations(configuration["model"], (channels, side, side), *counts)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": [work / rate(torch.device(device))], "peak_bytes": peak}))
+
+
+def operations(model: dict, image_shape: tuple[int, int, int], training: int, validation: int) -> float:
+    """Floating-point operations of an epoch of ``model``, as PyTorch counts those of convolutions and products."""
+    network, images = models.build(model, image_shape), torch.zeros(2, *image_shape)
+    with FlopCounterMode(display=False) as trained:
+        network.train()(images).sum().backward()
+    with FlopCounterMode(display=False) as validated, torch.no_grad():
+        network.eval()(images)
+    counts = (trained, training), (validated, validation)
+    return sum(counter.get_total_flops() / len(images) * n for counter, n in counts)
+
+
+def rate(device: torch.device) -> float:
+    """Floating-point operations a second of products of large float32 matrices, by the median product."""
+    side, seconds = SIDE[device.type], []
+    left, right = torch.randn(2, side, side, device=device)
+    for _ in range(PRODUCTS):
+        started = time.perf_counter()
+        torch.mm(left, right)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds.append(time.perf_counter() - started)
+    return 2 * side**3 / float(np.median(seconds))
+
+
 def commands(name: str, variant: str, path: Path, epochs: int, seeds: int, device: str) -> dict[str, list[list[str]]]:
     """Processes to run at once, by trainer."""
     stock = ["nist.stock", "--study", name, "--variant", variant, "--images", str(path), "--epochs", str(epochs)]
@@ -67,7 +111,8 @@ def commands(name: str, variant: str, path: Path, epochs: int, seeds: int, devic
     mine = [
         ["nist.trainer_benchmark", "ours", name, variant, str(path), block, str(epochs), device] for block in together
     ]
-    return {"ours": mine, **script}
+    least = ["nist.trainer_benchmark", "floor", name, variant, str(path), device]
+    return {"ours": mine, FLOOR: [least] * (1 if device == "cuda" else seeds), **script}
 
 
 def measure(processes: list[list[str]]) -> dict:
@@ -88,17 +133,19 @@ def measure(processes: list[list[str]]) -> dict:
 
 
 def summary(rounds: list[dict[str, dict]]) -> list[dict]:
-    """One row a trainer: medians over rounds, and ours over it by the ratios within rounds."""
+    """One row a trainer: medians over rounds, and ratios within rounds, of ours to it and of it to the floor."""
+
+    def ratio(one: str, other: str) -> float:
+        name = "seed_epochs_a_second"
+        return float(np.median([each[one][name] / each[other][name] for each in rounds]))
+
     return [
         {
             "candidate": trainer,
             "rounds": len(rounds),
             **{name: float(np.median([one[trainer][name] for one in rounds])) for name in rounds[0][trainer]},
-            "ours_over_this": float(
-                np.median(
-                    [one["ours"]["seed_epochs_a_second"] / one[trainer]["seed_epochs_a_second"] for one in rounds]
-                )
-            ),
+            "ours_over_this": ratio("ours", trainer),
+            "share_of_floor": ratio(trainer, FLOOR),
         }
         for trainer in rounds[0]
     ]
@@ -107,8 +154,8 @@ def summary(rounds: list[dict[str, dict]]) -> list[dict]:
 def main(argv: list[str] | None = None) -> None:
     """Measure both trainers, in turns, and write trainer.parquet."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["ours"]:
-        return ours(argv[1:])
+    if argv[:1] in (["ours"], ["floor"]):
+        return {"ours": ours, "floor": floor}[argv[0]](argv[1:])
     parser = argparse.ArgumentParser(prog="python -m nist.trainer_benchmark", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

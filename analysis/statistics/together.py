@@ -37,6 +37,8 @@ INPUTS = {
     "power": [METRICS],
     "unreached_outputs": [METRICS],
     "training_cost": [METRICS],
+    "distributionwise_variance": [METRICS],
+    "churn": [METRICS],
 }
 ELSEWHERE = {"cost": "analysis.cost"}
 OPTIONS = {"cost": ["--epochs-to-converge", "epochs_to_converge"]}

@@ -1,5 +1,7 @@
 """How fast runs are trained, beside a plain PyTorch script: from the measurements of ``nist.trainer_benchmark``."""
 
+from functools import partial
+
 import pandas as pd
 
 from analysis.tables import layout
@@ -7,7 +9,12 @@ from nist.errors import run
 
 
 def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
-    """One row a study and trainer; every cell is text. Ratios are medians of rounds."""
+    """One row a study and trainer; every cell is text. Ratios are medians of rounds.
+
+    The floor is the arithmetic of an epoch as large matrix products on the same cores. Older files do not have it.
+    """
+    if "share_of_floor" not in trainers:
+        trainers = trainers.assign(share_of_floor=float("nan"))
     return pd.DataFrame(
         {
             "Study": trainers["network"] + " " + trainers["variant"],
@@ -15,6 +22,7 @@ def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "Images an epoch": trainers["images"].map("{:,}".format),
             "Seed-epochs a second": trainers["seed_epochs_a_second"].map("{:.3g}".format),
             "Ours over this": trainers["ours_over_this"].map("{:.2f}×".format),
+            "Of the floor's rate, %": trainers["share_of_floor"].map(partial(layout.percent, digits=0)),
             "Peak memory, MB": (trainers["peak_bytes"] / 1e6).map("{:,.0f}".format),
         }
     )

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nist import measurements, stock, trainer_benchmark
+from nist import measurements, stock, study, trainer_benchmark
 
 
 def test_rates_add_up_over_processes_and_ratios_are_taken_within_rounds():
@@ -14,17 +14,19 @@ def test_rates_add_up_over_processes_and_ratios_are_taken_within_rounds():
         return {
             "ours": {"seed_epochs_a_second": ours, "peak_bytes": 10},
             "script": {"seed_epochs_a_second": script, "peak_bytes": 20},
+            trainer_benchmark.FLOOR: {"seed_epochs_a_second": 2 * ours, "peak_bytes": 5},
         }
 
-    ours, script = trainer_benchmark.summary([one(4, 2), one(9, 3), one(1, 1)])
+    ours, script, floor = trainer_benchmark.summary([one(4, 2), one(9, 3), one(1, 1)])
+    assert [row["share_of_floor"] for row in (ours, script, floor)] == [1 / 2, 1 / 4, 1]
     assert (ours["ours_over_this"], ours["seed_epochs_a_second"], ours["peak_bytes"]) == (1, 4, 10)
     assert (script["ours_over_this"], script["seed_epochs_a_second"], script["rounds"]) == (2, 2, 3)
 
 
 def test_on_a_gpu_ours_is_one_process_and_the_script_one_a_seed(tmp_path):
     gpu, cpu = (trainer_benchmark.commands("s", "v", tmp_path, 2, 3, device) for device in ("cuda", "cpu"))
-    assert [len(gpu[name]) for name in gpu] == [1, 3, 3]
-    assert [len(cpu[name]) for name in cpu] == [3, 3, 3]
+    assert [len(gpu[name]) for name in gpu] == [1, 1, 3, 3]
+    assert [len(cpu[name]) for name in cpu] == [3, 3, 3, 3]
 
 
 def test_processes_that_run_at_once_add_up_by_the_median_epoch_of_each(monkeypatch):
@@ -38,6 +40,15 @@ def test_processes_that_run_at_once_add_up_by_the_median_epoch_of_each(monkeypat
     monkeypatch.setattr(trainer_benchmark, "subprocess", SimpleNamespace(Popen=Printed, PIPE=None))
     found = trainer_benchmark.measure([["module", "[1, 4, 9]"], ["module", "[2, 2]"]])
     assert found == {"seed_epochs_a_second": 1 / 4 + 1 / 2, "peak_bytes": 14}
+
+
+def test_an_epochs_operations_are_those_of_its_layers():
+    model = study.load("lenet5-fmnist").configuration("dense")["model"]
+    convolutions = [28**2 * 6 * 25, 10**2 * 16 * 150, 120 * 400]
+    forward = sum(convolutions) + 120 * 84 + 84 * 10
+    backward = 2 * forward - convolutions[0]  # the images need no gradient
+    found = trainer_benchmark.operations(model, (1, 32, 32), training=10, validation=3)
+    assert found == 2 * (10 * (forward + backward) + 3 * forward)
 
 
 class InThisProcess:
@@ -61,7 +72,8 @@ def test_both_trainers_are_measured(tmp_path, monkeypatch, popen):
     options = ["--images", "96", "--epochs", "1", "--rounds", "1", "--device", "cpu"]
     trainer_benchmark.main(["--out", str(tmp_path), *options])
     frame, where = measurements.read(tmp_path / "cpu" / "trainer.parquet")
-    assert frame["candidate"].tolist() == ["ours", "script, 0 workers", "script, 1 workers"]
+    assert frame["candidate"].tolist() == ["ours", trainer_benchmark.FLOOR, "script, 0 workers", "script, 1 workers"]
+    assert (frame["share_of_floor"].drop(1) < 1).all()
     assert (frame["seed_epochs_a_second"] > 0).all()
     assert (frame["peak_bytes"] > 1e8).all()
     assert where["kind"] == "cpu"

@@ -9,7 +9,7 @@ def parameters_of(wildcards):
 def modules_of_statistics():
     """All of them: which uses which is theirs to say."""
     folder = Path("analysis/statistics")
-    names = ("claims/networks", "cost", "decisions", "pairs", "provenance", "resampling", "runs", "scale/work")
+    names = ("claims/networks", "cost", "decisions", "hits", "pairs", "provenance", "resampling", "runs", "scale/work")
     shared = [*(f"analysis/{name}.py" for name in names), "nist/layout.py", "nist/mask.py"]
     return [*sorted(map(str, folder.glob("*.py"))), *shared]
 

@@ -1,0 +1,56 @@
+"""Which images each run of a study got right, as arrays by variant: see ``nist.correctness``."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis import runs
+from nist import correctness
+from nist.errors import InputError
+
+
+class Hits(NamedTuple):
+    """Runs of one variant, by seed; arrays are boolean, of shape (runs, images)."""
+
+    study: str
+    variant: str
+    seeds: list[int]
+    readings: dict[str, np.ndarray]  # as of analysis.statistics.readings
+    epochs: dict[int, np.ndarray]  # those that all runs kept
+
+
+def read(paths: Iterable[Path]) -> Iterator[Hits]:
+    """Variants all of whose runs kept their images, one at a time: they are many.
+
+    Raises ``InputError`` as ``nist.record.read`` and ``nist.correctness.read`` do, and if runs of a variant were
+    validated on different numbers of images.
+    """
+    by_variant: dict[tuple[str, str], list] = {}
+    blocks = runs.read_blocks(paths)
+    runs.check_together(blocks)
+    for path, block in blocks.items():
+        by_variant.setdefault(runs.name(block), []).append((path, block))
+    for (study, variant), group in by_variant.items():
+        found = [(path, block, correctness.read(path, block)) for path, block in group]
+        if all(hits for *_, hits in found):
+            yield _variant(study, variant, found)
+
+
+def _variant(study: str, variant: str, found: list) -> Hits:
+    hits = {key: each for *_, own in found for key, each in own.items()}
+    if len({len(each) for each in hits.values()}) > 1:
+        names = ", ".join(str(path) for path, *_ in found)
+        raise InputError(f"{names}: runs of {study}/{variant} were validated on different numbers of images")
+    rows = [row for _, block, _ in found for row in block.table.to_pylist()]
+    read_at = correctness.readings(rows)
+    seeds = sorted(read_at)
+    kept = set.intersection(*({epoch for seed, epoch in hits if seed == own} for own in seeds))
+    return Hits(
+        study,
+        variant,
+        seeds,
+        {name: np.stack([hits[seed, read_at[seed][name]] for seed in seeds]) for name in correctness.READINGS},
+        {epoch: np.stack([hits[seed, epoch] for seed in seeds]) for epoch in sorted(kept)},
+    )

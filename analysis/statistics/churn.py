@@ -1,0 +1,83 @@
+"""On how many validation images do two runs disagree: of the same variant, and of a variant and its baseline.
+
+The disagreement of runs of one configuration is its churn (Milani Fard et al., *Launch and iterate: reducing prediction
+churn*, 2016), here of right and wrong. Between variants it is at least the mean of theirs; the excess is what the
+variants, and not their seeds, get differently.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from analysis import command, hits, resampling
+from analysis.hits import Hits
+from nist.errors import run
+
+COLUMNS = [
+    *("study", "variant", "baseline", "reading"),
+    *("churn", "churn_baseline", "between", "excess", "low", "high", "n", "images"),
+]
+
+
+def within(found: np.ndarray) -> float:
+    """Share of images on which two runs disagree, mean over pairs of ``found``, boolean of shape (runs, images)."""
+    n, right = len(found), found.sum(axis=0).astype(float)
+    return float((right * (n - right)).mean() * 2 / (n * (n - 1))) if n > 1 else np.nan
+
+
+def between(ours: np.ndarray, reference: np.ndarray) -> float:
+    """Share of images on which a run of ``ours`` and one of ``reference`` disagree, mean over all pairs."""
+    p, q = ours.mean(axis=0), reference.mean(axis=0)
+    return float((p * (1 - q) + q * (1 - p)).mean())
+
+
+def excess(ours: np.ndarray, reference: np.ndarray) -> float:
+    """What ``between`` is more than the mean of both ``within``."""
+    return between(ours, reference) - (within(ours) + within(reference)) / 2
+
+
+def churn(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> pd.DataFrame:
+    """One row a variant and reading: shares of ``images`` on which runs disagree.
+
+    ``churn`` is that of two runs of the variant, ``churn_baseline`` of the baseline, ``between`` of one of each.
+    ``excess`` has bounds by Student's t with the jackknife's standard error, over pairs of runs with the same seed; NaN
+    for fewer than three, or where seeds differ. The baseline's own row, and all without its runs, have ``churn`` alone.
+    """
+    found = {each.variant: each for each in variants}
+    return pd.DataFrame(
+        [
+            _row(each, found.get(baseline), baseline, reading, confidence)
+            for each in found.values()
+            for reading in each.readings
+        ],
+        columns=COLUMNS,
+    )
+
+
+def _row(each: Hits, reference: Hits | None, baseline: str, reading: str, confidence: float) -> dict:
+    ours, names = each.readings[reading], (each.study, each.variant, baseline, reading)
+    beside = (np.nan,) * 5
+    if reference is not None and each.variant != baseline:
+        theirs = reference.readings[reading]
+        bounds = (np.nan, np.nan)
+        if each.seeds == reference.seeds and len(ours) > 2:
+            without = np.array(
+                [excess(*(np.delete(arm, i, axis=0) for arm in (ours, theirs))) for i in range(len(ours))]
+            )
+            found = resampling.jackknife_interval(excess(ours, theirs), without, confidence)
+            bounds = found["low"], found["high"]
+        beside = within(theirs), between(ours, theirs), excess(ours, theirs), *bounds
+    return dict(zip(COLUMNS, (*names, within(ours), *beside, *ours.shape), strict=True))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Share of validation images on which two runs disagree."""
+    arguments = command.parser("analysis.statistics.churn", main.__doc__, "metrics files").parse_args(argv)
+    settings = arguments.study.content["statistics"]
+    found = hits.read(arguments.inputs)
+    command.write_csv(churn(found, settings["baseline"], settings["confidence"]), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
