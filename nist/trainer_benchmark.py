@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
@@ -74,14 +75,17 @@ def floor(argv: list[str]) -> None:
 
 
 def operations(model: dict, image_shape: tuple[int, int, int], training: int, validation: int) -> float:
-    """Floating-point operations of an epoch of ``model``, as PyTorch counts those of convolutions and products."""
-    network, images = models.build(model, image_shape), torch.zeros(2, *image_shape)
-    with FlopCounterMode(display=False) as trained:
-        network.train()(images).sum().backward()
-    with FlopCounterMode(display=False) as validated, torch.no_grad():
-        network.eval()(images)
-    counts = (trained, training), (validated, validation)
-    return sum(counter.get_total_flops() / len(images) * n for counter, n in counts)
+    """Floating-point operations of an epoch of ``model``: convolutions and products forward, and back twice as many.
+
+    The first convolution needs no gradient of the images.
+    """
+    network = models.build(model, image_shape).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *image_shape))
+    convolution = next(name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
+    first = sum(counter.get_flop_counts()[f"{type(network).__name__}.{convolution}"].values())
+    forward = counter.get_total_flops()
+    return training * (3 * forward - first) + validation * forward
 
 
 def rate(device: torch.device) -> float:

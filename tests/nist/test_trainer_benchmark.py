@@ -51,6 +51,12 @@ def test_an_epochs_operations_are_those_of_its_layers():
     assert found == 2 * (10 * (forward + backward) + 3 * forward)
 
 
+def test_a_depthwise_convolution_counts_the_products_it_makes():
+    model = study.load("mobilenetv1-cifar10").configuration("dense-1")["model"]
+    # 11.6 million multiply-accumulates, of which 0.6 are depthwise: each channel by itself.
+    assert trainer_benchmark.operations(model, (3, 32, 32), 0, 1) / 2 == pytest.approx(11.6e6, rel=0.01)
+
+
 class InThisProcess:
     """A child that does its work here when it is asked for what it has printed."""
 
