@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from nist.errors import InputError, StoppedError, run
 from nist.plan import Plan
 
 LOWEST_PRIORITY = 19
+AUTOGROUP = Path("/proc/self/autogroup")
 POLL = 0.1  # seconds between looks at the jobs that run
 
 
@@ -143,7 +145,7 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"--limit-minutes {arguments.limit_minutes}: give the minutes that there are")
     end = time.monotonic() + 60 * arguments.limit_minutes
     if arguments.nice:
-        os.nice(LOWEST_PRIORITY)
+        take_lowest_priority()
     places = [f"--data-root={arguments.data_root}", f"--cache={arguments.cache}"]
     options = [*places, f"--device={arguments.device}", f"--threads={arguments.threads}"]
     options += ["--download"] if arguments.download else []
@@ -158,6 +160,18 @@ def main(argv: list[str] | None = None) -> None:
         rest = outlook.left(plan_of(studies, arguments), arguments.jobs)
         raise StoppedError(f"time is up after {done} of {len(waiting)} jobs, {rest}; started again, it goes on")
     print(f"{len(waiting)} jobs done" if waiting else "nothing is missing")
+
+
+def take_lowest_priority() -> None:
+    """Give way to everything else, and let the jobs do so, which inherit it.
+
+    Linux shares the processor between sessions first where it groups by them (sched(7), autogroup): the leader of one
+    lowers that too.
+    """
+    os.nice(LOWEST_PRIORITY)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            AUTOGROUP.write_text(f"{LOWEST_PRIORITY}")
 
 
 def plan_of(studies: dict[str, study.Study], arguments: argparse.Namespace) -> Plan:

@@ -149,6 +149,19 @@ def test_the_lowest_priority_is_the_jobs_own_and_recorded(command, monkeypatch, 
     assert [session["niceness"] for session in sessions] == [19]
 
 
+def test_the_leader_of_a_session_lowers_that_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(train_all.os, "nice", lambda value: None)
+    monkeypatch.setattr(train_all, "AUTOGROUP", tmp_path / "autogroup")
+    monkeypatch.setattr(train_all.os, "getsid", lambda process: 0)
+    train_all.take_lowest_priority()
+    assert not (tmp_path / "autogroup").exists()  # of a session that others started
+    monkeypatch.setattr(train_all.os, "getsid", lambda process: os.getpid())
+    train_all.take_lowest_priority()
+    assert (tmp_path / "autogroup").read_text() == "19"
+    monkeypatch.setattr(train_all, "AUTOGROUP", tmp_path / "no" / "autogroup")  # where there are no such groups
+    train_all.take_lowest_priority()
+
+
 def test_what_is_left_is_told_in_runs_epochs_and_hours(short, metrics_file, trained_rows, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = Plan({short.name: short})
