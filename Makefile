@@ -82,8 +82,8 @@ publish-replays: $(RENDERING)
 	@python -m analysis.publish --replays $(if $(FROM),"$$FROM",results/replays) $(if $(STUDY),--study "$$STUDY")
 
 bench: $(ENVIRONMENT)
-	@KINETO_LOG_LEVEL=7 python -m nist.benchmark --out results/benchmarks
-	@python -m nist.trainer_benchmark --out results/benchmarks
+	@KINETO_LOG_LEVEL=7 python -m nist.benchmarks.layers --out results/benchmarks
+	@python -m nist.benchmarks.trainer --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
 	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
 	    for table in layers heads trainer; do \

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from analysis import runs
-from nist import consistency, digest, study
+from nist import digest
 from nist.errors import InputError
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.studies import checks, study
 
-# What the statistics, the report and the provenance read of a description, beyond what nist.record insists on.
+# What the statistics, the report and the provenance read of a description, beyond what nist.metrics_file insists on.
 DESCRIBED = {
     **dict.fromkeys(["training_code_digest", "device", "precision", "started", "ended"], str),
     **dict.fromkeys(["versions", "parameters"], dict),
@@ -96,5 +97,5 @@ def check(path: Path, block: Block, experiment: study.Study) -> None:
     if trained != full:
         raise InputError(f"{path}: trained for {trained} epochs where {experiment.path} says {full}")
     if block.description["configuration_digest"] != digest.of_configuration(current):
-        change = consistency.first_difference(block.description["configuration"], current)
+        change = checks.first_difference(block.description["configuration"], current)
         raise InputError(f"{path}: trained with another configuration than {experiment.path} has now: {change}")

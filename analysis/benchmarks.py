@@ -1,4 +1,4 @@
-"""What ``nist.benchmark`` measured: the fastest form of each case, and how well the rule of costs chose."""
+"""What ``nist.benchmarks.layers`` measured: the fastest form of each case, and how well the rule of costs chose."""
 
 import pandas as pd
 
@@ -9,8 +9,8 @@ CASE = [*SHAPE, "k", "kept"]
 def fastest(layers: pd.DataFrame) -> pd.DataFrame:
     """The fastest form of every case, with ``masked_over_this``: how many times as fast it is as masked.
 
-    ``choice`` is the form that ``nist.costs`` chose, and ``regret`` the share by which that one was slower. All by the
-    ratios within rounds, where candidates ran side by side. Plain ``nn.Linear`` is not among the forms.
+    ``choice`` is the form that ``nist.sparse.cost_model`` chose, and ``regret`` the share by which that one was slower.
+    All by the ratios within rounds, where candidates ran side by side. Plain ``nn.Linear`` is not among the forms.
     """
     forms = layers[layers["candidate"] != "linear"]
     best = forms.loc[forms.groupby(CASE, sort=False)["masked_over_this"].idxmax()]

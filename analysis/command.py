@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import contracts, runs
-from nist import study
 from nist.errors import InputError
-from nist.files import replacing
+from nist.runtime.files import replacing
+from nist.studies import study
 
 
 def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParser:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from analysis import command, runs
 from nist.errors import run
-from nist.layout import bands, dense_weights, initial_weights
-from nist.mask import kept_weights
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.sparse.layers import bands, dense_weights, initial_weights
+from nist.sparse.mask import kept_weights
 
 FLOPS_PER_WEIGHT = 4  # Eq. 3: one forward, two backward, one for the update
 

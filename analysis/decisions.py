@@ -21,7 +21,7 @@ Rejects = Callable[[np.ndarray, np.ndarray], bool]
 
 
 class Settings(NamedTuple):
-    """Parameters of the tests, as a study has them; see ``nist/study.schema.yaml``. The level is 1 - confidence."""
+    """Parameters of the tests, as a study's schema describes them. The level is 1 - confidence."""
 
     alternative: str
     confidence: float

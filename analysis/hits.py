@@ -24,7 +24,7 @@ class Hits(NamedTuple):
 def read(paths: Iterable[Path]) -> Iterator[Hits]:
     """Variants all of whose runs kept their images, one at a time: they are many.
 
-    Raises ``InputError`` as ``nist.record.read`` and ``nist.correctness.read`` do, and if runs of a variant were
+    Raises ``InputError`` as ``nist.metrics_file.read`` and ``nist.correctness.read`` do, and if runs of a variant were
     validated on different numbers of images.
     """
     by_variant: dict[tuple[str, str], list] = {}

@@ -71,8 +71,9 @@ def compare_curves(
 ) -> pd.DataFrame:
     """What ``measure`` says of every variant's curves and the baseline's, for each of ``METRICS``.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. ``measure`` takes two arrays of shape (seeds, epochs), paired by
-    seed, and returns rows of ``columns``. Before them stand ``NAMES``. Without a second variant there are no rows.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. ``measure`` takes two arrays of shape (seeds, epochs),
+    paired by seed, and returns rows of ``columns``. Before them stand ``NAMES``. Without a second variant there are no
+    rows.
     """
     rows = []
     for study, group in frame.groupby("study", sort=False):

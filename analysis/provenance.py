@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from analysis import markdown, replays, runs
-from nist.record import Block
+from nist.metrics_file import Block
 
 HEADING = """# Provenance of the published metrics
 
@@ -46,7 +46,7 @@ def row(block: Block) -> dict[str, str]:
 
 
 def joules(description: dict) -> float | None:
-    """Energy of all sessions of a block, in joules; ``None`` unless each of them recorded its own (``nist.energy``)."""
+    """Energy of all sessions of a block, in joules; ``None`` unless each of them recorded its own."""
     found = [session.get("joules") for session in description.get("sessions", [])]
     return math.fsum(found) if found and None not in found else None
 

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 
 from analysis import admission, published
 from analysis.published import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
-from nist import correctness, record, study
+from nist import correctness, metrics_file
 from nist.errors import InputError, run
-from nist.files import replacing
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.runtime.files import replacing
+from nist.studies import study
 
 
 def find(source: Path, name: str | None = None) -> list[Path]:
@@ -34,7 +35,7 @@ def find(source: Path, name: str | None = None) -> list[Path]:
 def _says_what_it_is(path: Path) -> bool:
     """Whether a file has the description of a metrics file. Reading it says more of one that has, or is damaged."""
     try:
-        return record.KEY in (pq.read_schema(path).metadata or {})
+        return metrics_file.KEY in (pq.read_schema(path).metadata or {})
     except (pa.ArrowException, OSError):
         return True
 

@@ -1,9 +1,9 @@
 """Metrics that were trained elsewhere and are kept with the project: which there are, and whether they are sound.
 
-``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.record``), beside
-some of them which images they got right (see ``nist.correctness``), replays of single seeds under ``replays/`` (see
-``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which
-``sha256sum -c`` can read. ``analysis.publish`` writes them.
+``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.metrics_file``),
+beside some of them which images they got right (see ``nist.correctness``), replays of single seeds under ``replays/``
+(see ``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which ``sha256sum -c`` can read.
+``analysis.publish`` writes them.
 """
 
 import argparse
@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from analysis import admission, provenance, replays, runs
-from nist import correctness, study
+from nist import correctness
 from nist.errors import InputError, run
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.studies import study
 
 FOLDER = Path("results/published")
 SUMS, PROVENANCE = "SHA256SUMS", "PROVENANCE.md"

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from analysis import admission, publish, published, replays
-from nist import study
 from nist.errors import run
+from nist.studies import study
 
 
 def main(argv: list[str] | None = None) -> None:

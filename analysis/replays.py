@@ -1,7 +1,7 @@
 """Replays: published runs that were trained again, and the first epoch at which the two trainings differ.
 
-A replay is a metrics file of one seed (see ``nist.record``), trained from its first epoch and without its variant's
-trunk. Whatever is measured is compared to the last bit, but for the time that an epoch took.
+A replay is a metrics file of one seed (see ``nist.metrics_file``), trained from its first epoch and without its
+variant's trunk. Whatever is measured is compared to the last bit, but for the time that an epoch took.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis import runs
-from nist import consistency, record, study
+from nist import metrics_file
 from nist.errors import InputError
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.studies import checks, study
 
 NOT_RECORDED = "not recorded"
-MEASURED = [name for name in record.SCHEMA.names if name not in (*runs.KEYS, "model", "dataset", "seconds")]
+MEASURED = [name for name in metrics_file.SCHEMA.names if name not in (*runs.KEYS, "model", "dataset", "seconds")]
 
 
 class Comparison(NamedTuple):
@@ -80,7 +81,7 @@ def _published_block(path: Path, replay: Block, owners: dict[tuple[str, str, int
         raise InputError(f"{path}: a replay of seed {seeds[0]} of {name}/{variant}, which is not published")
     before, now = block.description, replay.description
     if before["configuration_digest"] != now["configuration_digest"]:
-        change = consistency.first_difference(before["configuration"], now["configuration"])
+        change = checks.first_difference(before["configuration"], now["configuration"])
         raise InputError(f"{path}: of another configuration than the published run that it replays: {change}")
     return block
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from nist import record
+from nist import metrics_file
 from nist.errors import InputError
 
 KEYS = ["study", "variant", "seed", "epoch"]
 GROUP = ["study", "variant"]
 
 
-def read_blocks(paths: Iterable[Path | str]) -> dict[Path, record.Block]:
+def read_blocks(paths: Iterable[Path | str]) -> dict[Path, metrics_file.Block]:
     """Read and check metrics files. Raises ``InputError`` that names the first bad one, or if there is none."""
-    blocks = {Path(path): record.read(path) for path in paths}
+    blocks = {Path(path): metrics_file.read(path) for path in paths}
     if not blocks:
         raise InputError("no metrics files given")
     for path, block in blocks.items():
@@ -24,12 +24,12 @@ def read_blocks(paths: Iterable[Path | str]) -> dict[Path, record.Block]:
     return blocks
 
 
-def name(block: record.Block) -> tuple[str, str]:
+def name(block: metrics_file.Block) -> tuple[str, str]:
     """Study and variant of a block."""
     return tuple(block.table[column][0].as_py() for column in GROUP)
 
 
-def check_together(blocks: dict[Path, record.Block]) -> None:
+def check_together(blocks: dict[Path, metrics_file.Block]) -> None:
     """Check that blocks can be joined.
 
     Raises ``InputError`` that names both files if two hold the same seed of a variant, or if two blocks of one variant
@@ -53,8 +53,8 @@ def check_together(blocks: dict[Path, record.Block]) -> None:
                 )
 
 
-def join(blocks: dict[Path, record.Block]) -> pd.DataFrame:
-    """All rows of the blocks, with the columns of ``nist.record.SCHEMA``, one row a run and epoch.
+def join(blocks: dict[Path, metrics_file.Block]) -> pd.DataFrame:
+    """All rows of the blocks, with the columns of ``nist.metrics_file.SCHEMA``, one row a run and epoch.
 
     Raises ``InputError`` as ``check_together`` does.
     """

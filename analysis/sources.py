@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import command
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 
 @dataclass(frozen=True)

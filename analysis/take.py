@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from analysis import runs
-from nist import correctness, record, study
+from nist import correctness, metrics_file
 from nist.errors import InputError, run
+from nist.studies import study
 
 
 def take(source: Path, experiment: study.Study, variant: str, target: Path, seeds: range | None = None) -> None:
@@ -15,7 +16,7 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
     stays as it is but for its seeds, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they
     are not runs of the study and variant that ``experiment`` takes them from, or if one of ``seeds`` is not among them.
     """
-    block = record.read(source)
+    block = metrics_file.read(source)
     wanted = experiment.taken_from(variant), variant
     if runs.name(block) != wanted:
         raise InputError(f"{source}: runs of {'/'.join(runs.name(block))}, where those of {wanted[0]}/{variant} belong")
@@ -28,7 +29,7 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
     rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in taken]
     if hits := correctness.read(source, block):
         correctness.write_hits(target, rows, {key: each for key, each in hits.items() if key[0] in taken})
-    record.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
+    metrics_file.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,21 +1,21 @@
 """Neuro-inspired sparse training (NIST): deterministic sparse masks on linear layers and one magnitude prune.
 
-The names below load torch on first use; ``nist.mask``, ``nist.record`` and ``nist.study`` do without it, so that
-the statistics can share them on a machine that has no torch.
+The names below load torch on first use; ``nist.sparse.mask``, ``nist.metrics_file`` and ``nist.studies.study`` do
+without it, so that the statistics can share them on a machine that has no torch.
 """
 
 from importlib import import_module
 
 _HOMES = {
-    "NISTConv2d": "nist.convolution",
-    "NISTLinear": "nist.linear",
-    "audit": "nist.auditing",
-    "densify": "nist.densifying",
-    "neuroseed_mask": "nist.mask",
-    "prune": "nist.pruning",
-    "PruneOnce": "nist.pruning",
-    "reform": "nist.reforming",
-    "sparsify": "nist.sparsifying",
+    "NISTConv2d": "nist.sparse.convolution",
+    "NISTLinear": "nist.sparse.linear",
+    "audit": "nist.sparse.audit",
+    "densify": "nist.sparse.densify",
+    "neuroseed_mask": "nist.sparse.mask",
+    "prune": "nist.sparse.prune",
+    "PruneOnce": "nist.sparse.prune",
+    "reform": "nist.sparse.reform",
+    "sparsify": "nist.sparse.sparsify",
 }
 
 __all__ = [*_HOMES]

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nist import record
+from nist import metrics_file
 from nist.errors import InputError
-from nist.files import replacing
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.runtime.files import replacing
 
 CONTRACT = 1  # goes up with every change of what columns or metadata mean
 COLUMN = "correct"
@@ -54,7 +54,7 @@ def write_hits(metrics: Path, rows: list[dict], hits: dict[tuple[int, int], np.n
     description = {
         "contract": CONTRACT,
         "images": len(next(iter(hits.values()))),
-        "metrics": record.checksum(record.as_table(rows)),
+        "metrics": metrics_file.checksum(metrics_file.as_table(rows)),
         "checksum": _checksum(table),
     }
     with replacing(path_of(metrics)) as temporary:
@@ -78,7 +78,7 @@ def _readings(run: list[dict]) -> dict[str, int]:
 def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | None:
     """Boolean hits, shape (images,), by seed and epoch; ``None`` where there is no file beside ``metrics``.
 
-    ``block`` is what ``nist.record.read`` made of ``metrics``. Raises ``InputError`` that names the file if it is
+    ``block`` is what ``nist.metrics_file.read`` made of ``metrics``. Raises ``InputError`` that names the file if it is
     damaged, belongs to other metrics, or does not add up to their accuracies.
     """
     path = path_of(metrics)
@@ -92,7 +92,7 @@ def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | Non
         version, images = stated["contract"], stated["images"]
         sums = stated["metrics"], stated["checksum"]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: not a whole file of correct images ({record.first_line(error)})") from None
+        raise InputError(f"{path}: not a whole file of correct images ({metrics_file.first_line(error)})") from None
     if version != CONTRACT:
         raise InputError(f"{path}: version {version} of its contract; this code reads version {CONTRACT}")
     table = table.replace_schema_metadata(None)

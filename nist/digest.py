@@ -12,6 +12,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+DECISIVE = ("sparse", "models", "data", "training")  # what the others do changes no number
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 # From Python 3.12 on an f-string is many tokens, before that it is one.
 F_STRING = {getattr(tokenize, "FSTRING_START", None): 1, getattr(tokenize, "FSTRING_END", None): -1}
@@ -25,17 +26,23 @@ def of_configuration(configuration: dict) -> str:
 
 @cache  # what a process trains with is what was there when it began, whatever is edited since
 def of_training_code(model: str) -> str:
-    """SHA-256, in hex, of every module of this package that training ``model`` imports.
+    """SHA-256, in hex, of the modules of ``DECISIVE`` rooms that training ``model`` imports.
 
     ``model`` is one of ``nist.models`` or, with dots, a module of another package; of that one, every module that it
-    imports counts too. Comments, docstrings and layout do not count, so that an edit which cannot change a number does
+    imports counts. Comments, docstrings and layout do not count, so that an edit which cannot change a number does
     not invalidate hours of training. The sources are only read, never imported: no torch is needed.
     """
     total = hashlib.sha256()
     module = model if "." in model else f"{PACKAGE.name}.models.{model}"
     for name, path in sorted(_imported(["nist.train", module]).items()):
-        total.update(f"{name}\0{_substance(path.read_text(encoding='utf-8'))}\0".encode())
+        if _decides(name):
+            total.update(f"{name}\0{_substance(path.read_text(encoding='utf-8'))}\0".encode())
     return total.hexdigest()
+
+
+def _decides(module: str) -> bool:
+    package, _, rest = module.partition(".")
+    return package != PACKAGE.name or rest.partition(".")[0] in DECISIVE
 
 
 def _imported(roots: list[str]) -> dict[str, Path]:

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
-from nist import data, study
-from nist.checkpoint import FOLDER
+from nist.data import packed
 from nist.errors import InputError
+from nist.studies import study
+from nist.training.checkpoint import FOLDER
 
 
 def parse(argv: list[str] | None, description: str) -> argparse.Namespace:
@@ -32,7 +33,7 @@ def parse(argv: list[str] | None, description: str) -> argparse.Namespace:
         default=60,
         help="without a finished batch until the job ends, to be started again; 0: never (default: %(default)s)",
     )
-    data.add_arguments(parser)
+    packed.add_arguments(parser)
     arguments = parser.parse_args(argv)
     if len(arguments.seeds) > 1:
         raise InputError(f"--seeds: given {len(arguments.seeds)} times; give one range, as in 0-19")

@@ -13,9 +13,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from nist import data, interruption, outlook, study, trained
+from nist.data import packed
 from nist.errors import InputError, StoppedError, run
-from nist.plan import Plan
+from nist.runtime import interruption
+from nist.studies import study, trained
+from nist.studies.plan import Plan
+from nist.training import outlook
 
 LOWEST_PRIORITY = 19
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -135,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="at once; on a machine with one GPU they share it")
-    data.add_arguments(parser)
+    packed.add_arguments(parser)
     arguments = parser.parse_args(argv)
     if arguments.jobs < 1:
         raise InputError(f"--jobs {arguments.jobs}: give at least 1")

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from nist import record, study
+from nist import metrics_file as record
+from nist.studies import study
 
 # Workers of pytest-xdist share the cores: two threads each would wait for one another. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
-from nist import data, pretrained, study
+from nist.data import packed
 from nist.errors import InputError
+from nist.models import pretrained
+from nist.studies import study
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("nist", "analysis") for path in (ROOT / folder).rglob("*.py"))
@@ -115,10 +117,10 @@ def test_weights_with_a_payload_are_refused_and_not_run(tmp_path, mark, suffix):
 def test_a_cache_with_a_payload_is_made_anew_and_not_run(tmp_path, mark):
     objects = np.array([Payload(mark)], dtype=object)
     np.savez(tmp_path / "digits.npz", source=objects, train_images=objects)
-    assert len(data.load("digits", tmp_path, tmp_path).train_images) == 1201
+    assert len(packed.load("digits", tmp_path, tmp_path).train_images) == 1201
     np.save(tmp_path / "digits", objects)
     (tmp_path / "digits.npy").rename(tmp_path / "digits.npz")
-    assert len(data.load("digits", tmp_path, tmp_path).train_images) == 1201
+    assert len(packed.load("digits", tmp_path, tmp_path).train_images) == 1201
     assert not mark.exists()
 
 

@@ -11,7 +11,7 @@ from analysis.claims.claim import Claim
 from analysis.claims.intervals import Sample
 from analysis.claims.outcome import NotRun, TooShort
 from nist.errors import InputError
-from nist.study import Study
+from nist.studies.study import Study
 
 SAMPLES = {  # columns of mean and SD over runs
     "accuracy": ("mean", "sd"),

@@ -13,8 +13,8 @@ from analysis.claims import arithmetic, orderings, settings, values
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
 from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 OF_RUNS: dict[str, Callable[[Claim, Evidence], Outcome]] = {
     rule.__name__: rule

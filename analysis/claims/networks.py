@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nist.mask import Band, kept_weights, neuroseed_mask
+from nist.sparse.mask import Band, kept_weights, neuroseed_mask
 
 HEADS = {
     "lenet5": ((120, 84), (84, 10)),
@@ -109,7 +109,7 @@ def inputs_without_output(largest: int, k: int) -> int:
 
 @cache
 def mask_errors(largest: int) -> int:
-    """Places at which ``nist.mask`` departs from Eq. 1 read literally, over all layers of up to ``largest`` units."""
+    """Places at which our mask departs from Eq. 1 read literally, over all layers of up to ``largest`` units."""
     sizes, errors = range(1, largest + 1), 0
     for n_in, n_out, k in ((n, m, k) for n in sizes for m in sizes for k in range(1, m + 1)):
         equation = np.zeros((n_in, n_out), dtype=bool)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
 from analysis.claims.outcome import Estimate, NotRun, Outcome, SetOtherwise
-from nist.datasets import DATASETS
-from nist.study import Study
+from nist.data.catalog import DATASETS
+from nist.studies.study import Study
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW(wd={weight_decay})", "sgd": "SGD(momentum={momentum})"}
 

@@ -1,4 +1,4 @@
-"""Which form of a NIST layer is fastest, by shape, batch and factor: from the measurements of ``nist.benchmark``."""
+"""Which form of a NIST layer is fastest, by shape, batch and factor: from ``nist.benchmarks.layers``."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from analysis.benchmarks import SHAPE, fastest
 from analysis.figures import style
+from nist.benchmarks.results_file import read
 from nist.errors import run
-from nist.measurements import read
 
 FILLS = {"masked": "#eceff2", "banded": "#bcd7f5", "blocked": "#c5e8c9", "compressed": "#e3d3fb"}
 
@@ -18,7 +18,8 @@ FILLS = {"masked": "#eceff2", "banded": "#bcd7f5", "blocked": "#c5e8c9", "compre
 def plot(best: pd.DataFrame, axes: Axes) -> None:
     """Draw the result of ``fastest``: a row a shape and batch, a column a factor, half density last, by form.
 
-    A frame in a cell says that the rule of ``nist.costs`` chooses another form there, and how much slower that one is.
+    A frame in a cell says that the rule of ``nist.sparse.cost_model`` chooses another form there, and how much slower
+    that one is.
     """
     shapes = list(dict.fromkeys(best[SHAPE].itertuples(index=False, name=None)))
     small = sorted({k for n_out, k in zip(best["n_out"], best["k"], strict=True) if k != n_out // 2})
@@ -44,7 +45,7 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Draw the map of the fastest forms of layers before their prune."""
     parser = argparse.ArgumentParser(prog="python -m analysis.figures.crossover", description=main.__doc__)
-    parser.add_argument("input", type=Path, help="layers.parquet of nist.benchmark")
+    parser.add_argument("input", type=Path, help="layers.parquet of nist.benchmarks.layers")
     parser.add_argument("-o", "--output", required=True, type=Path, nargs="+", help="figure files")
     arguments = parser.parse_args(argv)
     measured, where = read(arguments.input)

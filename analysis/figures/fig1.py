@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from nist.errors import run
-from nist.mask import edges
+from nist.sparse.mask import edges
 
 N_IN, N_OUT, FACTORS = 10, 5, (1, 2, 3)
 BY_OFFSET = [style.SHADES[colour] for colour in ("blue", "orange", "purple")]

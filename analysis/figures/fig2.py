@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from nist.errors import run
-from nist.mask import kept_weights, neuroseed_mask
+from nist.sparse.mask import kept_weights, neuroseed_mask
 
 N_IN, N_OUT, K = 12, 8, 3
 SPARSITY = 0.85  # of the dense layer's weights, as everywhere

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 
 def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:

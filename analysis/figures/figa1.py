@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from nist.errors import run
-from nist.mask import edges
+from nist.sparse.mask import edges
 
 # Cell types in the order in which they follow the input layer: name, how many, colour, marker.
 CELLS = [

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures import style
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 EPOCHS = 60
 

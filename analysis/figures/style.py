@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from analysis import sources
 from analysis.sources import Source
 from nist.errors import InputError
-from nist.files import replacing
-from nist.study import Study
+from nist.runtime.files import replacing
+from nist.studies.study import Study
 
 SIZE = (6.0, 3.8)  # inches, of one panel
 LEGEND = 0.6  # inches of a panel's height that a legend below it may take, two rows

@@ -12,8 +12,8 @@ from analysis.findings.facts import StudyFacts
 from analysis.findings.verdicts import Verdicts
 from analysis.report import verdicts
 from analysis.sources import Source
-from nist import study
-from nist.files import replacing
+from nist.runtime.files import replacing
+from nist.studies import study
 
 TEMPLATE = Path(__file__).with_name("findings.md.jinja")
 WORDS = (words.points, words.percent, words.interval_in_points, words.said)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from analysis.figures.style import series
-from nist.study import Study
+from nist.studies.study import Study
 
 SCALE = 10_000  # accuracies are written as whole numbers of this part: exact for 10,000 validation images
 MEASURES = {"val": "val_accuracy", "train": "train_accuracy"}
@@ -14,8 +14,8 @@ MEASURES = {"val": "val_accuracy", "train": "train_accuracy"}
 def explorer(frame: pd.DataFrame, experiment: Study) -> str:
     """JSON of a study's runs, safe inside a ``script`` element.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA`` of this study. For each variant, in the study's order: its label
-    and look, its seeds, and for each measure one row a run of accuracies by epoch, in 1/10,000.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA`` of this study. For each variant, in the study's order: its
+    label and look, its seeds, and for each measure one row a run of accuracies by epoch, in 1/10,000.
     """
     looks = {each.variant: each for each in series(experiment, "explorer")}
     variants = []

@@ -11,10 +11,10 @@ import pandas as pd
 from analysis import command, runs
 from analysis.provenance import NOT_RECORDED, joules
 from analysis.report import assumptions, curves, findings, replays, verdicts
-from nist import study
-from nist.files import replacing
-from nist.measurements import read
-from nist.record import Block
+from nist.benchmarks.results_file import read
+from nist.metrics_file import Block
+from nist.runtime.files import replacing
+from nist.studies import study
 
 SETTINGS = "tablea1"  # made from the studies' files alone
 DRAWINGS = ("fig1", "fig2", "figa1")
@@ -106,7 +106,7 @@ def paper_items(manifest: dict, shown: set[str], run: set[str]) -> list[dict]:
 
 
 def cost_items(benchmarks: list[Path], manifest: dict, results: Path) -> list[dict]:
-    """The figure and table of each ``layers.parquet`` of ``nist.benchmark``, in a folder named for its machine."""
+    """The figure and table of each ``layers.parquet``, in a folder named for its machine."""
     items = []
     for path in benchmarks:
         _, where = read(path)

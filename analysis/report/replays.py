@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import replays
-from nist import record
-from nist.record import Block
+from nist import metrics_file
+from nist.metrics_file import Block
 
 SHOWN = [  # headings of analysis.replays.words that the page has room for
     "Study",
@@ -26,5 +26,5 @@ def table(paths: list[Path], blocks: dict[Path, Block]) -> dict:
 
     Raises ``InputError`` as ``analysis.replays.compare_all`` does.
     """
-    compared = replays.compare_all({path: record.read(path) for path in paths}, blocks.values())
+    compared = replays.compare_all({path: metrics_file.read(path) for path in paths}, blocks.values())
     return pd.DataFrame([replays.words(one) for one in compared], columns=SHOWN).to_dict("split")

@@ -9,9 +9,9 @@ import pandas as pd
 
 from analysis import command, published
 from analysis.scale import hours, jobs, simulation, work
-from nist import study
 from nist.errors import InputError, run
-from nist.record import Block
+from nist.metrics_file import Block
+from nist.studies import study
 
 # Column of the CSV file, its heading in print, and how it is written there.
 JOBS = {

@@ -7,9 +7,9 @@ import numpy as np
 
 from analysis import runs
 from analysis.scale import work
-from nist import study
-from nist.datasets import DATASETS
-from nist.record import Block
+from nist.data.catalog import DATASETS
+from nist.metrics_file import Block
+from nist.studies import study
 
 IMAGES_A_CLASS = {"imagenet100": {"train": 1300, "test": 50}}  # at most; its folders differ
 LABEL = 8  # bytes

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from nist import study
+from nist.studies import study
 
 
 class Jobs(NamedTuple):

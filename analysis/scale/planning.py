@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from analysis.scale import usage
 from analysis.scale.usage import Usage
-from nist import study
 from nist.errors import InputError, run
+from nist.studies import study
 
 PROJECT = ("Snakefile", "analysis", "config", "docs", "nist", "workflow")
 PROFILE = ["--workflow-profile", "workflow/profiles/default"]

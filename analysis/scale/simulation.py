@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.scale import usage
-from nist import record, study
+from nist import metrics_file
 from nist.errors import run
+from nist.studies import study
 
 COUNTED = 10_000  # validation images that an accuracy is a share of
 DESCRIPTION = {
@@ -37,7 +38,7 @@ def write(path: Path, experiment: study.Study, variant: str, seeds: range, rng: 
     epochs = configuration["training"]["epochs"]
     rows = [row for seed in seeds for row in _rows(experiment.name, variant, configuration, seed, epochs, rng)]
     description = {**DESCRIPTION, "configuration": configuration, "seeds": list(seeds), "epochs": epochs}
-    record.write(path, rows, description)
+    metrics_file.write(path, rows, description)
 
 
 def _rows(name: str, variant: str, configuration: dict, seed: int, epochs: int, rng: np.random.Generator) -> Iterator:

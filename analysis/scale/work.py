@@ -4,15 +4,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from analysis.claims.networks import CHANNELS
-from nist.datasets import DATASETS
-from nist.layout import MASK_KEY, bands, sparsified_part
+from nist.data.catalog import DATASETS
+from nist.sparse.layers import MASK_KEY, bands, sparsified_part
 
 ALEXNET_SIDES = (32, 16, 8, 8, 8)  # of the maps of each convolution
 VGG16_HALVINGS = (0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4)  # of the image's side, before each convolution
 VGG16_BLOCKS = (0, 2, 4, 7, 10, 13)  # convolutions in the first none, one, two, … of its blocks
 DEIT_WIDTH, DEIT_DEPTH = 384, 12
 FLOAT = 4  # bytes
-LARGEST_STACKED = 5_000_000  # parameters: that of nist.block, which needs torch
+LARGEST_STACKED = 5_000_000  # parameters: that of nist.training.seed_block, which needs torch
 
 
 class Layer(NamedTuple):

@@ -62,10 +62,10 @@ def aa_calibration(
 ) -> pd.DataFrame:
     """False-positive rate of every test at level 1 - confidence, from random halves of ``variant``'s runs.
 
-    There are ``splits`` of them, or all if these are fewer.
-    ``frame`` holds the rows of ``nist.record.SCHEMA``; tests that resample do so ``resamples`` times. Returns one row a
-    test and metric: ``rejected`` of ``splits``, their ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in
-    either half. With fewer than ``FEWEST_RUNS`` runs there are no rows.
+    There are ``splits`` of them, or all if these are fewer. ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``;
+    tests that resample do so ``resamples`` times. Returns one row a test and metric: ``rejected`` of ``splits``, their
+    ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in either half. With fewer than ``FEWEST_RUNS`` runs
+    there are no rows.
     """
     own = frame[frame["variant"] == variant]
     total = own["seed"].nunique()

@@ -20,7 +20,7 @@ def margin_of_error(values: np.ndarray, confidence: float = 0.95, ddof: int = 1)
 def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd.DataFrame:
     """Validation accuracy of every variant in the three readings of ``analysis.statistics.readings``.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant and reading: ``mean``, ``sd``,
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and reading: ``mean``, ``sd``,
     ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged.
     """
     by_variant = readings(frame).groupby(["reading", *runs.GROUP], sort=False)["accuracy"]

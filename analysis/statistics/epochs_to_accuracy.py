@@ -58,9 +58,9 @@ def epochs_to_accuracy(
 ) -> pd.DataFrame:
     """Epochs that every variant's runs take to ``share`` of the baseline's mean last validation accuracy.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant: the ``target`` accuracy, a fraction;
-    how many of ``n`` runs ``reached`` it up to epoch ``up_to``; the columns of ``survival``; and, but for the baseline,
-    the mean difference of restricted epochs to it, paired by seed, with Student's interval and p.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant: the ``target`` accuracy, a
+    fraction; how many of ``n`` runs ``reached`` it up to epoch ``up_to``; the columns of ``survival``; and, but for the
+    baseline, the mean difference of restricted epochs to it, paired by seed, with Student's interval and p.
     """
     tables = []
     for study, group in frame.groupby("study", sort=False):

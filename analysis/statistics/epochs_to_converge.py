@@ -15,8 +15,8 @@ def first_epoch_at(curve: pd.Series, share: float) -> int:
 def epochs_to_converge(frame: pd.DataFrame, share: float = 0.95, ddof: int = 1) -> pd.DataFrame:
     """Epochs to converge of every variant: of its mean validation curve (the paper's) and run by run.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant: ``epochs`` of the mean curve, and
-    ``run_mean`` and ``run_sd`` over ``n`` runs. A variant with a poor last epoch has little to reach and converges
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant: ``epochs`` of the mean curve,
+    and ``run_mean`` and ``run_sd`` over ``n`` runs. A variant with a poor last epoch has little to reach and converges
     "fast" by this definition.
     """
     curves = frame.set_index("epoch").groupby([*runs.GROUP, "seed"], sort=False)["val_accuracy"]

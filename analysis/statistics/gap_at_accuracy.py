@@ -91,11 +91,11 @@ def _measured(level: float, ours: Iterable, reference: Iterable, confidence: flo
 def gap_at_accuracy(frame: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
     """Gap of every variant less the baseline's, paired by seed, where training accuracies are equal.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns a row for every comparison and each metric of ``LOWER``:
-    ``pairs.NAMES`` and ``COLUMNS``, with the ``level``, the mean gaps and the mean epochs there, and the paired t test
-    of the gaps; all but epochs are fractions. Where a run of either arm is above the level from its first epoch on,
-    there is nothing to compare: gaps, epochs and test are NaN. The metric ``LAST`` is the gap of the last epoch as
-    recorded, whatever is fitted by then; it has no level.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns a row for every comparison and each metric of
+    ``LOWER``: ``pairs.NAMES`` and ``COLUMNS``, with the ``level``, the mean gaps and the mean epochs there, and the
+    paired t test of the gaps; all but epochs are fractions. Where a run of either arm is above the level from its first
+    epoch on, there is nothing to compare: gaps, epochs and test are NaN. The metric ``LAST`` is the gap of the last
+    epoch as recorded, whatever is fitted by then; it has no level.
     """
     rows = []
     for study, group in frame.groupby("study", sort=False):

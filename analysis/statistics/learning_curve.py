@@ -11,8 +11,8 @@ METRICS = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 def learning_curve(frame: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
     """Mean and SD over runs by epoch.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant, metric and epoch with ``mean`` and
-    ``sd`` (``ddof`` delta degrees of freedom; NaN for a single run with ``ddof`` 1), and ``n`` runs. Accuracies are
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant, metric and epoch with ``mean``
+    and ``sd`` (``ddof`` delta degrees of freedom; NaN for a single run with ``ddof`` 1), and ``n`` runs. Accuracies are
     fractions, losses nats.
     """
     long = frame.melt([*runs.KEYS], METRICS, var_name="metric")

@@ -9,9 +9,9 @@ from nist.errors import run
 def overfitting_gap(frame: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
     """Mean and SD over runs of training minus validation accuracy at every epoch.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a variant and epoch with ``gap`` and ``sd``,
-    fractions, and ``n`` runs. Training accuracy is the running mean over an epoch's batches, taken while the weights
-    still move, so that the gap of the first epochs is negative.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and epoch with ``gap`` and
+    ``sd``, fractions, and ``n`` runs. Training accuracy is the running mean over an epoch's batches, taken while the
+    weights still move, so that the gap of the first epochs is negative.
     """
     gaps = frame.assign(gap=frame["train_accuracy"] - frame["val_accuracy"])
     grouped = gaps.groupby([*runs.GROUP, "epoch"], sort=False)["gap"]

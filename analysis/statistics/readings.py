@@ -11,8 +11,8 @@ RUN = [*runs.GROUP, "seed"]
 def readings(frame: pd.DataFrame) -> pd.DataFrame:
     """Validation accuracy of every run in three readings.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. Returns one row a run and reading: ``accuracy``, a fraction, and
-    whether the run ``diverged``. Readings:
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a run and reading: ``accuracy``, a
+    fraction, and whether the run ``diverged``. Readings:
 
     - ``peak``, the highest over all epochs: the paper's. It is chosen on the very images it is measured on, and where a
       run is pruned it may be that of the network before the prune.

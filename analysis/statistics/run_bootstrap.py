@@ -65,9 +65,9 @@ def run_bootstrap(
 ) -> pd.DataFrame:
     """Intervals of every variant's spread and accuracy against the baseline's.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``; the ``resamples`` samples from ``rng`` are the same for every
-    comparison. Returns rows of ``pairs.NAMES`` and ``COLUMNS``: the quantities of ``spread`` for either accuracy, and
-    ``mean_difference`` of each reading. SDs and accuracies are fractions. ``interval`` names the kind, see
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``; the ``resamples`` samples from ``rng`` are the same for
+    every comparison. Returns rows of ``pairs.NAMES`` and ``COLUMNS``: the quantities of ``spread`` for either accuracy,
+    and ``mean_difference`` of each reading. SDs and accuracies are fractions. ``interval`` names the kind, see
     ``resampling.interval``.
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)

@@ -79,7 +79,7 @@ def sd_permutation(
 ) -> pd.DataFrame:
     """Permutation test of every variant's mean epochwise SD against the baseline's, for either accuracy.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``. All patterns of flips are tried where there are at most
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. All patterns of flips are tried where there are at most
     ``resamples``, else so many drawn from ``rng``, the same for every comparison; ``alternative='less'`` asks whether
     the variant's spread is the lower one. Returns one row a comparison: ``pairs.NAMES`` and ``COLUMNS``.
     """

@@ -59,9 +59,9 @@ def simultaneous_band(
 ) -> pd.DataFrame:
     """Simultaneous bands of every variant's mean validation accuracy, and of its paired difference to the baseline.
 
-    ``frame`` holds the rows of ``nist.record.SCHEMA``; the ``resamples`` samples from ``rng`` are the same throughout.
-    Returns one row a variant, curve (``mean`` or ``difference``) and epoch: ``mean``, ``low`` and ``high`` are
-    fractions, and ``low`` to ``high`` holds the true curve at all epochs at once with probability ``confidence``.
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``; the ``resamples`` samples from ``rng`` are the same
+    throughout. Returns one row a variant, curve (``mean`` or ``difference``) and epoch: ``mean``, ``low`` and ``high``
+    are fractions, and ``low`` to ``high`` holds the true curve at all epochs at once with probability ``confidence``.
     Raises ``InputError`` where seeds do not pair.
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)

@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 
 from analysis import command
-from nist import digest, record
+from nist import digest, metrics_file
 from nist.errors import InputError, run
-from nist.study import Study
+from nist.studies.study import Study
 
 METRICS = "metrics"
 # What each reads: the metrics, or statistics that stand above it.
@@ -65,7 +65,7 @@ def check_current(study: Study, metrics: list[Path]) -> None:
     """
     current = {digest.of_configuration(study.configuration(variant)) for variant in study.variants}
     for path in metrics:
-        found = record.stated_digest(path)
+        found = metrics_file.stated_digest(path)
         if found and found not in current:
             raise InputError(
                 f"{path}: of another configuration than {study.path} has now; remove it, to train it again"

@@ -9,7 +9,7 @@ from analysis import command, cost, runs
 from analysis.provenance import is_measured, joules
 from analysis.scale import work
 from nist.errors import run
-from nist.record import Block
+from nist.metrics_file import Block
 
 FLOPS_PER_MAC = 2
 SHOWN = 12  # hexadecimal digits of a digest

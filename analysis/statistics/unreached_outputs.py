@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import command, runs
 from nist.errors import InputError
 from nist.errors import run as run_command
-from nist.record import Block
+from nist.metrics_file import Block
 
 COLUMNS = [*runs.GROUP, "seed", "unreached", "accuracy"]
 
@@ -17,8 +17,8 @@ def unreached_outputs(blocks: Mapping[Path, Block]) -> pd.DataFrame:
     """One row a run that recorded it: ``unreached`` classes, and the ``accuracy`` of its last epoch, a fraction.
 
     The paper has no such figure. A class whose output no path of active weights joins to the features is told by its
-    bias (``nist.auditing.unreached_outputs``). Runs without a prune, those of transformers, and those from before it
-    was recorded have no row. Raises ``InputError`` that names the file if its metadata are not what training writes.
+    bias (``nist.sparse.audit.unreached_outputs``). Runs without a prune, those of transformers, and those from before
+    it was recorded have no row. Raises ``InputError`` that names the file if its metadata are not what training writes.
     """
     rows = []
     for path, block in blocks.items():

@@ -12,7 +12,7 @@ from analysis.statistics import equivalence, paired_difference, sd_permutation, 
 from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.tables import layout
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 READING = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"

@@ -1,4 +1,4 @@
-"""What whole classifier heads cost, dense, masked and really sparse: from the measurements of ``nist.benchmark``."""
+"""What whole classifier heads cost, dense, masked and really sparse: from ``nist.benchmarks.layers``."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""What a NIST layer costs in every form, beside the floor that memory bandwidth sets: from ``nist.benchmark``."""
+"""What a NIST layer costs in every form, beside the floor that memory sets: from ``nist.benchmarks.layers``."""
 
 import pandas as pd
 

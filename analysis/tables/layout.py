@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import command, sources
-from nist.files import replacing
-from nist.measurements import read
-from nist.study import Study
+from nist.benchmarks.results_file import read
+from nist.runtime.files import replacing
+from nist.studies.study import Study
 
 LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$", "⁹": "$^{9}$"}
 LATEX_SPECIAL = str.maketrans(
@@ -92,7 +92,7 @@ def write(table: pd.DataFrame, title: str, path: Path) -> None:
 
 
 def render_measured(module: str, build: Callable, heading: str, argv: list[str] | None) -> None:
-    """Command of a table of measurements: read one file of ``nist.measurements`` and write ``build(frame, where)``."""
+    """Command of a table of measurements: read one file that make bench writes, and write ``build(frame, where)``."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"{heading}, as CSV, Markdown and LaTeX.")
     parser.add_argument("input", type=Path, help="Parquet file that make bench writes")
     parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")

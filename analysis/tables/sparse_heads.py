@@ -13,7 +13,7 @@ from analysis.claims.claim import Claim, read
 from analysis.sources import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell, plus_minus
-from nist.study import Study
+from nist.studies.study import Study
 
 MEAN, LARGEST = "Mean ± MOE, peak (%)", "Max, peak (%)"
 COLUMNS = [

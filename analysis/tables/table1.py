@@ -12,7 +12,7 @@ from analysis.sources import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 NETWORKS = {"alexnet": "alexnet", "vgg16": "vgg16", "deit_small": "deit-small"}
 IMAGES = {"cifar10": 50_000, "imagenet100": 130_000}  # B5; A.4.4: about 1,300 of each of 100 classes

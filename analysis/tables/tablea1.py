@@ -10,7 +10,7 @@ from analysis.sources import Source
 from analysis.tables import layout
 from analysis.tables.printed import PAPER, cell
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 MODELS = {  # by name of the studies' model: the paper's name, and those in the ids of its claims
     "lenet5": ("LeNet-5", "lenet5", "lenet5"),

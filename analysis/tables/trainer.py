@@ -1,4 +1,4 @@
-"""How fast runs are trained, beside a plain PyTorch script: from the measurements of ``nist.trainer_benchmark``."""
+"""How fast runs are trained, beside a plain PyTorch script: from the measurements of ``nist.benchmarks.trainer``."""
 
 from functools import partial
 

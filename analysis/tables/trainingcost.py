@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.tables import layout
 from nist.errors import run
-from nist.study import Study
+from nist.studies.study import Study
 
 QUANTITIES = {  # the statistic's column: its heading, and how its values are written
     "flops_eq3": ("Eq. 3 (10¹² FLOPs)", layout.trillions),

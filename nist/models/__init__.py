@@ -3,7 +3,6 @@
 import inspect
 from importlib import import_module
 from numbers import Integral
-from pkgutil import iter_modules
 from types import ModuleType
 
 import torch
@@ -11,10 +10,11 @@ from torch import nn
 
 from nist import digest
 from nist.errors import InputError
-from nist.layout import bands
-from nist.linear import NISTLinear
-from nist.sparsifying import linear_layers, sparsify
+from nist.sparse.layers import bands
+from nist.sparse.linear import NISTLinear
+from nist.sparse.sparsify import linear_layers, sparsify
 
+NETWORKS = ("alexnet", "deit_small", "lenet5", "mobilenetv1", "vgg16")
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 MADE = {
     "backbone": ((nn.Module, Integral), "a network and the number of features that it hands over"),
@@ -125,7 +125,7 @@ def _module(name: str) -> ModuleType:
     """The module of a model: one of this package or, with dots in its name, one of anyone's."""
     full = name if "." in name else f"{__name__}.{name}"
     if digest.source(full) is None:
-        known = ", ".join(module.name for module in iter_modules(__path__))
+        known = ", ".join(NETWORKS)
         where = "is its package installed, or in the folder you are in?" if "." in name else f"there are {known}"
         raise InputError(f"model.name: unknown model {name!r}; {where}")
     return import_module(full)

@@ -9,7 +9,7 @@ from analysis.claims import ledger
 from analysis.claims.claim import read
 from analysis.claims.evidence import Evidence
 from analysis.report import assumptions, page, replays, verdicts
-from nist import study
+from nist.studies import study
 
 
 @pytest.fixture(scope="session")

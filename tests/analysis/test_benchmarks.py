@@ -6,7 +6,7 @@ from analysis import benchmarks
 from analysis.figures import crossover
 from analysis.tables import heads, trainer
 from analysis.tables import layers as layers_table
-from nist.measurements import write
+from nist.benchmarks.results_file import write
 
 WHERE = {"kind": "cpu", "device": "a processor", "threads": "2", "torch": "2", "measured": "2026-01-02T03:04:05+00:00"}
 

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from analysis import cost, runs
-from nist import study
+from nist.studies import study
 
 
 def test_eq_3_with_the_real_schedule():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analysis import command
 from analysis.claims import claim
 from analysis.report import assumptions, verdicts
-from nist import measurements
+from nist.benchmarks import results_file
 from nist.errors import InputError
 from tests.refusals import FUZZED, PLACES, sampled_damage, taken, truncated
 
@@ -70,15 +70,15 @@ def test_a_printed_figure_that_is_no_number_is_refused_at_once(text):
 @PLACES
 def test_a_benchmark_cut_off_or_altered_at_any_byte_is_refused_or_whole(tmp_path, n):
     path, where = tmp_path / "layers.parquet", dict.fromkeys(("device", "threads", "torch", "measured"), "x")
-    measurements.write(path, [{"network": "n", "candidate": "c", "peak_bytes": 1}], where)
+    results_file.write(path, [{"network": "n", "candidate": "c", "peak_bytes": 1}], where)
     table = pq.read_table(path)
     pq.write_table(table, path, compression="none", write_statistics=False)
     whole = path.read_bytes()
-    assert taken(measurements.read, path)
+    assert taken(results_file.read, path)
     cuts, flips = sampled_damage(whole, n)
     for content in cuts:
         path.write_bytes(content)
-        assert not taken(measurements.read, path)
+        assert not taken(results_file.read, path)
     for content in flips:
         path.write_bytes(content)
-        taken(measurements.read, path)
+        taken(results_file.read, path)

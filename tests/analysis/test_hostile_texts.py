@@ -15,8 +15,8 @@ from matplotlib import pyplot as plt
 from analysis.figures import style
 from analysis.report import curves
 from analysis.tables import layout
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 from tests.refusals import FUZZED
 
 HOSTILE = [

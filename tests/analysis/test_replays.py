@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from analysis import replays
-from nist import record, study
+from nist import metrics_file
 from nist.errors import InputError
+from nist.studies import study
 
 CURVES = [[0.5, 0.6, 0.7, 0.65], [0.4, 0.5, 0.6, 0.7]]  # of seeds 3 and 4
 
@@ -23,8 +24,8 @@ def block(tmp_path, make_rows, description):
         for row in rows:
             row["seconds"] = next(clock) / 8
         change({(row["seed"], row["epoch"]): row for row in rows})
-        record.write(tmp_path / "m.parquet", rows, description(seeds, 4, **said))
-        return record.read(tmp_path / "m.parquet")
+        metrics_file.write(tmp_path / "m.parquet", rows, description(seeds, 4, **said))
+        return metrics_file.read(tmp_path / "m.parquet")
 
     return make
 
@@ -55,7 +56,7 @@ def test_one_bit_of_a_measured_column_or_one_image_of_an_accuracy_is_a_differenc
     def change(rows):
         row = rows[3, 2]
         value = row[column]
-        if column in record.ACCURACIES:
+        if column in metrics_file.ACCURACIES:
             row[column] = value - 1 / 50
         else:
             row[column] = np.nextafter(value, 0.5) if isinstance(value, float) else type(value)(value + 1)
@@ -66,7 +67,7 @@ def test_one_bit_of_a_measured_column_or_one_image_of_an_accuracy_is_a_differenc
 
 def test_what_is_measured_are_all_columns_but_names_and_times():
     names = {"study", "variant", "model", "dataset", "seed", "epoch"}
-    assert {*replays.MEASURED} == {*record.SCHEMA.names} - names - {"seconds"}
+    assert {*replays.MEASURED} == {*metrics_file.SCHEMA.names} - names - {"seconds"}
 
 
 def test_differences_are_the_largest_of_all_epochs_and_columns_those_of_the_first(block):

@@ -2,7 +2,7 @@ import pytest
 
 from analysis import runs
 from analysis.statistics import accuracy
-from nist import record
+from nist import metrics_file as record
 from nist.errors import InputError, run
 
 CURVES = [[0.1, 0.5], [0.2, 0.6]]

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from nist import correctness, record
+from nist import correctness, metrics_file
 from nist.errors import InputError
 
 IMAGES = 50  # as the description of the fixture has it; not a multiple of eight
@@ -38,14 +38,14 @@ def write(trained, description, tmp_path):
     def write(every_epoch=True, rows=trained, images=IMAGES):
         path = tmp_path / "seeds0-1.parquet"
         correctness.write(path, rows, images, every_epoch)
-        record.write(path, trained, description(range(2), 4, validation_images=IMAGES))
+        metrics_file.write(path, trained, description(range(2), 4, validation_images=IMAGES))
         return path
 
     return write
 
 
 def read(path):
-    return correctness.read(path, record.read(path))
+    return correctness.read(path, metrics_file.read(path))
 
 
 def test_what_is_written_is_read_back(write):

@@ -1,5 +1,6 @@
 import sys
 import tokenize
+from pathlib import Path
 
 import pytest
 
@@ -50,8 +51,45 @@ def test_anything_that_can_change_a_number_counts(edited):
 
 def test_the_code_of_a_run_is_what_its_training_imports():
     names = digest._imported(["nist.train", "nist.models.lenet5"])
-    assert {"nist.train", "nist.loop", "nist.pruning", "nist.linear", "nist.mask", "nist.models.lenet5"} <= names.keys()
+    assert {
+        "nist.train",
+        "nist.training.loop",
+        "nist.sparse.prune",
+        "nist.sparse.linear",
+        "nist.sparse.mask",
+        "nist.models.lenet5",
+    } <= names.keys()
     assert "nist.models.mobilenetv1" not in names
+
+
+def test_the_rooms_that_decide_numbers_count_and_no_other():
+    names = {name for name in digest._imported(["nist.train", "nist.models.lenet5"]) if digest._decides(name)}
+    assert {name.split(".")[1] for name in names} == {*digest.DECISIVE}
+    decisive = {"nist.training.session", "nist.training.cpu_ops", "nist.data.splits", "nist.sparse.mask"}
+    assert decisive <= names
+    assert not {"nist.train", "nist.errors", "nist.runtime.heartbeat", "nist.studies.plan", "nist.metrics_file"} & names
+    assert digest._decides("mine.wide")
+
+
+@pytest.mark.parametrize(
+    ("module", "counts"),
+    [
+        ("training/loop", True),
+        ("sparse/prune", True),
+        ("data/splits", True),
+        ("models/lenet5", True),
+        ("runtime/faults", False),
+        ("studies/plan", False),
+        ("errors", False),
+        ("train", False),
+    ],
+)
+def test_an_edit_of_a_decisive_line_counts_and_of_another_room_does_not(module, counts, monkeypatch):
+    before = digest_of_a_new_process("lenet5")
+    path, read = digest.PACKAGE / f"{module}.py", Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self, **how: read(self, **how) + "\nEDITED = 1\n" * (self == path))
+    assert (digest_of_a_new_process("lenet5") != before) == counts
+    digest.of_training_code.cache_clear()
 
 
 def test_models_differ_and_the_digest_repeats():

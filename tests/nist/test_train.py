@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from nist import data, loop, machine, options, record, study, train
-from nist.checkpoint import Checkpoint
+from nist import metrics_file, options, train
+from nist.data import packed
 from nist.errors import InputError
+from nist.runtime import machine
+from nist.studies import study
+from nist.training import loop, session
+from nist.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 CPU = torch.device("cpu")
@@ -23,8 +27,8 @@ MEASURED = ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "learnin
 @pytest.fixture(scope="module")
 def images():
     """A tenth of the digits: enough to train on in a second."""
-    everything = data.digits()
-    return data.Images(*(array[::10] for array in everything))
+    everything = packed.digits()
+    return packed.Images(*(array[::10] for array in everything))
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def short(study_content, load_study):
 
 
 def block(experiment, variant, seeds, images):
-    rows, description = train.train_block(experiment, variant, seeds, images, CPU)
+    rows, description = session.train_block(experiment, variant, seeds, images, CPU)
     return rows, description
 
 
@@ -52,8 +56,8 @@ def measured(rows, seed):
 
 def test_a_block_is_recorded_whole(short, images, tmp_path):
     rows, description = block(short(), "nist-1-10-p98", range(3, 5), images)
-    record.write(tmp_path / "m.parquet", rows, description)
-    read = record.read(tmp_path / "m.parquet")
+    metrics_file.write(tmp_path / "m.parquet", rows, description)
+    read = metrics_file.read(tmp_path / "m.parquet")
     assert len(read.table) == 8
     parameters = {"other": 50_692 + 94, "frozen": 0, "dense_weights": 10_920, "initial_weights": 960}
     assert read.description["parameters"] == parameters
@@ -116,8 +120,8 @@ def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_p
 
     words = (experiment, "nist-1-10-p99.5", range(2), images, CPU)
     with pytest.raises(KeyboardInterrupt):
-        train.train_block(*words, checkpoint=Stopped(path, minutes=0))
-    _, description = train.train_block(*words, checkpoint=Checkpoint(path, minutes=0))
+        session.train_block(*words, checkpoint=Stopped(path, minutes=0))
+    _, description = session.train_block(*words, checkpoint=Checkpoint(path, minutes=0))
     assert unreached(description) == [{"0": whole["0"]}, {"1": whole["1"]}]
 
 
@@ -129,8 +133,8 @@ def test_a_run_that_diverges_is_recorded_to_its_last_epoch_and_flagged(short, im
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4] * 2
     assert all(row["diverged"] for row in rows if row["epoch"] == 4)
     assert np.isnan(rows[-1]["train_loss"])
-    record.write(tmp_path / "m.parquet", rows, description)
-    assert record.read(tmp_path / "m.parquet").table["diverged"].to_pylist()[-1]
+    metrics_file.write(tmp_path / "m.parquet", rows, description)
+    assert metrics_file.read(tmp_path / "m.parquet").table["diverged"].to_pylist()[-1]
 
 
 def test_training_learns(short, images):
@@ -197,7 +201,7 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
     starts = [line.partition(" epoch 1, validation accuracy 0.")[0] for line in done.stdout.splitlines()]
     assert starts == [f"lenet5-digits dense seed {seed}: finished" for seed in (0, 1)]
     assert done.stderr == ""
-    assert record.read(tmp_path / "out/m.parquet").description["epochs"] == 1
+    assert metrics_file.read(tmp_path / "out/m.parquet").description["epochs"] == 1
 
 
 def test_what_the_command_is_not_told():
@@ -249,7 +253,7 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
 
     package = tmp_path / "nist"
     package.mkdir()
-    monkeypatch.setattr(machine, "__file__", str(package / "machine.py"))
+    monkeypatch.setattr(machine.nist, "__file__", str(package / "__init__.py"))
     assert machine.commit() is None
     (package / "machine.py").write_text("1")
     git("init")

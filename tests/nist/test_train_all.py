@@ -11,10 +11,15 @@ from typing import ClassVar
 
 import pytest
 
-from nist import checkpoint, data, machine, outlook, record, study, train, train_all, trained
-from nist.checkpoint import Checkpoint
+from nist import metrics_file as record
+from nist import train, train_all
+from nist.data import packed
 from nist.errors import InputError, StoppedError
-from nist.plan import Plan
+from nist.runtime import machine
+from nist.studies import study, trained
+from nist.studies.plan import Plan
+from nist.training import checkpoint, outlook
+from nist.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
 
@@ -70,7 +75,7 @@ def test_runs_that_are_taken_from_another_study_are_not_trained():
 @pytest.fixture
 def in_this_process(monkeypatch):
     """Children that are trained here, on a few images, when they are started; what they were told."""
-    images, told = data.Images(*(array[::20] for array in data.digits())), []
+    images, told = packed.Images(*(array[::20] for array in packed.digits())), []
 
     class Trained:
         returncode = 0

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from nist import schema, strict_yaml
+from nist.studies import schema, yaml_file
 from tests.refusals import taken, truncated
 from tests.workflow.small_study import ROOT, make_project, snakemake
 
@@ -36,7 +36,7 @@ def test_a_configuration_that_snakemake_cannot_read_is_named_in_one_line(fresh, 
 
 
 def read(path):
-    schema.check(strict_yaml.read(path), SCHEMA, path)
+    schema.check(yaml_file.read(path), SCHEMA, path)
 
 
 def test_a_configuration_cut_off_at_any_byte_is_refused_until_its_last_key_is_there(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nist import record
+from nist import metrics_file
 from tests.workflow import small_study
 from tests.workflow.small_study import STUDY, edit_yaml, make_project
 
@@ -71,7 +71,7 @@ def project(trained, tmp_path):
 
 def block(project):
     """Rows without times, and how many sessions it took."""
-    table, description = record.read(project / METRICS)
+    table, description = metrics_file.read(project / METRICS)
     return [{**row, "seconds": None} for row in table.to_pylist()], len(description["sessions"])
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nist import record
+from nist import metrics_file
 from tests.processes import HANG
 from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.kubernetes_api import Cluster
@@ -101,7 +101,8 @@ def test_a_lost_pod_is_submitted_again_with_more_and_goes_on_from_its_checkpoint
     seconds = [job.manifest["spec"]["template"]["spec"]["activeDeadlineSeconds"] for job in (lost, again)]
     assert seconds == [8 * 3600, 16 * 3600]
     assert (
-        len(record.read(project / "results/metrics/lenet5-digits/dense/seeds0-1.parquet").description["sessions"]) == 2
+        len(metrics_file.read(project / "results/metrics/lenet5-digits/dense/seeds0-1.parquet").description["sessions"])
+        == 2
     )
 
 

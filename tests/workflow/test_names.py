@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nist import schema, study
 from nist.errors import InputError
+from nist.studies import schema, study
 from tests.refusals import FUZZED
 from tests.workflow.small_study import edit_yaml
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nist import record, study
+from nist import metrics_file
+from nist.studies import study
 from tests.workflow.small_study import ROOT, edit_yaml, fewer_items, jobs_of, logs
 
 EPOCHS = 6
@@ -80,7 +81,9 @@ def publish(run, make_rows, description):
             rows = make_rows(curves, study="small", variant=variant, first_seed=seeds[0])
             rows = [row | {"seconds": seconds} for row in rows]
             path = project / folder / f"small/{variant}/seeds{seeds[0]}-{seeds[-1]}.parquet"
-            record.write(path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant), **said))
+            metrics_file.write(
+                path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant), **said)
+            )
         done = run(project, "analysis.publish", folder, *options)
         assert done.returncode == 0, done.stderr
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from analysis.scale import planning, simulation
-from nist import study
+from nist.studies import study
 from tests.workflow.small_study import ROOT, make_project, snakemake
 
 SEEDS = 600

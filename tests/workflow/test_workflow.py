@@ -1,6 +1,6 @@
 """The DAG, run for real on a study of two seeds and two epochs, and what it would redo after a change.
 
-What is trained when, under which names, is ``nist.plan``'s and tested there; here Snakemake is seen to agree.
+What is trained when, under which names, is ``nist.studies.plan``'s and tested there; here Snakemake is seen to agree.
 """
 
 import os
@@ -53,7 +53,7 @@ def test_everything_asked_for_is_there(finished):
 
 
 def test_what_changes_no_number_and_no_picture_redoes_nothing(project):
-    append_comment(project / "nist/loop.py")  # which is part of what trains
+    append_comment(project / "nist/training/loop.py")  # which is part of what trains
     assert planned(project, "--config", "data_root=elsewhere", "device=cpu") == {}
 
 
@@ -71,7 +71,7 @@ def test_what_changes_a_statistic_recomputes_and_trains_nothing(project, module)
 
 
 def test_what_changes_a_number_trains_again(project):
-    replace(project / "nist/loop.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 512")
+    replace(project / "nist/training/loop.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 512")
     jobs = planned(project, "--config", "seeds={lenet5-digits: 0-3}")
     assert (jobs["trunk"], jobs["train"]) == (2, 4)  # both blocks of either variant, of which one is new
 

@@ -4,7 +4,7 @@
 rule crossover:
     input:
         measured="results/published/benchmarks/{machine}/layers.parquet",
-        modules=["analysis/figures/crossover.py", "analysis/benchmarks.py", "nist/measurements.py"],
+        modules=["analysis/figures/crossover.py", "analysis/benchmarks.py", "nist/benchmarks/results_file.py"],
     output:
         multiext("results/figures/benchmarks/{machine}/crossover", ".svg", ".png"),
     log:
@@ -16,7 +16,7 @@ rule crossover:
 rule cost_table:
     input:
         measured="results/published/benchmarks/{machine}/{cost}.parquet",
-        modules=["analysis/tables/{cost}.py", "analysis/tables/layout.py", "nist/measurements.py"],
+        modules=["analysis/tables/{cost}.py", "analysis/tables/layout.py", "nist/benchmarks/results_file.py"],
     output:
         csv="results/tables/benchmarks/{machine}/{cost}.csv",
         other=multiext("results/tables/benchmarks/{machine}/{cost}", ".md", ".tex"),

@@ -1,4 +1,4 @@
-# The configuration, checked once and planned by nist.plan; what rules share.
+# The configuration, checked once and planned by nist.studies.plan; what rules share.
 from functools import cache
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from snakemake.logging import logger
 
 from analysis import published, replays, runs
 from analysis.statistics.together import INPUTS
-from nist import plan, study
 from nist.errors import InputError
+from nist.studies import plan, study
 
 STATISTICS = [*INPUTS, "aa_calibration", "holm"]
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))

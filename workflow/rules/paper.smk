@@ -204,7 +204,7 @@ rule ledger:
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
         shared=[
-            "analysis/cost.py", "nist/datasets.py", "nist/layout.py", "nist/mask.py",
+            "analysis/cost.py", "nist/data/catalog.py", "nist/sparse/layers.py", "nist/sparse/mask.py",
             *(f"analysis/statistics/{name}.py" for name in ("run_bootstrap", "wilcoxon", "wilson")),
         ],
     output:

@@ -6,10 +6,10 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
 
-from nist import strict_yaml
 from nist.errors import InputError
+from nist.studies import yaml_file
 
 try:
-    strict_yaml.read(Path("config/config.yaml"))
+    yaml_file.read(Path("config/config.yaml"))
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -10,7 +10,7 @@ def modules_of_statistics():
     """All of them: which uses which is theirs to say."""
     folder = Path("analysis/statistics")
     names = ("claims/networks", "cost", "decisions", "hits", "pairs", "provenance", "resampling", "runs", "scale/work")
-    shared = [*(f"analysis/{name}.py" for name in names), "nist/layout.py", "nist/mask.py"]
+    shared = [*(f"analysis/{name}.py" for name in names), "nist/sparse/layers.py", "nist/sparse/mask.py"]
     return [*sorted(map(str, folder.glob("*.py"))), *shared]
 
 

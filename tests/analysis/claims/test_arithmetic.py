@@ -10,8 +10,8 @@ from analysis.claims.claim import Figure, Parameters
 from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.ledger import decide
 from analysis.statistics.accuracy import margin_of_error
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 CLAIMS = claim.read()
 EVIDENCE = Evidence(CLAIMS)

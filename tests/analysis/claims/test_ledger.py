@@ -18,8 +18,8 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 CLAIMS = claim.read()
 STUDIES = {path.stem: study.load(path) for path in sorted(Path("config/studies").glob("*.yaml"))}

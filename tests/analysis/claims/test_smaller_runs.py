@@ -9,7 +9,7 @@ import pytest
 
 from analysis.claims import intervals, ledger
 from analysis.claims.evidence import Evidence
-from nist import study
+from nist.studies import study
 from tests.analysis.claims.by_hand import CLAIMS, STUDY, curve, decide, evidence, make
 
 

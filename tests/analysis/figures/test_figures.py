@@ -13,8 +13,8 @@ from analysis.sources import Source
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))
 DRAWINGS = ["fig1", "fig2", "figa1"]

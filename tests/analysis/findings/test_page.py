@@ -11,8 +11,9 @@ from analysis.findings import page
 from analysis.findings.verdicts import Verdicts
 from analysis.report import findings
 from analysis.statistics import aa_calibration, holm, together
-from nist import record, study
+from nist import metrics_file
 from nist.errors import InputError
+from nist.studies import study
 
 NAME = "lenet5-fmnist"
 TESTED = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
@@ -82,7 +83,7 @@ def statistics(make_rows, description, load_study, tmp_path):
             metrics.append(tmp_path / f"{name}-{variant}.parquet")
             configuration = experiment.configuration(variant)
             said = {"configuration": configuration, "sessions": list(sessions)}
-            record.write(metrics[-1], rows, description(range(len(train)), epochs, **said))
+            metrics_file.write(metrics[-1], rows, description(range(len(train)), epochs, **said))
         together.compute(experiment, metrics, folder)
         arguments = ["--study", str(experiment.path)]
         aa_calibration.main([*arguments, *map(str, metrics), "-o", str(folder / "aa_calibration.csv")])

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from analysis import publish, published
-from nist import record, study
+from nist import metrics_file
+from nist.studies import study
 from tests.analysis.published.folder import EPOCHS, SEEDS, write_study
 
 
@@ -33,7 +34,7 @@ def train(make_rows, description):
             [[0.1 * epoch for epoch in range(1, epochs + 1)]] * n, study=name, variant=variant, first_seed=first
         )
         rows = [row | {"seconds": seconds} for row in rows]
-        record.write(path, rows, description(range(first, first + n), epochs, **changes))
+        metrics_file.write(path, rows, description(range(first, first + n), epochs, **changes))
         return path
 
     return write

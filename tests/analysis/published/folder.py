@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from analysis import published
-from nist import record, study
+from nist import metrics_file
+from nist.studies import study
 
 EPOCHS, SEEDS = 5, "0-3"
 DENSE = "metrics/small/dense/seeds0-1.parquet"
@@ -31,7 +32,7 @@ def resum(folder):
 def rewrite(path, change):
     """Change a file's description, its rows kept."""
     table = pq.read_table(path)
-    metadata = {record.KEY: json.dumps(change(json.loads(table.schema.metadata[record.KEY])))}
+    metadata = {metrics_file.KEY: json.dumps(change(json.loads(table.schema.metadata[metrics_file.KEY])))}
     pq.write_table(table.replace_schema_metadata(metadata), path)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from analysis import publish, published, take
-from nist import correctness, record, study
+from nist import correctness, metrics_file
 from nist.errors import InputError
-from nist.trained import OWN
+from nist.studies import study
+from nist.studies.trained import OWN
 from tests.analysis.published.folder import write_study
 
 IMAGES = 50
@@ -29,17 +30,17 @@ def train_with_images(train):
 
     def write(*args, **more):
         path = train(*args, **more)
-        block = record.read(path)
+        block = metrics_file.read(path)
         rows = block.table.to_pylist()  # whose accuracies are exact, as training's are
         correctness.write_hits(path, rows, hits(block))
-        record.write(path, rows, block.description)
+        metrics_file.write(path, rows, block.description)
         return path
 
     return write
 
 
 def read(path):
-    return correctness.read(path, record.read(path))
+    return correctness.read(path, metrics_file.read(path))
 
 
 def test_they_come_with_the_runs_and_are_listed(train_with_images, train):
@@ -97,4 +98,4 @@ def test_they_go_with_runs_that_another_study_takes(train_with_images, study_con
     write_study(content)
     target = Path("results/metrics/taker/dense/from-small/seeds1-1.parquet")
     take.take(source, study.load("taker"), "dense", target, range(1, 2))
-    np.testing.assert_equal(read(target), hits(record.read(source), [1]))
+    np.testing.assert_equal(read(target), hits(metrics_file.read(source), [1]))

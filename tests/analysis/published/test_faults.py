@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from analysis import publish, published
-from nist import record, study
+from nist import metrics_file
 from nist.errors import InputError, run
+from nist.studies import study
 from tests.analysis.published.folder import DENSE, NIST, resum, rewrite
 from tests.refusals import PLACES, sampled_damage, taken
 
@@ -44,7 +45,7 @@ def a_seed_twice(folder, train):
 
 
 def another_contract(folder, train):
-    rewrite(folder / DENSE, lambda description: {**description, "contract": record.CONTRACT + 1})
+    rewrite(folder / DENSE, lambda description: {**description, "contract": metrics_file.CONTRACT + 1})
     resum(folder)
 
 

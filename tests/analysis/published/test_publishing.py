@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from analysis import provenance, publish, published
-from nist import measurements, record, study
+from nist import metrics_file
+from nist.benchmarks import results_file
 from nist.errors import InputError
+from nist.studies import study
 from tests.analysis.published.folder import DENSE, state, write_study
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +35,7 @@ def test_the_provenance_says_what_the_files_say(tree):
     text = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     rows = [dict(zip(table[0], cells, strict=True)) for cells in table[2:]]
-    blocks = [record.read(path) for path in published.read()]
+    blocks = [metrics_file.read(path) for path in published.read()]
     assert "## small" in text
     assert [row["Variant"] for row in rows] == ["dense", "dense", "nist-1-10-p98"]
     assert [row["Configuration"] for row in rows] == [b.description["configuration_digest"][:12] for b in blocks]
@@ -87,7 +89,7 @@ def test_a_stand_in_is_published_as_any_evidence(train, study_content):
 def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(train, study_content):
     study_content["seeds"] = "0-19"
     write_study(study_content)
-    blocks = [record.read(train(first=first)) for first in (10, 2)]
+    blocks = [metrics_file.read(train(first=first)) for first in (10, 2)]
     assert provenance.page(blocks) == provenance.page(blocks[::-1])
     assert provenance.page(blocks).index("| 2–3 |") < provenance.page(blocks).index("| 10–11 |")
 
@@ -212,7 +214,7 @@ def test_a_folder_without_metrics_is_named():
 
 def test_a_folder_of_benchmarks_is_refused_in_a_few_words(tree):
     path = Path("results/benchmarks/cpu/layers.parquet")
-    measurements.write(path, [{f"column {number}": 1 for number in range(50)}], {"device": "x"})
+    results_file.write(path, [{f"column {number}": 1 for number in range(50)}], {"device": "x"})
     with pytest.raises(
         InputError, match=r"cpu/layers.parquet: a Parquet file, but not of metrics; give the folder"
     ) as error:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import provenance, publish, published
-from nist import consistency, record
+from nist import metrics_file
 from nist.errors import InputError
+from nist.studies import checks
 from tests.analysis.published.folder import EPOCHS, rewrite, state, write_study
 from tests.refusals import FUZZED, taken
 
@@ -52,7 +53,7 @@ def test_an_older_configuration_is_refused_and_the_key_named(train, study_conten
     ],
 )
 def test_the_key_that_differs(before, now, words):
-    assert consistency.first_difference(before, now) == words
+    assert checks.first_difference(before, now) == words
 
 
 def test_an_example_is_not_published(train, study_content):
@@ -67,7 +68,7 @@ def test_an_example_is_not_published(train, study_content):
 def test_seeds_with_a_gap_are_refused(train, make_rows, description):
     path = train()
     rows = [row for row in make_rows([[0.5] * EPOCHS] * 3, study="small", variant="dense") if row["seed"] != 1]
-    record.write(path, rows, {**record.read(path).description, "seeds": [0, 2]})
+    metrics_file.write(path, rows, {**metrics_file.read(path).description, "seeds": [0, 2]})
     with pytest.raises(InputError, match="seeds 0, 2 are no range"):
         publish.publish([path])
 
@@ -76,7 +77,7 @@ def test_a_file_of_two_variants_is_refused(train, make_rows):
     path = train()
     rows = make_rows([[0.5] * EPOCHS] * 2, study="small", variant="dense")
     rows[-1]["variant"] = "nist-1-10-p98"
-    record.write(path, rows, record.read(path).description)
+    metrics_file.write(path, rows, metrics_file.read(path).description)
     with pytest.raises(InputError, match="holds runs of several studies or variants"):
         publish.publish([path])
 

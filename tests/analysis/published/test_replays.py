@@ -7,8 +7,8 @@ import pytest
 
 from analysis import publish, published
 from analysis.replayed import main as compare
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 from tests.analysis.published.folder import REPLAY, resum, state
 
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from analysis.claims.claim import read as read_claims
-from nist import study
+from nist.studies import study
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

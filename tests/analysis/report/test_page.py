@@ -10,8 +10,8 @@ import pytest
 from analysis import runs
 from analysis.claims.claim import read as read_claims
 from analysis.report import assumptions, curves, page, verdicts
-from nist import study
 from nist.errors import InputError
+from nist.studies import study
 
 
 @pytest.mark.parametrize(

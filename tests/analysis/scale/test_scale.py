@@ -9,11 +9,14 @@ from torch import nn
 from analysis import runs
 from analysis.scale import __main__ as scale
 from analysis.scale import hours, jobs, simulation, work
-from nist import data, record, study, train
-from nist.block import LARGEST_STACKED
-from nist.datasets import DATASETS
+from nist import metrics_file
+from nist.data import packed
+from nist.data.catalog import DATASETS
 from nist.errors import InputError
 from nist.models import build
+from nist.studies import study
+from nist.training import session
+from nist.training.seed_block import LARGEST_STACKED
 
 CPU = "Model T (CPU, 4 cores)"
 
@@ -89,8 +92,8 @@ def test_frozen_layers_are_only_passed_forward():
 @pytest.mark.parametrize("variant", ["dense", "nist-1-10-p98"])
 def test_a_state_has_the_bytes_that_its_shapes_say(study_content, load_study, variant, tmp_path):
     experiment = load_study(study_content)
-    images = data.load("digits", tmp_path, tmp_path)
-    training = train.Training(
+    images = packed.load("digits", tmp_path, tmp_path)
+    training = session.Training(
         experiment, variant, experiment.configuration(variant), range(1), images, torch.device("cpu")
     )
     run = training.run(0)
@@ -124,8 +127,8 @@ def published(tmp_path, make_rows, description):
         rows = make_rows([[0.5, 0.6]] * 3, study=experiment.name, variant=variant)
         path = tmp_path / "block.parquet"
         configuration = experiment.configuration(variant)
-        record.write(path, rows, description(range(3), 2, configuration=configuration, **changes))
-        return record.read(path)
+        metrics_file.write(path, rows, description(range(3), 2, configuration=configuration, **changes))
+        return metrics_file.read(path)
 
     return read
 

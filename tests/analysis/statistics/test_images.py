@@ -10,8 +10,9 @@ from analysis import hits
 from analysis.hits import Hits
 from analysis.statistics import churn, readings
 from analysis.statistics import distributionwise_variance as dv
-from nist import correctness, record, study
+from nist import correctness, metrics_file
 from nist.errors import InputError
+from nist.studies import study
 
 RNG = np.random.default_rng(7)
 FOUND = RNG.random((5, 40)) < RNG.random(40)
@@ -165,7 +166,7 @@ def write(make_rows, description, tmp_path, study_content, load_study):
         said = {"configuration": small.configuration(variant), "validation_images": images}
         if with_images:
             correctness.write(path, rows, images, every_epoch)
-        record.write(path, rows, description(seeds, 3, **said))
+        metrics_file.write(path, rows, description(seeds, 3, **said))
         return path, found
 
     return write

@@ -9,7 +9,7 @@ from analysis import runs
 from analysis.scale import work
 from analysis.statistics import training_cost
 from analysis.tables import trainingcost
-from nist import study
+from nist.studies import study
 
 CONVOLUTIONS = 6 * 25 * 28**2 + 16 * 6 * 25 * 10**2 + 120 * 16 * 25  # LeNet-5 on digits: one channel
 HEAD = 120 * 10 + 84 * 10  # inside Eq. 1 with factors (10, 10), before the prune

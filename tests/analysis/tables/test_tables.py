@@ -18,7 +18,7 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
 from analysis.tables import layout, printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
-from nist import study
+from nist.studies import study
 
 CLAIMS = claim.read()
 MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))

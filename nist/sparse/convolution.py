@@ -1,0 +1,54 @@
+"""Convolutions that are linear layers, as timm writes the head of its VGG16: 1×1, or as large as their whole input."""
+
+import torch
+from torch import nn
+
+from nist.sparse.linear import NISTLinear
+
+
+class NISTConv2d(NISTLinear):
+    """A NIST layer in place of an ``nn.Conv2d`` whose kernel covers its whole input, or is 1×1.
+
+    Its inputs are the (channels, height, width) of the kernel, flattened in that order; with ``channels`` in its band
+    they are counted channels-last. Made by ``from_dense``.
+    """
+
+    def _adopt(self, dense: nn.Conv2d, form: str) -> None:
+        self.kernel_size = dense.kernel_size
+        super()._adopt(dense, form)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(batch, channels, height, width)`` to ``(batch, n_out, 1, 1)``, or height × width for a 1×1 kernel.
+
+        Without a batch too, as ``nn.Conv2d``. Raises ``ValueError`` for inputs of another number of dimensions, and if
+        the map is not as large as the kernel.
+        """
+        if x.dim() not in (3, 4):
+            raise ValueError(
+                f"this layer takes (batch, channels, height, width), and got inputs of shape {tuple(x.shape)}"
+            )
+        if self.kernel_size == (1, 1):
+            return super().forward(x.movedim(-3, -1)).movedim(-1, -3)
+        if x.shape[-2:] != self.kernel_size:
+            found, wanted = ("×".join(map(str, size)) for size in (x.shape[-2:], self.kernel_size))
+            raise ValueError(f"this layer replaced a convolution over a whole map of {wanted} pixels, and got {found}")
+        return super().forward(x.flatten(-3))[..., None, None]
+
+    def dense(self) -> nn.Conv2d:
+        """A plain ``nn.Conv2d`` that computes the same; masked and pruned weights are explicit zeros in it."""
+        weight = self.dense_weight()
+        channels = self.in_features // (self.kernel_size[0] * self.kernel_size[1])
+        options = {"bias": self.bias is not None, "device": weight.device, "dtype": weight.dtype}
+        return self._fill(nn.Conv2d(channels, self.out_features, self.kernel_size, **options), weight)
+
+
+def check_linear(name: str, module: nn.Module) -> None:
+    """Raise ``ValueError`` unless ``module`` is a linear layer that a NIST layer can take the place of."""
+    kind = type(module).__name__
+    if type(module) is nn.Linear:
+        return
+    if type(module) is not nn.Conv2d:
+        raise ValueError(f"{name} is a {kind}, which is not linear; nn.Linear is, and nn.Conv2d if it does not slide")
+    sliding = module.groups, module.stride, module.padding, module.dilation
+    if sliding != (1, (1, 1), (0, 0), (1, 1)):
+        raise ValueError(f"{name} is a {kind} with groups, stride, padding or dilation, which no linear layer replaces")

@@ -1,0 +1,337 @@
+"""The NIST layer: a linear layer whose connections are the band of the paper's Eq. 1, in one of several forms."""
+
+from numbers import Integral
+from typing import Self
+
+import torch
+from torch import nn
+
+from nist.sparse import cost_model, kernels
+from nist.sparse.kernels import FORMS
+from nist.sparse.mask import SCHEMES, Band
+from nist.sparse.optimizer_guard import watch
+
+# What the state may hold beside weight and bias, by form, which is also how a saved state is told apart.
+BUFFERS = ("mask", "inputs", "outputs", "band_numbers")
+STORED = {"weight", *BUFFERS}
+
+
+def check_form(form: str, rows: int | None = None) -> None:
+    """Raise ``ValueError`` for a form that a layer cannot be asked for, and for rows a batch that are no count."""
+    if form not in ("auto", *FORMS):
+        raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
+    if rows is not None and not (isinstance(rows, Integral) and rows >= 1):
+        raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
+
+
+def check_device(weight: torch.Tensor) -> None:
+    """Raise ``ValueError`` for a weight on the meta device, where a layer's mask or places would be lost."""
+    if weight.is_meta:
+        raise ValueError("no NIST layer is made on the meta device: its connections would be lost with the values")
+
+
+class NISTLinear(nn.Module):
+    """Linear layer with the fixed sparse connections of Eq. 1: input i feeds the outputs (i + t) mod n_out, t < k.
+
+    The form decides what is stored and multiplied, not what is computed:
+
+    - ``masked``: a dense ``weight`` of shape ``(n_out, n_in)`` times a ``mask`` in every forward pass (Eq. 2). It is
+      neither smaller nor faster than a dense layer. Entries outside the mask are zero and get a zero gradient.
+    - ``banded`` and ``blocked``: ``weight`` of shape ``(k, n_in)``, one number a connection, and no index; multiplied
+      elementwise, for small k, or as small dense blocks.
+    - ``compressed``: ``weight`` of shape (active weights,), and the input and output of each: what is left of a band
+      after a prune.
+    - ``auto``, the default: the cheapest of them by the rule in ``nist.sparse.cost_model`` for ``rows`` rows a batch
+    (images, or
+      images times tokens) on the layer's device, chosen anew when it is pruned or loaded. ``form`` then says which.
+
+    Biases are dense. Initial values are those of ``nn.Linear``, Kaiming uniform with a = √5 on the dense fan-in, masked
+    afterwards (assumption U20): the same random state gives the same layer in every form.
+
+    Parameters: ``n_in`` and ``n_out`` features; ``k`` neuroseed factor, 1 <= k <= n_out; ``scheme``, ``parts`` and
+    ``channels`` as in ``nist.sparse.mask.Band``.
+    Raises ``ValueError`` for a factor out of range, an unknown form or scheme, rows below 1, or the meta device.
+    """
+
+    _is_copy = False  # of another layer, made by copy or pickle
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        k: int,
+        bias: bool = True,
+        form: str = "auto",
+        *,
+        scheme: str = "literal",
+        parts: int = 1,
+        channels: int = 1,
+        rows: int = 64,
+        device=None,
+        dtype=None,
+    ) -> None:
+        super().__init__()
+        self._set_up(Band(n_in, n_out, k, scheme, parts, channels), form, rows)
+        self._adopt(nn.Linear(n_in, n_out, bias=bias, device=device, dtype=dtype), form)
+
+    @classmethod
+    def from_dense(cls, dense: nn.Module, band: Band, form: str = "auto", rows: int = 64) -> Self:
+        """The layer with the weights that ``dense``, an ``nn.Linear``, has at the connections of ``band``.
+
+        It takes over the very parameters of ``dense``, so that an optimizer that holds them trains this layer;
+        ``dense`` is of no use afterwards.
+        """
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer._set_up(band, form, rows)
+        layer._adopt(dense, form)
+        return layer.train(dense.training)
+
+    def _set_up(self, band: Band, form: str, rows: int) -> None:
+        check_form(form, rows)
+        self.band, self.is_automatic, self.rows = band, form == "auto", rows
+        self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
+
+    def _adopt(self, dense: nn.Module, form: str) -> None:
+        check_device(dense.weight)
+        weight = dense.weight.detach().reshape(self.out_features, self.in_features)
+        self.weight, self.bias = dense.weight, dense.bias
+        inputs, outputs = self._edges()
+        self._store(form, inputs, outputs, weight[outputs, inputs])
+
+    def __setstate__(self, state: dict) -> None:
+        """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
+        super().__setstate__(state)
+        self._is_copy = self.is_masking = True
+
+    def _edges(self) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, outputs = self.band.edges()
+        return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(..., n_in)`` to ``(..., n_out)``.
+
+        Raises ``ValueError`` for another last dimension than n_in, and for inputs of another dtype than the weight's;
+        under autocast, for inputs that are not floating-point numbers.
+        """
+        self._check_inputs(x)
+        if self.form == "masked":
+            return kernels.masked(x, self.weight, self.mask if self.is_masking else None, self.bias)
+        if self.form == "compressed":
+            result = kernels.compressed(x, self.weight, self._rows, self.inputs)
+        else:
+            result = kernels.in_band(self.form, x, self.weight, self.band)
+        result = result if self.bias is None else result + self.bias
+        device = x.device.type
+        lowered = torch.is_autocast_enabled(device) and result.dtype != torch.float64  # which autocast leaves alone
+        return result.to(torch.get_autocast_dtype(device)) if lowered else result
+
+    def _check_inputs(self, x: torch.Tensor) -> None:
+        """The forms without a mask would take inputs of any width and type, and compute something else."""
+        if x.shape[-1:] != (self.in_features,):
+            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
+        if x.dtype == self.weight.dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type)):
+            return
+        raise ValueError(f"this layer's weight is {self.weight.dtype}, and it got inputs of {x.dtype}")
+
+    def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Input and output index of every active weight, in the order of ``values``."""
+        if self.form == "masked":
+            outputs, inputs = self.mask.nonzero(as_tuple=True)
+            return inputs, outputs
+        if self.form == "compressed":
+            return self.inputs, self.outputs
+        inputs, outputs = self._edges()
+        order = torch.argsort(self.band.slots(inputs, outputs))
+        return inputs[order], outputs[order]
+
+    def values(self, like: torch.Tensor | None = None) -> torch.Tensor:
+        """The active weights, or the entries of a tensor stored ``like`` them, 1-D in the order of ``connections``."""
+        stored = self.weight.detach() if like is None else like
+        return stored[self.mask] if self.form == "masked" else stored.flatten()
+
+    def arranged(self, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """One value a connection, 1-D tensors, laid out as this layer's form stores them; zero where there is none."""
+        if self.form == "compressed":  # CSR: by output, then input
+            return values[torch.argsort(outputs * self.in_features + inputs)]
+        if self.form == "masked":
+            rows, slots = self.out_features, outputs * self.in_features + inputs
+        else:
+            rows, slots = self.band.parts * self.k, self.band.slots(inputs, outputs)
+        return values.new_zeros(rows * self.in_features).index_put((slots,), values).view(rows, self.in_features)
+
+    def dense_weight(self) -> torch.Tensor:
+        """The weight of the ``nn.Linear`` that computes the same, of shape ``(n_out, n_in)``."""
+        inputs, outputs = self.connections()
+        values = self.values()
+        return values.new_zeros(self.out_features, self.in_features).index_put((outputs, inputs), values)
+
+    def dense(self) -> nn.Module:
+        """A plain ``nn.Linear`` that computes the same; masked and pruned weights are explicit zeros in it."""
+        weight = self.dense_weight()
+        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype)
+        return self._fill(linear, weight)
+
+    def _fill(self, plain: nn.Module, weight: torch.Tensor) -> nn.Module:
+        with torch.no_grad():
+            plain.weight.copy_(weight.view_as(plain.weight))
+            if self.bias is not None:
+                plain.bias.copy_(self.bias)
+        for name, own in self.named_parameters(recurse=False):
+            getattr(plain, name).requires_grad_(own.requires_grad)
+        return plain.train(self.training)
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Draw weights and biases anew, as at construction; the connections stay as they are, pruned or not."""
+        bias, weight = self.bias is not None, self.weight
+        drawn = nn.Linear(self.in_features, self.out_features, bias, weight.device, weight.dtype)
+        inputs, outputs = self.connections()
+        weight.copy_(self.arranged(inputs, outputs, drawn.weight[outputs, inputs]))
+        if bias:
+            self.bias.copy_(drawn.bias)
+
+    @property
+    def active_weights(self) -> int:
+        """Number of weights that are not masked or pruned."""
+        return int(self.mask.sum()) if self.form == "masked" else self.weight.numel()
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a connection of the band has been dropped."""
+        return self.active_weights < self.band.n_weights
+
+    @property
+    def dense_weights(self) -> int:
+        """Number of weights of the layer without any mask."""
+        return self.in_features * self.out_features
+
+    @torch.no_grad()
+    def keep(self, kept: torch.Tensor) -> None:
+        """Drop every connection outside ``kept``, boolean in the order of ``connections``, for good.
+
+        The parameter stays the same object. Where it stores connections only, its shape changes, a band that loses one
+        becomes ``compressed``, and an optimizer must be told: ``nist.prune`` does both.
+        """
+        inputs, outputs = self.connections()
+        self._store(self._wanted(), inputs[kept], outputs[kept], self.values()[kept])
+
+    @torch.no_grad()
+    def change_form(self, form: str, rows: int | None = None) -> None:
+        """Take on another form, or the cheapest for ``rows`` rows a batch with ``auto``; see ``nist.reform``."""
+        check_form(form, rows)
+        self.is_automatic, self.rows = form == "auto", self.rows if rows is None else rows
+        self._store(form, *self.connections(), self.values())
+
+    def _wanted(self) -> str:
+        return "auto" if self.is_automatic else self.form
+
+    def _store(self, form: str, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> None:
+        """Take on ``form`` with these connections; the parameter object and its place in an optimizer stay.
+
+        A band that is no longer whole can only be masked or compressed.
+        """
+        if form == "auto":
+            form = cost_model.cheapest(self.band, len(values), self.rows, values.device.type)
+        whole = self.band.is_regular and len(values) == self.band.n_weights
+        if form in ("banded", "blocked") and not whole:
+            form = "compressed"
+        for name in (*BUFFERS, "_rows"):
+            self._buffers.pop(name, None)
+        self.form = form
+        self._replace_weight(self.arranged(inputs, outputs, values))
+        if form == "masked":
+            self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
+            self.is_masking = self._is_copy or len(values) < self.dense_weights
+        elif form == "compressed":
+            self.register_buffer("inputs", self.arranged(inputs, outputs, inputs))
+            self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
+            counts = torch.bincount(outputs, minlength=self.out_features)
+            self.register_buffer("_rows", torch.cat([counts.new_zeros(1), counts.cumsum(0)]), persistent=False)
+        if self.band.is_regular:
+            numbers = self.k, self.band.parts, self.band.channels, SCHEMES.index(self.band.scheme)
+            self.register_buffer("band_numbers", torch.tensor(numbers, device=values.device))
+
+    def _replace_weight(self, weight: torch.Tensor) -> None:
+        """Put ``weight``, of another shape perhaps, into the parameter, which stays the same object.
+
+        A loss of an earlier step that is still alive holds on to how the parameter's gradient was added up, shape
+        included, and the next step would use that again. Torch forgets it when the type changes, and not for a shape.
+        """
+        if weight.shape != self.weight.shape:
+            watch(self.weight)
+        other = torch.float64 if weight.dtype == torch.float32 else torch.float32
+        self.weight.grad = None
+        self.weight.data = weight.new_empty(0, dtype=other)
+        self.weight.data = weight
+
+    def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors) -> None:
+        """Load the state of any form, or of a dense ``nn.Linear``, into this layer, which keeps its own form if it can.
+
+        An automatic layer chooses anew.
+        """
+        saved = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        if not STORED & saved.keys():
+            super()._load_from_state_dict(state, prefix, metadata, strict, missing, unexpected, errors)
+            return
+        try:
+            inputs, outputs, values = self._connections_in(saved)
+        except (KeyError, IndexError, ValueError, RuntimeError) as error:
+            errors.append(
+                f"{prefix or 'state '}does not fit a {self.in_features} → {self.out_features} NIST layer: {error}"
+            )
+            return
+        with torch.no_grad():
+            device = self.weight.device
+            values = values.to(device) if metadata.get("assign_to_params_buffers") else values.to(self.weight)
+            self._store(self._wanted(), inputs.to(device), outputs.to(device), values)
+        own = {prefix + key: value for key, value in self._state().items()}
+        rest = {prefix + key: value for key, value in saved.items() if key not in STORED}
+        super()._load_from_state_dict({**own, **rest}, prefix, metadata, strict, missing, unexpected, errors)
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        return {"weight": self.weight.detach()} | {
+            name: self._buffers[name] for name in BUFFERS if name in self._buffers
+        }
+
+    def _connections_in(self, saved: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Inputs, outputs and values in a saved state; of a dense one, those at the connections that this layer has."""
+        weight, theirs = saved["weight"], self._band_in(saved)
+        if "inputs" in saved:
+            inputs, outputs, values = saved["inputs"], saved["outputs"], weight
+        elif theirs is not None and "mask" not in saved:
+            inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
+            values = weight.flatten()[theirs.slots(inputs, outputs)]
+        else:
+            weight = weight.flatten(1)  # a convolution's
+            if weight.shape != (self.out_features, self.in_features):
+                raise ValueError(f"its weight has shape {tuple(weight.shape)}")
+            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self.connections()[::-1]
+            values = weight[outputs.to(weight.device), inputs.to(weight.device)]
+        if not inputs.shape == outputs.shape == values.shape:
+            raise ValueError("its weights are not as many as its connections")
+        inside = (inputs >= 0) & (inputs < self.in_features) & (outputs >= 0) & (outputs < self.out_features)
+        if not (bool(inside.all()) and bool(self.band.contains(inputs.cpu(), outputs.cpu()).all())):
+            raise ValueError(f"its connections are not among those of factor {self.k}")
+        if len(torch.unique(outputs * self.in_features + inputs)) < len(values):
+            raise ValueError("it has a connection twice")
+        return inputs, outputs, values
+
+    def _band_in(self, saved: dict[str, torch.Tensor]) -> Band | None:
+        """The band that a saved state says it had before any prune, if it says so, as earlier versions did not always.
+
+        Raises ``ValueError`` for a narrower one than this layer's: its state would count as pruned.
+        """
+        if "band_numbers" not in saved:
+            return None
+        k, parts, channels, scheme = saved["band_numbers"].tolist()
+        theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
+        if theirs.n_weights < self.band.n_weights:
+            raise ValueError(f"its band has {theirs.n_weights} weights, and {self.band.n_weights} here")
+        return theirs
+
+    def extra_repr(self) -> str:
+        counts = f"k={self.k}, form={self.form}, active_weights={self.active_weights}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}, {counts}"
+        )

@@ -1,0 +1,188 @@
+"""The one-shot magnitude prune of section 3.1."""
+
+import warnings
+from fractions import Fraction
+from functools import partial
+from math import floor
+
+import torch
+from torch import nn
+
+from nist.sparse.changeable import check_changeable
+from nist.sparse.linear import NISTLinear
+from nist.sparse.mask import kept_weights
+from nist.sparse.optimizer_state import carry
+
+SCOPES = ("global", "layer", "uniform")
+
+
+def nist_layers(module: nn.Module) -> list[NISTLinear]:
+    """The NIST layers of ``module``, in the order of ``module.modules()``."""
+    return [layer for layer in module.modules() if isinstance(layer, NISTLinear)]
+
+
+def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tensor:
+    """Boolean mask, shaped like the 1-D ``magnitudes``, of the ``n`` largest; of equals, those of lower ``rank``."""
+    if n == 0:
+        return torch.zeros_like(magnitudes, dtype=torch.bool)
+    magnitudes = magnitudes.nan_to_num(nan=torch.inf, posinf=torch.inf)  # a diverged run has both: equally large
+    least = magnitudes.kthvalue(len(magnitudes) - n + 1).values  # on a CPU a tenth of the time of a sort
+    keep = magnitudes > least
+    equal = (magnitudes == least).nonzero().squeeze(1)
+    keep[equal[rank[equal].argsort()[: n - int(keep.sum())]]] = True
+    return keep
+
+
+@torch.no_grad()
+def prune(
+    module: nn.Module,
+    sparsity: float,
+    optimizer: torch.optim.Optimizer | None = None,
+    scope: str = "global",
+    generator: torch.Generator | None = None,
+) -> int:
+    """Prune the NIST layers of ``module`` once to ``sparsity`` and return the number of weights kept.
+
+    Of all active weights the floor((1 - sparsity) · n_dense) largest by absolute value stay, where n_dense counts the
+    dense size of every NIST layer (one global budget: assumptions U26, B8). With ``scope="layer"`` the same is done in
+    each layer by itself; with ``"uniform"`` the budget is shared out first, so that every layer keeps the same share of
+    its active weights. With a ``generator``, on the CPU, weights are kept at random, a control. Ties go to the lower
+    index, by layer, then input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A
+    layer that loses a weight stays masked or becomes compressed; automatic layers take the cheaper of the two.
+
+    ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
+    and follow where a parameter changes its shape. A ``DistributedDataParallel`` wrapper cannot follow: delete it,
+    prune the module on every process, and wrap it again.
+
+    One ranking over layers of different scales can take every weight of one of them; a warning then names it.
+
+    Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
+    weights are active than the target keeps, for another scope, for a wrapped replica or a parametrized layer, or in
+    inference mode.
+    """
+    check_changeable(module, "prune")
+    layers = nist_layers(module)
+    if not layers:
+        raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
+    if any(layer.is_pruned for layer in layers):
+        raise ValueError("already pruned: the method prunes once")
+    budgets = _budgets(layers, sparsity, scope)
+    for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
+        magnitudes = torch.cat([layer.values() for layer in group]).abs()
+        if generator is not None:
+            magnitudes = _drawn(group, generator)
+        keep = largest(magnitudes, _ranks(group), n_keep)
+        for layer, kept in zip(group, keep.split([layer.active_weights for layer in group]), strict=True):
+            carry(layer, optimizer, partial(layer.keep, kept), kept)
+    for layer in layers:
+        if layer.active_weights == 0:
+            warnings.warn(f"the prune left nothing of {layer}", stacklevel=3)  # past torch.no_grad
+    return sum(budgets)
+
+
+def shared_out(total: int, sizes: list[int]) -> list[int]:
+    """``total`` in whole shares in proportion to ``sizes``, by the largest remainders, the first of equals."""
+    shares = [Fraction(total * size, sum(sizes)) for size in sizes]
+    parts = [floor(share) for share in shares]
+    by_remainder = sorted(range(len(sizes)), key=lambda place: parts[place] - shares[place])
+    for place in by_remainder[: total - sum(parts)]:
+        parts[place] += 1
+    return parts
+
+
+def _groups(layers: list[NISTLinear], scope: str) -> list[list[NISTLinear]]:
+    """The layers whose weights are ranked together."""
+    return [layers] if scope == "global" else [[layer] for layer in layers]
+
+
+def _budgets(layers: list[NISTLinear], sparsity: float, scope: str) -> list[int]:
+    """Number of weights that a prune keeps of each group. Raises ``ValueError`` as ``prune``."""
+    if scope not in SCOPES:
+        raise ValueError(f"unknown scope {scope!r}; there are {', '.join(SCOPES)}")
+    if scope == "uniform":
+        return shared_out(_budget(layers, sparsity), [layer.active_weights for layer in layers])
+    return [_budget(group, sparsity) for group in _groups(layers, scope)]
+
+
+def _budget(layers: list[NISTLinear], sparsity: float) -> int:
+    """Number of weights that a prune of ``layers`` together keeps."""
+    n_keep = kept_weights(sum(layer.dense_weights for layer in layers), sparsity)
+    n_active = sum(layer.active_weights for layer in layers)
+    if n_keep > n_active:
+        raise ValueError(f"sparsity {sparsity} would keep {n_keep} weights, but only {n_active} are active")
+    return n_keep
+
+
+def _ranks(layers: list[NISTLinear]) -> torch.Tensor:
+    """Position of every active weight when all are sorted by layer, then input, then output."""
+    ranks, start = [], 0
+    for layer in layers:
+        inputs, outputs = layer.connections()
+        ranks.append(start + inputs * layer.out_features + outputs)
+        start += layer.dense_weights
+    return torch.cat(ranks)
+
+
+def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> torch.Tensor:
+    """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms."""
+    numbers = torch.rand(sum(layer.active_weights for layer in layers), generator=generator)
+    found = []
+    for layer, drawn in zip(layers, numbers.split([layer.active_weights for layer in layers]), strict=True):
+        inputs, outputs = layer.connections()
+        place = torch.argsort(torch.argsort(outputs * layer.in_features + inputs))
+        found.append(drawn.to(place.device)[place])
+    return torch.cat(found)
+
+
+class PruneOnce:
+    """Calls ``prune`` once, at the end of an epoch or as soon as accuracy reaches a share of its plateau (section 3.1).
+
+    The paper prunes after about 10 % of the epochs, or at about 50 % of the eventual peak accuracy; as that peak is not
+    known beforehand, ``plateau`` is the one expected, such as that of a dense network.
+
+    Parameters: ``module``, ``sparsity`` and ``scope`` as in ``prune``; ``epoch``, counted from 1, or ``plateau``, a
+    fraction in (0, 1], with ``share``. It keeps no state of its own: a model that is loaded pruned stays as it is, and
+    one that is loaded after that epoch and is not pruned yet is pruned at the next call.
+    Raises ``ValueError`` unless exactly one of ``epoch`` and ``plateau`` is given and they make sense, and for a
+    sparsity, a scope or a module that ``prune`` would not take, as far as the module has its NIST layers already.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        sparsity: float,
+        *,
+        epoch: int | None = None,
+        plateau: float | None = None,
+        share: float = 0.5,
+        scope: str = "global",
+    ) -> None:
+        if (epoch is None) == (plateau is None):
+            raise ValueError("give the epoch at which to prune, or the accuracy of the plateau, and not both")
+        if epoch is not None and epoch < 1:
+            raise ValueError(f"epochs count from 1, got {epoch}")
+        if plateau is not None and not (0 < plateau <= 1 and 0 < share <= 1):
+            raise ValueError(f"plateau and share must be fractions in (0, 1], got {plateau} and {share}")
+        check_changeable(module, "prune")
+        layers = nist_layers(module)
+        kept_weights(0, sparsity)  # for its error, also where there is no layer yet
+        _budgets([] if any(layer.is_pruned for layer in layers) else layers, sparsity, scope)
+        self.module, self.sparsity, self.scope = module, sparsity, scope
+        self.epoch, self.threshold = epoch, None if plateau is None else share * plateau
+
+    def __call__(
+        self, epoch: int, accuracy: float | None = None, optimizer: torch.optim.Optimizer | None = None
+    ) -> int | None:
+        """Call at the end of each epoch, with its validation accuracy as a fraction; the weights kept, if it pruned.
+
+        Raises ``ValueError`` as ``prune`` does, for an accuracy that is no fraction, or if a plateau is waited for and
+        none is given.
+        """
+        if self.threshold is not None and accuracy is None:
+            raise ValueError(f"call with the epoch's accuracy: the prune waits for {self.threshold:g}")
+        if accuracy is not None and not 0 <= accuracy <= 1:
+            raise ValueError(f"accuracy must be a fraction in [0, 1], got {accuracy}")
+        due = epoch >= self.epoch if self.threshold is None else accuracy >= self.threshold
+        if not due or any(layer.is_pruned for layer in nist_layers(self.module)):
+            return None
+        return prune(self.module, self.sparsity, optimizer, self.scope)

@@ -1,0 +1,60 @@
+"""Masks that are as large as Eq. 1's and are not its band: controls that tell what the band itself is worth."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nist.sparse.mask import SCHEMES, Band
+
+CONTROLS = ("permuted", "random")
+
+
+@dataclass(frozen=True)
+class Scattered(Band):
+    """As many connections as a band has, elsewhere; drawn from ``seed``, so that every run has its own.
+
+    ``scheme`` is ``permuted``, Eq. 1 with its outputs renamed at random: fan-ins and fan-outs stay, neighbours
+    do not; or ``random``, n_in · k connections drawn uniformly from all n_in · n_out. Such a layer is masked or
+    compressed.
+    """
+
+    seed: int | tuple[int, ...] = 0
+
+    schemes = CONTROLS
+    is_regular = False
+
+    @cached_property
+    def _edges(self) -> tuple[np.ndarray, np.ndarray]:
+        draw = np.random.default_rng(self.seed)
+        if self.scheme == "permuted":
+            inputs, outputs = Band(self.n_in, self.n_out, self.k).edges()
+            return inputs, draw.permutation(self.n_out)[outputs]
+        chosen = np.sort(draw.choice(self.n_in * self.n_out, self.n_weights, replace=False, shuffle=False))
+        return chosen // self.n_out, chosen % self.n_out
+
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Input and output index of every connection, ordered by input; two int64 arrays of shape ``(n_weights,)``."""
+        return self._edges
+
+    def contains(self, inputs, outputs) -> np.ndarray:
+        """Whether each connection exists; integer arrays or tensors, on the CPU."""
+        own_inputs, own_outputs = self._edges
+        return np.isin(np.asarray(inputs) * self.n_out + np.asarray(outputs), own_inputs * self.n_out + own_outputs)
+
+    @property
+    def n_unconnected(self) -> int:
+        """Number of outputs without any input."""
+        return self.n_out - len(np.unique(self._edges[1]))
+
+
+def band(n_in: int, n_out: int, k: int, scheme: str, seed: tuple[int, ...] | int = 0) -> Band:
+    """The connections of a layer by the name of their scheme; ``seed`` is for the controls among them.
+
+    Raises ``ValueError`` as ``Band`` does.
+    """
+    if scheme in CONTROLS:
+        return Scattered(n_in, n_out, k, scheme, seed=seed)
+    if scheme not in SCHEMES:
+        raise ValueError(f"unknown scheme {scheme!r}; there are {', '.join((*SCHEMES, *CONTROLS))}")
+    return Band(n_in, n_out, k, scheme)

@@ -1,0 +1,28 @@
+"""Changing the form of a model's NIST layers."""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from nist.sparse.changeable import check_changeable
+from nist.sparse.linear import check_form
+from nist.sparse.optimizer_state import carry
+from nist.sparse.prune import nist_layers
+
+
+def reform(
+    module: nn.Module, form: str = "auto", rows: int | None = None, optimizer: torch.optim.Optimizer | None = None
+) -> nn.Module:
+    """Give every NIST layer of ``module`` another form, in place, and return the module; nothing it computes changes.
+
+    With ``auto`` the cheapest for ``rows`` rows a batch (as before, if not given) on the device that the module is on
+    now. A pruned layer cannot be banded or blocked: it becomes compressed. ``optimizer`` as in ``nist.prune``.
+    Raises ``ValueError``, and changes nothing, for an unknown form, rows below 1, a wrapped replica or a parametrized
+    layer, or in inference mode.
+    """
+    check_form(form, rows)
+    check_changeable(module, "reform")
+    for layer in nist_layers(module):
+        carry(layer, optimizer, partial(layer.change_form, form, rows))
+    return module

@@ -1,0 +1,243 @@
+"""The training of one run: initialise, train and validate epoch by epoch, prune once."""
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from nist import correctness, models
+from nist.data.augmentation import Augmentation
+from nist.data.deit_augmentation import Recipe
+from nist.data.splits import Prepared, is_recipe
+from nist.errors import InputError
+from nist.runtime.heartbeat import beat
+from nist.sparse import optimizer_state
+from nist.sparse.layers import class_count
+from nist.sparse.prune import nist_layers, prune
+from nist.training import cpu_ops, optimizers, seeds
+from nist.training.epoch_loop import Scheduled
+from nist.training.operations import Operations
+
+EVALUATION_BATCH = 1024
+EVALUATION_PIXELS = 2**23  # of a batch: large images would fill the device's memory
+
+
+class Run(Scheduled):
+    """One seed of one configuration: its network and random streams, on the device that ``prepared`` names.
+
+    ``weights`` are what ``nist.models.pretrained`` loads, ``None`` for a network that starts at random. ``pruned`` is
+    called with the network when it has been pruned.
+    """
+
+    def __init__(
+        self,
+        configuration: dict,
+        seed: int,
+        prepared: Prepared,
+        weights: dict | None = None,
+        pruned: Callable[[nn.Module], None] | None = None,
+    ):
+        self.configuration, self.prepared, self.pruned = configuration, prepared, pruned
+        self.training, self.validation = prepared.training, prepared.validation
+        self.device = self.training.device
+        streams = seeds.streams(seed)
+        self.order, self.initialisation = seeds.generator(streams.data_order), streams.initialisation
+        self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
+        torch.manual_seed(streams.initialisation)
+        network = models.build(configuration["model"], self.training.image_shape, weights)
+        # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.operations = Operations(cpu_ops.INSTEAD if self.device.type == "cpu" else {})
+        self._check_last_batch()
+        torch.manual_seed(streams.dropout)
+        self.epoch, self.optimizer, self.diverged = 0, None, False
+
+    def _check_last_batch(self) -> None:
+        """Raise ``InputError`` if an epoch ends with a single image that batch normalisation makes nothing of."""
+        settings, n = self.configuration["training"], len(self.training)
+        if settings["drop_last"] or n % settings["batch_size"] != 1 % settings["batch_size"]:
+            return
+        image = torch.zeros(1, *self.training.image_shape, device=self.device)
+        try:
+            with torch.no_grad():
+                copy.deepcopy(self.network).train()(image)
+        except ValueError as error:
+            raise InputError(
+                f"training.batch_size: {settings['batch_size']} leaves one of {n} images for the last batch, and "
+                f"batch normalisation needs more ({error}); choose another, or drop_last: true"
+            ) from None
+
+    def _augmentation(self, generator: torch.Generator) -> Augmentation | Recipe | None:
+        settings = self.configuration["data"]["augmentation"]
+        if settings == "none":
+            return None
+        if not is_recipe(settings):
+            return Augmentation(settings, generator)
+        return Recipe(
+            settings,
+            generator,
+            size=self.training.image_shape[-1],
+            mean=self.prepared.affine.pixel_mean,
+            n_classes=class_count(self.configuration["model"]),
+            label_smoothing=self.configuration["training"]["label_smoothing"],
+            device=self.device,
+        )
+
+    def start_optimizer(self, settings: dict) -> None:
+        """Begin a phase with a fresh optimizer."""
+        self.optimizer = optimizers.create(settings, self.network)
+
+    def prune(self, sparsity: float) -> None:
+        """Prune the layers that NIST sparsifies, once."""
+        settings = self.configuration["training"]["pruning"]
+        draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
+        prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw)
+        if self.pruned:
+            self.pruned(self.network)
+
+    def measured_epoch(self) -> dict:
+        """Train and validate once; see ``nist.metrics_file.SCHEMA`` for the measurements and their units.
+
+        Beside them stands which validation images are right, as ``nist.correctness.packed`` has it.
+
+        After it, ``state`` holds all that the rest of the run depends on. A run whose loss turns NaN or infinite is
+        trained and recorded to its last epoch like any other, flagged.
+        """
+        started = time.perf_counter()
+        train_loss, train_hits = self._train(self.optimizer)
+        val_loss, val_hits = self._validate()
+        rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
+        train = train_loss, train_hits.sum().item() / len(train_hits)
+        return self.row(train, val_loss, val_hits, rate, weights, time.perf_counter() - started)
+
+    def row(
+        self,
+        train: tuple[float, float],
+        val_loss: float,
+        val_hits: torch.Tensor,
+        learning_rate: float,
+        weights: tuple[int, int],
+        seconds: float,
+    ) -> dict:
+        """Measurements of the epoch just trained.
+
+        ``train`` is loss and accuracy, ``val_hits`` which validation images are right, ``weights`` active and dense.
+        """
+        self.diverged = self.diverged or not (math.isfinite(train[0]) and math.isfinite(val_loss))
+        return {
+            "epoch": self.epoch,
+            "train_loss": train[0],
+            "train_accuracy": train[1],
+            "val_loss": val_loss,
+            "val_accuracy": val_hits.sum().item() / len(val_hits),
+            correctness.COLUMN: correctness.packed(val_hits.numpy(force=True)),
+            "learning_rate": learning_rate,
+            "active_weights": weights[0],
+            "sparsity": 1 - weights[0] / weights[1],
+            "seconds": seconds,
+            "diverged": self.diverged,
+        }
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that the rest of the run depends on: weights, masks, optimizer, random streams, epoch."""
+        generators = {"order": self.order.get_state(), "torch": torch.get_rng_state()}
+        if self.augmentation:
+            generators["augmentation"] = self.augmentation.generator.get_state()
+        if self.device.type == "cuda":
+            generators["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {
+            "progress": torch.tensor([self.epoch, self.diverged]),
+            **{f"generator.{name}": value for name, value in generators.items()},
+            **{f"network.{name}": value for name, value in self.network.state_dict().items()},
+            **{f"optimizer.{name}": value for name, value in optimizer_state.tensors(self.optimizer).items()},
+        }
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what ``state`` gave, to the bit on the same device and versions."""
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for key, value in state.items():
+            part, _, name = key.partition(".")
+            parts.setdefault(part, {})[name] = value
+        epoch, diverged = parts["progress"][""].tolist()
+        self.epoch, self.diverged = epoch, bool(diverged)
+        self.network.load_state_dict(parts["network"])
+        starts = optimizers.starts(self.configuration["training"])
+        self.start_optimizer(starts[max(first for first in starts if first <= epoch)])
+        optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
+        self.order.set_state(parts["generator"]["order"])
+        if self.augmentation:
+            self.augmentation.generator.set_state(parts["generator"]["augmentation"])
+        torch.set_rng_state(parts["generator"]["torch"])
+        if "cuda" in parts["generator"] and self.device.type == "cuda":
+            torch.cuda.set_rng_state(parts["generator"]["cuda"], self.device)
+
+    def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, torch.Tensor]:
+        settings = self.configuration["training"]
+        self.network.train()
+
+        def step(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            loss = training_loss(logits, targets, settings["label_smoothing"])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        batches = self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order, self.augmentation)
+        return self._mean(self._normalised(batches, isinstance(self.augmentation, Recipe)), step)
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, torch.Tensor]:
+        self.network.eval()
+        batches = self.validation.in_order(evaluation_batch(self.validation.image_shape))
+        return self._mean(self._normalised(batches), F.cross_entropy)
+
+    def _normalised(self, batches: Iterator, finish: bool = False) -> Iterator:
+        for images, labels in batches:
+            images = self.prepared.normalise(images)
+            yield self.augmentation.finish(images, labels) if finish else (images, labels)
+
+    def _mean(self, batches: Iterator, loss_of: Callable) -> tuple[float, torch.Tensor]:
+        """Mean loss over the images of ``batches``, and which are right; sums stay on the device until the end."""
+        loss_sum, hits = torch.zeros((), dtype=torch.float64, device=self.device), []
+        for images, targets in batches:
+            with precision(self.configuration["training"]["precision"], self.device), self.operations:
+                logits = self.network(images).float()
+            loss_sum += loss_of(logits, targets) * len(targets)
+            # Of a mixed image, the class that it shows most of.
+            labels = targets.argmax(1) if targets.dim() == 2 else targets
+            hits.append(logits.detach().argmax(1) == labels)
+            beat()
+        hits = torch.cat(hits)
+        return loss_sum.item() / len(hits), hits
+
+
+def training_loss(logits: torch.Tensor, targets: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    """Cross-entropy (U17) with labels (n,), smoothed, or with shares of classes (n, classes), smoothed when mixed."""
+    return F.cross_entropy(logits, targets, label_smoothing=label_smoothing if targets.dim() == 1 else 0.0)
+
+
+def evaluation_batch(image_shape: tuple[int, int, int]) -> int:
+    """Images in a batch that is only evaluated."""
+    return max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // (image_shape[1] * image_shape[2])))
+
+
+def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager:
+    """Arithmetic of the forward pass: bfloat16 autocast, or nothing, as TF32 is a switch of the whole process."""
+    if name == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def sparsified_weights(module: nn.Module) -> tuple[int, int]:
+    """Active and dense weights of the linear layers in ``module``, biases not counted (N2)."""
+    sparse = nist_layers(module)
+    plain = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
+    return (
+        plain + sum(layer.active_weights for layer in sparse),
+        plain + sum(layer.dense_weights for layer in sparse),
+    )
