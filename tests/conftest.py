@@ -77,8 +77,8 @@ def data_root():
 
 @pytest.fixture
 def study_content():
-    """The embedded LeNet-5 study as a dictionary that a test may change."""
-    return yaml.safe_load((ROOT / "config/studies/lenet5-digits.yaml").read_text(encoding="utf-8"))
+    """The embedded LeNet-5 study, whole, as a dictionary that a test may change."""
+    return study.load(ROOT / "config/studies/lenet5-digits.yaml").content
 
 
 @pytest.fixture

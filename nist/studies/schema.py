@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -10,23 +10,38 @@ import yaml
 
 from nist.errors import InputError
 
+Source = Path | str
 
-def check(content: dict, schema: Path, source: Path | str) -> None:
+
+def check(content: dict, schema: Path, source: Source | Callable[[tuple], Source]) -> None:
     """Check ``content`` against a JSON schema and name the first offending key of ``source``.
 
-    Without jsonschema installed, as on a bare compute node, it warns and leaves the checking to the machine that plans.
+    Of content from several files, ``source`` gives the file of a key, by the keys that lead there. Without jsonschema
+    installed, as on a bare compute node, it warns and leaves the checking to the machine that plans.
     """
     try:
         from jsonschema import exceptions
     except ImportError:
-        warnings.warn(f"jsonschema is not installed: {source} is not checked against its schema", stacklevel=2)
+        name = source(()) if callable(source) else source
+        warnings.warn(f"jsonschema is not installed: {name} is not checked against its schema", stacklevel=2)
         return
     error = exceptions.best_match(_validator(schema).iter_errors(content))
     if error is None:
         return
     where = ".".join(map(str, error.absolute_path)) or "top level"
     meaning = error.schema.get("description") if isinstance(error.schema, dict) else None
-    raise InputError(f"{source}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
+    name = source(_offending(error)) if callable(source) else source
+    raise InputError(f"{name}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
+
+
+def _offending(error: Exception) -> tuple:
+    """The keys that lead to what an error of jsonschema is about, be it a key that is missing or one too many."""
+    keys = tuple(error.absolute_path)
+    if error.validator == "required":
+        return (*keys, next(key for key in error.validator_value if key not in error.instance))
+    if error.validator == "additionalProperties":
+        return (*keys, next(key for key in error.instance if key not in error.schema.get("properties", {})))
+    return keys
 
 
 @cache

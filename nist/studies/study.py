@@ -7,12 +7,12 @@ from typing import NamedTuple
 from nist import digest
 from nist.errors import InputError
 from nist.sparse.layers import VARIANT_KEYS, sparsified_part
-from nist.studies import checks, overrides
+from nist.studies import checks, inheritance, overrides
+from nist.studies.inheritance import FOLDER
 from nist.studies.schema import check as check_schema
-from nist.studies.yaml_file import read as read_yaml
+from nist.studies.yaml_file import read as read_yaml  # noqa: F401, a name that readers of other YAML files use
 
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.metrics_file reads
-FOLDER = Path("config/studies")
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
 EVIDENCE = ("paper", "pilot", "control", "stand-in")  # editions whose runs are kept with the project
 IN_TITLES = {"example": "embedded example", "stand-in": "stand-in"}  # no experiments of the paper
@@ -31,7 +31,7 @@ class Trunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study. ``content`` is the YAML as it stands in the file; see ``study.schema.yaml`` for its keys."""
+    """A checked study. ``content`` is the whole of it, with what it extends; see ``study.schema.yaml`` for its keys."""
 
     path: Path
     content: dict
@@ -116,22 +116,36 @@ def load(name_or_path: str | Path) -> Study:
     """Read a study by name, from ``config/studies``, or by path. Raises ``InputError`` that says what is wrong."""
     study = _load(name_or_path)
     taken = {variant: source for variant in study.variants if (source := study.taken_from(variant))}
-    others = {source: _load(study.path.with_name(f"{source}.yaml")) for source in dict.fromkeys(taken.values())}
+    others = {source: _load(_source_of(study, source)) for source in dict.fromkeys(taken.values())}
     for variant, source in taken.items():
         _check_taken(study, variant, others[source])
     return study
 
 
+def path_of(name_or_path: str | Path) -> Path:
+    """The file of a study that is given by name or by path."""
+    path = Path(name_or_path)
+    return path if path.suffix in (".yaml", ".yml") else FOLDER / f"{name_or_path}.yaml"
+
+
 def _load(name_or_path: str | Path) -> Study:
     """A study that is checked by itself, without those that it takes runs from."""
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = FOLDER / f"{name_or_path}.yaml"
-    content = read_yaml(path)
-    check_schema(content, SCHEMA, path)
-    study = Study(path, content)
+    path = path_of(name_or_path)
+    whole = inheritance.resolve(path)
+    check_schema(whole.content, SCHEMA, whole.file_to_edit)
+    study = Study(path, whole.content)
     if study.name != path.stem:
         raise InputError(f"{path}: study: {study.name!r} should be the file's own name, {path.stem!r}")
+    try:
+        _check(study)
+    except InputError as error:
+        raise _where_it_began(error, whole.layers) from None
+    return study
+
+
+def _check(study: Study) -> None:
+    """Check what the schema cannot know. Raises ``InputError``."""
+    path, content = study.path, study.content
     try:
         parse_seeds(content["seeds"])
     except InputError as error:
@@ -143,7 +157,23 @@ def _load(name_or_path: str | Path) -> Study:
             check_schema(changed, SCHEMA, where)
             checks.check(where, changed)
         checks.check_variant(path, variant, study.configuration(variant))
-    return study
+
+
+def _where_it_began(error: InputError, layers: list[inheritance.Layer]) -> InputError:
+    """The same error of a study that is extended, if it is wrong by itself; else this one."""
+    if "extends" not in layers[-1].content:
+        return error
+    try:
+        _load(layers[-2].path)
+    except InputError as other:
+        mistakes = [str(one).partition(": ")[2] for one in (error, other)]
+        return other if mistakes[0] == mistakes[1] else error
+    return error
+
+
+def _source_of(study: Study, source: str) -> Path:
+    """The file of the study ``source``, which runs are taken from: beside this one, or else in ``config/studies``."""
+    return inheritance.find(source, study.path) or study.path.with_name(f"{source}.yaml")
 
 
 def _check_taken(study: Study, variant: str, other: Study) -> None:

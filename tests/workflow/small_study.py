@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from nist.studies import study
+
 ROOT = Path(__file__).parents[2]
 STUDY = "config/studies/lenet5-digits.yaml"
 VARIANTS = ("dense", "nist-1-10-p98")
@@ -19,6 +21,13 @@ PAPER_ITEMS = ("fig1", "fig2", "figa1", "figa2", "tablea1", "tablea3")  # those 
 def edit_yaml(path, change):
     """Read a YAML file, ``change`` its content, and write it back."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def edit_study(path, change):
+    """Read a study, ``change`` its content, and write it back whole: it then extends none."""
+    content = study.load(path).content
     change(content)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -44,7 +53,7 @@ def make_project(folder):
     for name in ("nist", "analysis", "workflow", "config", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
-    edit_yaml(folder / STUDY, shrink)
+    edit_study(folder / STUDY, shrink)
     edit_yaml(folder / "config/figures.yaml", fewer_items)
     edit_yaml(folder / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))
     return folder

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 from analysis import published, replays, runs
 from analysis.statistics.together import INPUTS
 from nist.errors import InputError
-from nist.studies import plan, study
+from nist.studies import inheritance, plan, study
 
 STATISTICS = [*INPUTS, "aa_calibration", "holm"]
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
@@ -71,6 +71,12 @@ def images_of(wildcards):
 
 def training_digest(wildcards):
     return PLAN.digest(wildcards.study, wildcards.variant)
+
+
+def extended_by(paths):
+    """Files beside the studies at ``paths`` that these are merged from: what they extend, and the defaults."""
+    paths = {*paths}
+    return sorted({str(file) for path in paths for file in inheritance.files(Path(path))} - paths)
 
 
 def paper_items(kind, suffix):

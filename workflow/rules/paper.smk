@@ -159,6 +159,7 @@ rule report:
         costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
         + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
         studies=[str(experiment.path) for experiment in STUDIES.values()],
+        extended=extended_by(str(experiment.path) for experiment in STUDIES.values()),
         replays=[ancient(path) for path in REPLAYS],
         comparison="analysis/replays.py",
         manifest=str(plan.MANIFEST),
@@ -191,6 +192,10 @@ def studies_of_the_paper(wildcards):
     return [str(path) for path in paths if study.read_yaml(path).get("edition") == "paper"]
 
 
+def extended_of_the_paper(wildcards):
+    return extended_by(studies_of_the_paper(wildcards))
+
+
 def ledger_statistics(wildcards):
     """Statistics of the configured studies of the paper. Claims on any other study read "not run"."""
     names = [name for name, experiment in STUDIES.items() if experiment.content["edition"] == "paper"]
@@ -201,6 +206,7 @@ rule ledger:
     input:
         statistics=ledger_statistics,
         studies=studies_of_the_paper,
+        extended=extended_of_the_paper,
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
         shared=[
@@ -238,10 +244,15 @@ def studies_of_findings(wildcards):
     return sorted({*studies_of_the_paper(wildcards), *(str(experiment.path) for experiment in beside)})
 
 
+def extended_of_findings(wildcards):
+    return extended_by(studies_of_findings(wildcards))
+
+
 rule findings:
     input:
         statistics=findings_statistics,
         studies=studies_of_findings,
+        extended=extended_of_findings,
         claims="results/claims.csv",
         modules=sorted(str(path) for path in Path("analysis/findings").iterdir() if path.is_file()),
         shared=[

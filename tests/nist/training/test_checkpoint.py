@@ -144,7 +144,8 @@ def test_configuration_and_code_are_in_the_path(tmp_path):
 KILLER = """
 import contextlib, os, pathlib, random, signal, sys, time
 import pandas, torch._dynamo  # what the first table and the first optimizer step import, for seconds
-from nist import digest, study, train
+from nist import digest, train
+from nist.studies import study
 draw, longest, arguments = random.Random(0), float(sys.argv[1]), sys.argv[2:]
 digest.of_training_code("lenet5")  # read once, not by every child, and so the schema of studies
 study.load(arguments[arguments.index("--study") + 1])
