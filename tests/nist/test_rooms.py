@@ -61,6 +61,11 @@ def test_no_room_imports_from_one_that_is_not_below_it():
     assert wrong == {}
 
 
+def test_nothing_here_imports_the_analysis():
+    every = {target for path in Path("nist").rglob("*.py") for target in imports(path)}
+    assert {target for target in every if target.split(".")[0] == "analysis"} == set()
+
+
 def test_rooms_stand_on_each_other_in_one_order():
     heights = {}
     while len(heights) < len(ARROWS):

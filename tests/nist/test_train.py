@@ -151,6 +151,19 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
     assert autocast[-1]["val_accuracy"] > 0.4
 
 
+@pytest.mark.parametrize("emulates", [True, False])
+def test_a_processor_that_emulates_bfloat16_is_told_of_in_one_line(
+    emulates, short, images, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(machine, "emulates_bfloat16", lambda: emulates)
+    monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
+    words = ["--study", short(precision="bfloat16").path, "--variant", "dense", "--seeds", "0-0", "--epochs", "1"]
+    places = ["--out", tmp_path / "m.parquet", "--checkpoints", tmp_path / "kept", "--device", "cpu"]
+    train.main([*map(str, words), *map(str, places)])
+    told = "training.precision: this processor emulates bfloat16; float32 is faster here\n"
+    assert capfd.readouterr().err == told * emulates
+
+
 def test_labels_are_smoothed_once():
     logits, labels = torch.randn(4, 3), torch.tensor([0, 2, 1, 2])
     logs = logits.log_softmax(1)
