@@ -11,6 +11,7 @@ from pathlib import Path
 LOCK = Path("requirements.lock")
 SERVICES = ("pypi", "osv")  # asked in turn until one knows a package; both serve the Python packaging advisories
 # Digests of data sets and revisions of their repositories, which look like keys.
+DIGESTS = r"(^|/)study_digests\.yaml$"
 PUBLIC = r"""["']?(train|test|revision)["']?[:=] ?["'][0-9a-f]{40,64}["']"""
 
 
@@ -41,8 +42,11 @@ def findings(package: dict) -> list[str]:
 def secrets(folder: Path) -> list[str]:
     """Where tracked files of a git repository seem to hold a key, a token or a password: ``file:line: kind``."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=True)
-    scan = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "--json", "--no-verify", "--exclude-lines", PUBLIC]
-    done = subprocess.run([*scan, *filter(None, listed.stdout.split("\0"))], cwd=folder, capture_output=True, text=True)
+    scan = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "--json", "--no-verify"]
+    public = ["--exclude-lines", PUBLIC, "--exclude-files", DIGESTS]
+    done = subprocess.run(
+        [*scan, *public, *filter(None, listed.stdout.split("\0"))], cwd=folder, capture_output=True, text=True
+    )
     if done.returncode == 0:
         return []
     results = json.loads(done.stdout)["results"]

@@ -152,9 +152,7 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
 
 
 @pytest.mark.parametrize("emulates", [True, False])
-def test_a_processor_that_emulates_bfloat16_is_told_of_in_one_line(
-    emulates, short, images, tmp_path, monkeypatch, capsys
-):
+def test_it_is_told_that_bfloat16_is_emulated(emulates, short, images, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(machine, "emulates_bfloat16", lambda: emulates)
     monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
     words = ["--study", short(precision="bfloat16").path, "--variant", "dense", "--seeds", "0-0", "--epochs", "1"]
