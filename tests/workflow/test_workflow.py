@@ -64,6 +64,12 @@ def test_what_changes_a_picture_redraws_and_computes_nothing(project):
     assert planned(project).keys() == {"figure", "table", "paper_figure", "report"}
 
 
+@pytest.mark.slow
+def test_what_reads_studies_reads_them_again_when_the_defaults_change(project):
+    append_comment(project / "config/defaults.yaml")
+    assert planned(project) == {"ledger": 1, "findings": 1, "report": 1}
+
+
 @pytest.mark.parametrize("module", ["statistics/auc_sd", "resampling"])
 def test_what_changes_a_statistic_recomputes_and_trains_nothing(project, module):
     append_comment(project / f"analysis/{module}.py")
@@ -155,6 +161,7 @@ def test_the_tutorial_of_a_study_of_ones_own_works(finished, tmp_path):
     page = (ROOT / "docs/own-study.md").read_text(encoding="utf-8")
     model, experiment = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL)[1] for kind in ("python", "yaml"))
     project = Path(shutil.copytree(finished, tmp_path / "project"))
+    shutil.copy(ROOT / STUDY, project / STUDY)  # as a reader has it, who extends it
     for text in (model, experiment):
         path = project / text.splitlines()[0].removeprefix("# ")
         path.parent.mkdir(exist_ok=True)
