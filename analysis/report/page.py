@@ -14,7 +14,7 @@ from analysis.report import assumptions, curves, findings, replays, verdicts
 from nist.benchmarks.results_file import read
 from nist.metrics_file import Block
 from nist.runtime.files import replacing
-from nist.studies import study
+from nist.studies import study, yaml_file
 
 SETTINGS = "tablea1"  # made from the studies' files alone
 DRAWINGS = ("fig1", "fig2", "figa1")
@@ -238,7 +238,7 @@ def _counted(counts: pd.DataFrame, name: str, entry: dict, folder: str) -> pd.Da
 def contents(arguments: argparse.Namespace) -> dict:
     """What ``page`` shows, read from the files that the arguments name."""
     blocks = runs.read_blocks(arguments.inputs)
-    manifest, results = study.read_yaml(arguments.manifest), arguments.results
+    manifest, results = yaml_file.read(arguments.manifest), arguments.results
     frame = runs.join(blocks)
     counts, names = runs.count(frame), shown_in(arguments.studies, manifest)
     sections = []

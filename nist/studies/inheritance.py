@@ -109,7 +109,8 @@ def _extended(path: Path, name: object) -> Path:
     extended = find(name, path)
     if extended is None:
         known = sorted({one.stem for folder in (path.parent, FOLDER) for one in folder.glob("*.yaml")} - {path.stem})
-        raise InputError(f"{path}: extends: no study {name!r} beside it or in {FOLDER}; there are {', '.join(known)}")
+        choice = f"there are {', '.join(known)}" if known else "start in the folder of the project"
+        raise InputError(f"{path}: extends: no study {name!r} beside it or in {FOLDER}; {choice}")
     return extended
 
 

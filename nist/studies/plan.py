@@ -10,7 +10,7 @@ from pathlib import Path
 from nist import digest
 from nist.data.catalog import cache_name
 from nist.errors import InputError
-from nist.studies import study, trained
+from nist.studies import study, trained, yaml_file
 from nist.studies.study import Study, Trunk
 from nist.studies.trained import Files
 
@@ -170,7 +170,7 @@ def _check_taken(plan: Plan, name: str, is_trained: bool) -> None:
 
 def items(studies: dict[str, Study]) -> dict[str, dict]:
     """Figures and tables by name, from ``config/figures.yaml``. Raises ``InputError`` if ``studies`` feed others."""
-    manifest = study.read_yaml(MANIFEST)
+    manifest = yaml_file.read(MANIFEST)
     study.check_schema(manifest, SCHEMAS / "figures.schema.yaml", MANIFEST)
     for one in studies.values():
         for item in one.content["feeds"]:

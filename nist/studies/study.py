@@ -10,7 +10,6 @@ from nist.sparse.layers import VARIANT_KEYS, sparsified_part
 from nist.studies import checks, inheritance, overrides
 from nist.studies.inheritance import FOLDER
 from nist.studies.schema import check as check_schema
-from nist.studies.yaml_file import read as read_yaml  # noqa: F401, a name that readers of other YAML files use
 
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.metrics_file reads
 SCHEMA = Path(__file__).with_name("study.schema.yaml")

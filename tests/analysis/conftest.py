@@ -1,5 +1,7 @@
 """Small studies of two variants, and a page of runs."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from analysis.claims import ledger
 from analysis.claims.claim import read
 from analysis.claims.evidence import Evidence
 from analysis.report import assumptions, page, replays, verdicts
-from nist.studies import study
+from nist.studies import study, yaml_file
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +27,7 @@ def make_page(tmp_path, verdicts_without_runs):
     def make(experiment, metrics):
         blocks = runs.read_blocks(metrics)
         provenance = page.provenance(blocks, runs.join(blocks))
-        manifest = study.read_yaml(study.Path("config/figures.yaml"))
+        manifest = yaml_file.read(Path("config/figures.yaml"))
         words = page.in_words(runs.count(runs.join(blocks)))
         names = page.shown_in([experiment], manifest)[experiment.name]
         items = [page.item(name, manifest, tmp_path, folder, runs=words) for name, folder in names.items()]

@@ -8,7 +8,7 @@ from snakemake.logging import logger
 from analysis import published, replays, runs
 from analysis.statistics.together import INPUTS
 from nist.errors import InputError
-from nist.studies import inheritance, plan, study
+from nist.studies import inheritance, plan, study, yaml_file
 
 STATISTICS = [*INPUTS, "aa_calibration", "holm"]
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))

@@ -189,7 +189,7 @@ LEDGER_STATISTICS = [
 def studies_of_the_paper(wildcards):
     """Every study of the paper that there is, configured or not: settings are checked without a run."""
     paths = sorted(study.FOLDER.glob("*.yaml"))
-    return [str(path) for path in paths if study.read_yaml(path).get("edition") == "paper"]
+    return [str(path) for path in paths if yaml_file.read(path).get("edition") == "paper"]
 
 
 def extended_of_the_paper(wildcards):

@@ -1,6 +1,7 @@
 """Axes, series and colours of the paper's figures; what they say where runs are missing; the same bytes every time."""
 
 import importlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,9 @@ from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from nist.errors import InputError
-from nist.studies import study
+from nist.studies import study, yaml_file
 
-MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))
+MANIFEST = yaml_file.read(Path("config/figures.yaml"))
 DRAWINGS = ["fig1", "fig2", "figa1"]
 STATISTICS = {
     importlib.import_module(f"analysis.figures.{name}"): item["statistics"][0]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from analysis import runs
 from analysis.claims.claim import read as read_claims
 from analysis.report import assumptions, curves, page, verdicts
 from nist.errors import InputError
-from nist.studies import study
+from nist.studies import study, yaml_file
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_a_page_of_assumptions_without_tables_is_named(tmp_path):
 
 
 def test_a_study_of_the_paper_shows_the_papers_items_once():
-    manifest = study.read_yaml(study.Path("config/figures.yaml"))
+    manifest = yaml_file.read(Path("config/figures.yaml"))
     names = page.shown_in([study.load(name) for name in ("lenet5-cifar10", "lenet5-fmnist", "lenet5-digits")], manifest)
     own = {"comparisons", "trainingcost"}  # of no paper: each study's
     assert names["lenet5-cifar10"] == {"figa2": "", "figa3": "", "tablea2": "", **dict.fromkeys(own, "lenet5-cifar10")}
@@ -168,7 +169,7 @@ def test_a_study_of_the_paper_shows_the_papers_items_once():
 
 
 def test_every_item_of_the_paper_is_listed_with_what_it_lacks():
-    manifest = study.read_yaml(study.Path("config/figures.yaml"))
+    manifest = yaml_file.read(Path("config/figures.yaml"))
     listed = {one["id"]: one for one in page.paper_items(manifest, {"figa4a"}, {"alexnet-cifar10"})}
     figures = ["1", "2", "3a", "3b", "4", "a1", "a2", "a3", "a4a", "a4b", "a5", "a6"]
     tables = ["1", "a1", "a2", "a3", "a4", "a5", "a6"]

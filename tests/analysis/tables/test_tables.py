@@ -2,6 +2,7 @@
 
 import importlib
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,10 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
 from analysis.tables import layout, printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
-from nist.studies import study
+from nist.studies import study, yaml_file
 
 CLAIMS = claim.read()
-MANIFEST = study.read_yaml(study.Path("config/figures.yaml"))
+MANIFEST = yaml_file.read(Path("config/figures.yaml"))
 TABLES = [name for name, item in MANIFEST.items() if item["kind"] == "table" and "studies" in item]
 PEAK, LARGEST, SPREAD = "Mean ± MOE, peak (%)", "Max, peak (%)", "SD, peak (points)"
 

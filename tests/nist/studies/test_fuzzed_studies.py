@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nist.errors import InputError
-from nist.studies import overrides, study
+from nist.studies import overrides, study, yaml_file
 from tests.refusals import FUZZED, PLACES, sampled_damage, taken
 from tests.workflow.small_study import shrink
 
@@ -148,14 +148,14 @@ def test_hostile_yaml_is_refused_for_what_it_is(tmp_path, content, message):
     path = tmp_path / "a.yaml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as error:
-        study.read_yaml(path)
+        yaml_file.read(path)
     assert message in str(error.value)
 
 
 def test_what_an_alias_repeats_can_be_changed_by_itself(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("one: &x {rate: 1}\nother: *x\nday: 2026-01-01", encoding="utf-8")
-    content = study.read_yaml(path)
+    content = yaml_file.read(path)
     content["one"]["rate"] = 2
     assert content == {"one": {"rate": 2}, "other": {"rate": 1}, "day": "2026-01-01"}
 

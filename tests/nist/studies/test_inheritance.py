@@ -163,12 +163,16 @@ def test_runs_may_be_taken_from_the_project_by_a_study_elsewhere(write):
     assert study.load(path).taken_from("nist-1-10-p99.5") == "lenet5-cifar10"
 
 
-def test_a_study_to_extend_that_is_not_there_is_named_with_those_that_are(write):
+def test_a_study_to_extend_that_is_not_there_is_named_with_those_that_are(write, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="mine.yaml: extends: no study 'lenet' beside it or in config/studies; there"):
         study.load(write("mine", extends="lenet"))
     write("other", extends="lenet5-digits")
     with pytest.raises(InputError, match="there are alexnet-cifar10, .*, lenet5-digits, .*, other, vgg16"):
         study.load(write("mine", extends="lenet"))
+    (tmp_path / "other.yaml").unlink()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no study 'lenet' beside it or in config/studies; start in the folder of the"):
+        study.load(tmp_path / "mine.yaml")
 
 
 @pytest.mark.parametrize("name", [None, 3, "", "a b", "../../etc/passwd", "x" * 101, ["lenet5-digits"], "a\n"])
