@@ -53,14 +53,20 @@ def generated(n: int, side: int, channels: int) -> packed.Images:
 
 
 def ours(argv: list[str]) -> None:
-    """Train seeds of a variant on an ``.npz`` of images and print what ``nist.benchmarks.plain_pytorch`` prints."""
+    """Train seeds of a variant, before its prune, on an ``.npz`` of images and print what the plain script prints."""
     name, variant, path, seeds, epochs, device = argv
     torch.set_num_threads(1)
     machine.keep_freed_memory()
     with np.load(path, allow_pickle=False) as archive:
         images = packed.Images(*(archive[field] for field in packed.Images._fields))
     where = torch.device(device)
-    rows, _ = session.train_block(study.load(name), variant, study.parse_seeds(seeds), images, where, int(epochs))
+    experiment = study.load(name)
+    trunk = experiment.trunk(variant)
+    configuration = trunk.configuration if trunk else experiment.configuration(variant)
+    training = session.Training(experiment, variant, configuration, study.parse_seeds(seeds), images, where)
+    block = training.block(int(epochs))
+    training.train(block)
+    rows = block.finished_rows()
     peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": [row["seconds"] for row in rows], "peak_bytes": peak}))
 

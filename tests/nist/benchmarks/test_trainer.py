@@ -4,6 +4,7 @@ import json
 import subprocess
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from nist.benchmarks import plain_pytorch, results_file, trainer
@@ -56,6 +57,13 @@ def test_a_depthwise_convolution_counts_the_products_it_makes():
     model = study.load("mobilenetv1-cifar10").configuration("dense-1")["model"]
     # 11.6 million multiply-accumulates, of which 0.6 are depthwise: each channel by itself.
     assert trainer.operations(model, (3, 32, 32), 0, 1) / 2 == pytest.approx(11.6e6, rel=0.01)
+
+
+def test_a_variant_is_trained_before_its_prune(tmp_path, capsys):
+    path = tmp_path / "images.npz"
+    np.savez(path, **trainer.generated(64, 28, 1)._asdict())
+    trainer.main(["ours", "lenet5-fmnist", "nist-1-10-p98", str(path), "0-1", "2", "cpu"])
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["seconds"]) == 4
 
 
 class InThisProcess:
