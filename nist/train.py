@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 import torch
 
-from nist import correctness, metrics_file, options
-from nist.data import sources
+from nist import correctness, metrics_file
+from nist.data import packed, sources
 from nist.errors import InputError, run
 from nist.models import pretrained
 from nist.runtime import faults, machine
@@ -15,7 +16,7 @@ from nist.runtime.files import check_writable, remove_partial
 from nist.runtime.heartbeat import Heartbeat
 from nist.runtime.interruption import Interruption
 from nist.studies import study
-from nist.training import finished, trunk
+from nist.training import checkpoint, finished, trunk
 from nist.training.checkpoint import Checkpoint, locked, path_of
 from nist.training.seed_block import Block
 from nist.training.session import Training, digests
@@ -25,7 +26,7 @@ UNTOUCHED = "nothing was changed; start it again"
 
 def main(argv: list[str] | None = None) -> None:
     """Train a block of seeds of one variant of a study and write their per-epoch metrics to one Parquet file."""
-    arguments = options.parse(argv, main.__doc__)
+    arguments = parse(argv)
     torch.set_num_threads(arguments.threads)
     machine.keep_freed_memory()
     check_writable(arguments.out.parent)  # now, not when all is trained
@@ -57,6 +58,48 @@ def main(argv: list[str] | None = None) -> None:
         if alone:
             remove_partial(arguments.out)
             remove_partial(correctness.path_of(arguments.out))
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The arguments, checked. Raises ``InputError`` for a number that makes no sense."""
+    parser = argparse.ArgumentParser(prog="python -m nist.train", description=main.__doc__)
+    parser.add_argument("--study", required=True, help="name of a study in config/studies, or a path to its YAML file")
+    parser.add_argument("--variant", required=True)
+    parser.add_argument(
+        "--seeds", required=True, action="append", type=study.parse_seeds, help="first and last seed, as in 0-19"
+    )
+    parser.add_argument("--out", required=True, type=Path, help="Parquet file to write, or trunk (.safetensors)")
+    parser.add_argument("--epochs", type=int, help="train for fewer or more epochs than the study says")
+    parser.add_argument("--until-prune", action="store_true", help="write the trunk that other variants share to --out")
+    parser.add_argument("--trunk", type=Path, help="go on from a trunk that --until-prune wrote")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--workers", type=int, help="processes that read images from disk (default: as pays)")
+    parser.add_argument("--together", type=int, default=0, help="runs advanced at once (default: as pays)")
+    parser.add_argument("--checkpoints", type=Path, default=checkpoint.FOLDER, help="folder (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=5, help="between checkpoints (default: %(default)s)")
+    parser.add_argument(
+        "--stall-minutes",
+        type=float,
+        default=60,
+        help="without a finished batch until the job ends, to be started again; 0: never (default: %(default)s)",
+    )
+    packed.add_arguments(parser)
+    arguments = parser.parse_args(argv)
+    if len(arguments.seeds) > 1:
+        raise InputError(f"--seeds: given {len(arguments.seeds)} times; give one range, as in 0-19")
+    (arguments.seeds,) = arguments.seeds
+    if arguments.threads < 1:
+        raise InputError(f"--threads {arguments.threads}: give at least 1")
+    if arguments.together < 0:
+        raise InputError(f"--together {arguments.together}: give the number of runs, or 0 to leave it to the program")
+    if arguments.workers is not None and arguments.workers < 0:
+        raise InputError(f"--workers {arguments.workers}: give the number of processes, 0 for none")
+    if not arguments.minutes >= 0:
+        raise InputError(f"--minutes {arguments.minutes}: give 0, for after every epoch, or more")
+    if not arguments.stall_minutes >= 0:
+        raise InputError(f"--stall-minutes {arguments.stall_minutes}: give minutes, or 0 to wait for ever")
+    return arguments
 
 
 def begin(

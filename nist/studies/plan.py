@@ -26,13 +26,13 @@ Block = tuple[int, int]  # first and last seed
 class Plan:
     """Studies that run together, by name. ``seeds`` replace a study's own, ``block_size`` that of all studies.
 
-    Runs in the files that are ``there`` are not trained again. Paths are texts relative to the project.
+    Runs in ``existing`` metrics files are not trained again. Paths are texts relative to the project.
     """
 
     studies: dict[str, Study]
     seeds: dict[str, range] = field(default_factory=dict)
     block_size: int | None = None
-    there: Files = field(default_factory=dict)
+    existing: Files = field(default_factory=dict)
 
     def seeds_of(self, name: str) -> range:
         """Seeds that are run of a study."""
@@ -49,7 +49,7 @@ class Plan:
         """
         source = self.studies[name].taken_from(variant)
         blocks = study.parts([*self._holding(source, variant)], self.seeds_of(name)) if source else self.blocks(name)
-        there = {seed for seeds in self.there.get((name, variant), {}).values() for seed in seeds}
+        there = {seed for seeds in self.existing.get((name, variant), {}).values() for seed in seeds}
         return [part for first, last in blocks for part in study.ranges({*range(first, last + 1)} - there)]
 
     def metrics(self, name: str) -> list[str]:
@@ -58,11 +58,11 @@ class Plan:
 
     def kept(self, name: str) -> list[str]:
         """Metrics files of all variants of a study that are there."""
-        return [path for variant in self.studies[name].variants for path in self.there.get((name, variant), {})]
+        return [path for variant in self.studies[name].variants for path in self.existing.get((name, variant), {})]
 
     def _holding(self, name: str, variant: str) -> dict[Block, str]:
         """Every metrics file of a variant that its study trains, there or to be made, by its first and last seed."""
-        there = {(min(seeds), max(seeds)): path for path, seeds in self.there.get((name, variant), {}).items()}
+        there = {(min(seeds), max(seeds)): path for path, seeds in self.existing.get((name, variant), {}).items()}
         made = {block: self.metrics_file(name, variant, block) for block in self.files(name, variant)}
         return dict(sorted({**made, **there}.items()))
 

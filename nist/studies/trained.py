@@ -15,20 +15,19 @@ def find(studies: Iterable[Study], *folders: Path) -> Files:
 
     Whatever code trained them. Raises ``InputError`` that names the first file which is damaged.
     """
-    return {
-        (one.name, variant): {
-            str(path): seeds
-            for folder in folders
-            for path in sorted((folder / one.name / variant).glob("seeds*[0-9].parquet"))  # nor what lies beside them
-            if (seeds := _seeds(path, one, variant))
-        }
-        for one in studies
-        for variant in one.variants
-    }
+    return {(one.name, variant): _of_variant(one, variant, folders) for one in studies for variant in one.variants}
 
 
-def _seeds(path: Path, experiment: Study, variant: str) -> list[int]:
-    """Seeds in a file; none if its runs are configured otherwise than the study is now."""
-    description = metrics_file.read(path).description
-    current = digest.of_configuration(experiment.configuration(variant))
-    return description["seeds"] if description["configuration_digest"] == current else []
+def _of_variant(experiment: Study, variant: str, folders: Iterable[Path]) -> dict[str, list[int]]:
+    current, found = digest.of_configuration(experiment.configuration(variant)), {}
+    for folder in folders:
+        for path in metrics_of(folder, experiment.name, variant):
+            description = metrics_file.read(path).description
+            if description["configuration_digest"] == current:
+                found[str(path)] = description["seeds"]
+    return found
+
+
+def metrics_of(folder: Path, name: str, variant: str) -> list[Path]:
+    """Metrics files of a variant, without the files of correct images beside them."""
+    return sorted((folder / name / variant).glob("seeds*[0-9].parquet"))

@@ -1,4 +1,4 @@
-"""Operations for runs on a CPU: convolutions that are matrix products or that scale pixels, batch norm and pooling.
+"""Operations for runs on a CPU: convolutions of small maps and single pixels, and batch norm.
 
 oneDNN's kernels are made for large maps. On the last layers of MobileNetV1, whose maps have 2×2 pixels and then one,
 their backward passes take many times as long as the arithmetic needs. Values change by rounding only.
@@ -111,7 +111,7 @@ def _map(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def batch_norm(input, *tensors, **more) -> torch.Tensor:
-    """``torch.nn.functional.batch_norm``, of maps of one pixel as of rows of features, for which it is made."""
+    """``torch.nn.functional.batch_norm``; maps of one pixel become rows of features, which it is made for."""
     if input.shape[2:] != (1, 1):
         return F.batch_norm(input, *tensors, **more)
     return F.batch_norm(input.flatten(1), *tensors, **more)[:, :, None, None]

@@ -27,7 +27,7 @@ def _of_study(plan: Plan, name: str) -> tuple[int, int, list[float]]:
     """Runs and epochs that are left of a study, and the seconds of those that were trained."""
     one, runs, epochs, seconds = plan.studies[name], 0, 0, []
     for variant in one.trained:
-        for path in (trained.OWN / name / variant).glob("seeds*[0-9].parquet"):
+        for path in trained.metrics_of(trained.OWN, name, variant):
             seconds += metrics_file.read(path).table["seconds"].to_pylist()
         for first, last in plan.files(name, variant):
             kept = _kept(name, variant, f"seeds{first}-{last}.safetensors")

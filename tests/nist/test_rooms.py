@@ -20,11 +20,10 @@ ARROWS = {
     "models": {*FLOOR, "runtime", "sparse", "data", "studies"},
     "training": {*FLOOR, "runtime", *METRICS, "sparse", "data", "studies", "models"},
     "benchmarks": {*FLOOR, "runtime", "sparse", "data", "studies", "models", "training"},
-    "options": {*FLOOR, "data", "studies", "training"},
     "image_folder": {"errors", "data"},
     "pretrained": {"errors", "models"},
     "calibration": {"errors", "benchmarks"},
-    "train": {*FLOOR, "runtime", *METRICS, "data", "studies", "models", "training", "options"},
+    "train": {*FLOOR, "runtime", *METRICS, "data", "studies", "models", "training"},
     "train_all": {*FLOOR, "runtime", "data", "studies", "training"},
 }
 

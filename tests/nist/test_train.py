@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nist import metrics_file, options, train
+from nist import metrics_file, train
 from nist.data import packed
 from nist.errors import InputError
 from nist.runtime import machine
@@ -216,7 +216,7 @@ def test_the_command_trains_and_logs_plain_lines(tmp_path):
 
 
 def test_what_the_command_is_not_told():
-    told = options.parse(["--study", "s", "--variant", "v", "--seeds", "0-1", "--out", "m"], "")
+    told = train.parse(["--study", "s", "--variant", "v", "--seeds", "0-1", "--out", "m"])
     assert (told.device, told.threads, told.workers, told.together) == ("auto", 1, None, 0)
     assert (told.minutes, told.stall_minutes, told.epochs, told.download) == (5, 60, None, False)
 

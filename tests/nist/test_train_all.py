@@ -175,11 +175,13 @@ def test_what_is_left_is_told_in_runs_epochs_and_hours(short, metrics_file, trai
     Checkpoint(checkpoint.path_of(checkpoint.FOLDER, short.name, "dense", range(2), ("a", "b"))).write(rows, [], {})
     assert outlook.left(plan, 2) == "9 runs, 25 epochs left: about 1.4 h, 2 at once"
     there = {(short.name, "dense"): {"a": [0]}, (short.name, "nist-1-10-p98"): {"b": [0, 1, 2]}}
-    assert outlook.left(Plan({short.name: short}, there=there), 1) == "5 runs, 15 epochs left"
+    assert outlook.left(Plan({short.name: short}, existing=there), 1) == "5 runs, 15 epochs left"
     path = tmp_path / "results/metrics" / short.name / "dense/seeds0-0.parquet"
     path.parent.mkdir(parents=True)
     metrics_file("m", [[0.5] * 3]).rename(path)
-    assert outlook.left(Plan({short.name: short}, there=there), 1) == "5 runs, 15 epochs left: about 0.0 h, 1 at once"
+    assert (
+        outlook.left(Plan({short.name: short}, existing=there), 1) == "5 runs, 15 epochs left: about 0.0 h, 1 at once"
+    )
 
 
 def test_what_is_left_counts_no_damaged_checkpoint(short, tmp_path, monkeypatch):

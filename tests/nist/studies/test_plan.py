@@ -165,7 +165,7 @@ def test_some_of_the_runs_are_taken_whatever_the_blocks(controls):
 
 def test_only_what_is_not_there_is_made_in_the_same_blocks(small):
     path = "results/published/metrics/lenet5-digits/dense/seeds0-2.parquet"
-    ours = small(there={("lenet5-digits", "dense"): {path: [0, 1, 2]}, ("lenet5-digits", PRUNED): {}})
+    ours = small(existing={("lenet5-digits", "dense"): {path: [0, 1, 2]}, ("lenet5-digits", PRUNED): {}})
     assert ours.files("lenet5-digits", "dense") == [(3, 3)]
     assert ours.files("lenet5-digits", PRUNED) == [(0, 1), (2, 3)]
     assert ours.kept("lenet5-digits") == [path]
@@ -174,12 +174,12 @@ def test_only_what_is_not_there_is_made_in_the_same_blocks(small):
 
 def test_runs_are_taken_from_files_that_are_there(controls):
     path = "results/published/metrics/lenet5-digits/dense/seeds1-2.parquet"
-    ours = replace(controls(), there={("lenet5-digits", "dense"): {path: [1, 2]}})
+    ours = replace(controls(), existing={("lenet5-digits", "dense"): {path: [1, 2]}})
     assert ours.files("controls", "dense") == [(0, 0), (1, 2), (3, 3)]
     taken = [ours.taken_file("lenet5-digits", "dense", block) for block in ours.files("controls", "dense")]
     assert [file.rpartition("dense/")[2] for file in taken] == [f"seeds{b}.parquet" for b in ("0-0", "1-2", "3-3")]
     assert taken[1] == path
-    ours = replace(ours, there=ours.there | {("controls", "dense"): {"own": [2, 3]}})
+    ours = replace(ours, existing=ours.existing | {("controls", "dense"): {"own": [2, 3]}})
     assert ours.files("controls", "dense") == [(0, 0), (1, 1)]
 
 

@@ -14,21 +14,10 @@ CPU = torch.device("cpu")
 TIMES = {"seconds"}
 
 
-@pytest.fixture(scope="module")
-def images():
-    return packed.Images(*(array[::10] for array in packed.digits()))
-
-
 @pytest.fixture
-def short(study_content, load_study):
-    """The embedded LeNet-5 study at five epochs, pruned after the second, with SGD from the fourth."""
-    study_content["training"].update({"epochs": 5, "batch_size": 32})
-    for phase, share in zip(study_content["training"]["optimizers"], (0.6, 0.4), strict=True):
-        phase["share"] = share
-    for variant in study_content["variants"].values():
-        if variant["prune"]:
-            variant["prune"]["epoch"] = 2
-    return load_study(study_content)
+def short(five_epochs):
+    """With SGD from the fourth epoch."""
+    return five_epochs(adam=0.6)
 
 
 def without_times(rows):

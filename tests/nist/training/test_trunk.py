@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from nist import metrics_file, train
-from nist.data import packed
 from nist.errors import InputError, StoppedError
 from nist.studies import study
 from nist.training import session
@@ -12,21 +11,10 @@ from nist.training import session
 TIMES = {"seconds"}
 
 
-@pytest.fixture(scope="module")
-def images():
-    return packed.Images(*(array[::10] for array in packed.digits()))
-
-
 @pytest.fixture
-def short(study_content, load_study):
-    """The embedded LeNet-5 study at five epochs, pruned after the second, with SGD from the third."""
-    study_content["training"].update({"epochs": 5, "batch_size": 32})
-    for phase, share in zip(study_content["training"]["optimizers"], (0.4, 0.6), strict=True):
-        phase["share"] = share
-    for variant in study_content["variants"].values():
-        if variant["prune"]:
-            variant["prune"]["epoch"] = 2
-    return load_study(study_content)
+def short(five_epochs):
+    """With SGD from the third epoch."""
+    return five_epochs(adam=0.4)
 
 
 @pytest.fixture
