@@ -17,6 +17,9 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
     style.epochs_axis(axes)
     axes.set_ylabel("SD of validation accuracy")
     axes.set_ylim(bottom=0)
+    if sd["sd"].isna().all():
+        axes.set_xlim(0, sd["epoch"].max())
+        axes.text(0.5, 0.5, "a single run has no SD", transform=axes.transAxes, ha="center")
     axes.legend()
 
 

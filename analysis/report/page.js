@@ -136,7 +136,7 @@ function explore(box) {
     const rows = curves.map(({ variant, runs, summary }) => {
       const values = runs.map((run) => run[epoch - 1]);
       const { mean, sd } = summary[epoch - 1];
-      const cells = [variant.label, `${percent(mean)} %`, percent(sd), `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`];
+      const cells = [variant.label, `${percent(mean)} %`, values.length > 1 ? percent(sd) : "–", `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`];
       return element("tr", {}, cells.map((cell) => element("td", {}, [cell])));
     });
     const head = [`Epoch ${epoch}`, "Mean", "SD, points", "Least to greatest"];

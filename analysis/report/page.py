@@ -152,13 +152,15 @@ def number(name: str) -> str:
 def in_words(counts: pd.DataFrame) -> str:
     """How many runs a variant has, from ``analysis.runs.count``: one number where all agree, else the range."""
     low, high, diverged = counts["n"].min(), counts["n"].max(), counts["n_diverged"].sum()
-    text = f"{low} runs a variant" if low == high else f"{low} to {high} runs a variant"
+    text = (f"{low}" if low == high else f"{low} to {high}") + (" run a variant" if high == 1 else " runs a variant")
     return f"{text} ({diverged} diverged)" if diverged else text
 
 
 def seeds_in_words(descriptions: list[dict]) -> str:
     """First and last seed, and that some between them are missing if they are."""
     seeds = sorted({seed for description in descriptions for seed in description["seeds"]})
+    if len(seeds) == 1:
+        return f"{seeds[0]}"
     whole = len(seeds) == seeds[-1] - seeds[0] + 1
     return f"{seeds[0]} to {seeds[-1]}" + ("" if whole else f", {len(seeds)} of them")
 

@@ -11,7 +11,7 @@ from nist.errors import run
 def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
     """One row a study and trainer; every cell is text. Ratios are medians of rounds.
 
-    The floor is the arithmetic of an epoch as large matrix products on the same cores. Older files do not have it.
+    A share compares with the same arithmetic as large matrix products. Older files do not have it.
     """
     if "share_of_floor" not in trainers:
         trainers = trainers.assign(share_of_floor=float("nan"))
@@ -22,7 +22,7 @@ def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "Images an epoch": trainers["images"].map("{:,}".format),
             "Seed-epochs a second": trainers["seed_epochs_a_second"].map("{:.3g}".format),
             "Ours over this": trainers["ours_over_this"].map("{:.2f}×".format),
-            "Of the floor's rate, %": trainers["share_of_floor"].map(partial(layout.percent, digits=0)),
+            "Of the rate of matrix products, %": trainers["share_of_floor"].map(partial(layout.percent, digits=0)),
             "Peak memory, MB": (trainers["peak_bytes"] / 1e6).map("{:,.0f}".format),
         }
     )

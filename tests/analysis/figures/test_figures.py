@@ -262,6 +262,13 @@ def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
     np.testing.assert_allclose(lines(axes)["Dense-1"].get_ydata(), sd[sd["variant"] == "dense-1"]["sd"])
 
 
+def test_figa5_says_that_a_single_run_has_no_sd(mobilenet, axes):
+    experiment, frame = mobilenet
+    figa5.plot(epochwise_sd(frame[frame["seed"] == 0]), experiment, axes)
+    assert [text.get_text() for text in axes.texts] == ["a single run has no SD"]
+    assert axes.get_xlim()[1] == frame["epoch"].max()
+
+
 def test_figa2_and_figa3_draw_every_variant_of_lenet5(frame, axes):
     experiment = study.load("lenet5-digits")
     one = [frame([[0.5, 0.6]], train_accuracy=[[0.6, 0.8]], variant=name) for name in experiment.variants]

@@ -25,10 +25,12 @@ def test_items_are_numbered_as_in_the_paper(name, number):
 def test_runs_in_words():
     counts = pd.DataFrame({"n": [20, 20], "n_diverged": [0, 0]})
     assert page.in_words(counts) == "20 runs a variant"
+    assert page.in_words(counts.assign(n=1)) == "1 run a variant"
     assert page.in_words(counts.assign(n=[5, 20], n_diverged=[0, 2])) == "5 to 20 runs a variant (2 diverged)"
 
 
 def test_seeds_in_words():
+    assert page.seeds_in_words([{"seeds": [3]}, {"seeds": [3]}]) == "3"
     assert page.seeds_in_words([{"seeds": [0, 1]}, {"seeds": [2]}]) == "0 to 2"
     assert page.seeds_in_words([{"seeds": [0, 1]}, {"seeds": [4]}]) == "0 to 4, 3 of them"
 
