@@ -65,12 +65,12 @@ evidence: PROFILE = workstation
 evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
 	@$(SNAKEMAKE) --config metrics_source=complete "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
-	@for study in $(RUN); do { [ ! -d results/metrics/$$study ] || python -m analysis.publish results/metrics --study $$study; } && \
+	@for study in $(RUN); do { [ ! -d results/metrics/$$study ] || python -m analysis.published.add results/metrics --study $$study; } && \
 	    $(MAKE) replay publish-replays STUDY=$$study PROFILE=$(PROFILE) || exit 1; done
 	@$(MAKE) findings
 
 publish: $(RENDERING)
-	@python -m analysis.publish $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
+	@python -m analysis.published.add $(if $(FROM),"$$FROM",$(error give the folder of the metrics, as in make publish FROM=results/metrics)) \
 	    $(if $(STUDY),--study "$$STUDY")
 
 replay: $(ENVIRONMENT)
@@ -79,7 +79,7 @@ replay: $(ENVIRONMENT)
 	@python -m analysis.replayed results/replays --study "$$STUDY"
 
 publish-replays: $(RENDERING)
-	@python -m analysis.publish --replays $(if $(FROM),"$$FROM",results/replays) $(if $(STUDY),--study "$$STUDY")
+	@python -m analysis.published.add --replays $(if $(FROM),"$$FROM",results/replays) $(if $(STUDY),--study "$$STUDY")
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmarks.layers --out results/benchmarks

@@ -1,23 +1,7 @@
-"""Comparing replays that lie in a folder with the published runs; see ``analysis.replays``."""
+"""``python -m analysis.replayed``: see ``analysis.published.compare``."""
 
-import argparse
-from pathlib import Path
-
-from analysis import admission, publish, published, replays
+from analysis.published.compare import main
 from nist.errors import run
-from nist.studies import study
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Say of each replay in a folder at which epoch it first differs from the published run."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.replayed", description=main.__doc__)
-    parser.add_argument("source", type=Path, help="folder laid out as results/replays")
-    parser.add_argument("--study", help="compare the replays of this study alone")
-    arguments = parser.parse_args(argv)
-    found = admission.read(publish.find(arguments.source, arguments.study), study.FOLDER)
-    for one in replays.compare_all(found, published.read().values()):
-        print(replays.sentence(one))
-
 
 if __name__ == "__main__":
     run(main)

@@ -9,9 +9,10 @@ from fractions import Fraction
 from itertools import product
 from operator import ge, gt, le, lt
 
-from analysis.claims import flops, margins, networks
+from analysis.claims import margins
 from analysis.claims.claim import Claim, Figure
 from analysis.claims.outcome import Estimate, Outcome
+from analysis.networks import counts, eq3
 from nist.errors import InputError
 
 RELATIONS = {">": gt, ">=": ge, "<": lt, "<=": le}
@@ -57,12 +58,12 @@ EXPRESSIONS: dict[str, Callable] = {
     function.__name__: function
     for group in (
         (difference, ratio, reduction, gain, multiple, total_of, count),
-        (networks.active, networks.parameters, networks.sparsity, networks.compression, networks.kept),
-        (networks.density, networks.density_after, networks.half_density, networks.density_step, networks.growth),
-        (networks.fan_in, networks.edges, networks.outputs_without_input, networks.inputs_without_output),
-        (networks.mask_errors, networks.degree_errors, networks.weight_layers, networks.head_share),
-        (networks.total, networks.total_compression, networks.total_sparsity),
-        (flops.flops, flops.flops_of, flops.flops_share, flops.flops_reduction),
+        (counts.active, counts.parameters, counts.sparsity, counts.compression, counts.kept),
+        (counts.density, counts.density_after, counts.half_density, counts.density_step, counts.growth),
+        (counts.fan_in, counts.edges, counts.outputs_without_input, counts.inputs_without_output),
+        (counts.mask_errors, counts.degree_errors, counts.weight_layers, counts.head_share),
+        (counts.total, counts.total_compression, counts.total_sparsity),
+        (eq3.flops, eq3.flops_of, eq3.flops_share, eq3.flops_reduction),
         (margins.wilson_low, margins.wilson_high),
     )
     for function in group

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from analysis import command
+from analysis import cli
 from nist.errors import InputError
 
 PATH = Path(__file__).with_name("claims.csv")
@@ -107,7 +107,7 @@ def last_place(text: str) -> Fraction:
 
 def read(path: Path = PATH) -> dict[str, Claim]:
     """Claims by id, in the order of the file. Raises ``InputError`` for a missing column, a double id or a bad row."""
-    rows = command.read_table(path, dtype=str, keep_default_na=False)
+    rows = cli.read_table(path, dtype=str, keep_default_na=False)
     if list(rows.columns) != COLUMNS:
         raise InputError(f"{path}: the columns should be {', '.join(COLUMNS)}")
     claims = {}

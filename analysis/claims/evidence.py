@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command
+from analysis import cli
 from analysis.claims.claim import Claim
 from analysis.claims.intervals import Sample
 from analysis.claims.outcome import NotRun, TooShort
@@ -121,7 +121,7 @@ def read_statistics(paths: list[Path]) -> dict[tuple[str, str], pd.DataFrame]:
     """Statistics by study, their folder's name, and their own. Raises ``InputError`` for a file that is not one."""
     frames = {}
     for path in paths:
-        frame = command.read_csv(path)
+        frame = cli.read_csv(path)
         if "variant" not in frame.columns:
             raise InputError(f"{path}: not a statistic of a study's variants: it has no column 'variant'")
         frames[(path.parent.name, path.stem)] = frame

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command
+from analysis import cli
 from analysis.claims import arithmetic, orderings, settings, values
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
@@ -166,4 +166,4 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
     arguments = parser.parse_args(argv)
     studies = {experiment.name: experiment for experiment in arguments.studies}
-    command.write_csv(ledger(Evidence(read(), studies, read_statistics(arguments.inputs))), arguments.output)
+    cli.write_csv(ledger(Evidence(read(), studies, read_statistics(arguments.inputs))), arguments.output)

@@ -15,8 +15,8 @@ from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analysis import sources
-from analysis.sources import Source
+from analysis import study_results
+from analysis.study_results import Source
 from nist.errors import InputError
 from nist.runtime.files import replacing
 from nist.studies.study import Study
@@ -145,8 +145,8 @@ def compose(given: list[Source], plot: Callable, statistic: str, shared: bool = 
         if there:
             partly += group
         else:
-            placeholder(sources.missing(group, given), group[0].study.title, axes)
-    below = sources.missing(partly, given)
+            placeholder(study_results.missing(group, given), group[0].study.title, axes)
+    below = study_results.missing(partly, given)
     if below:
         text = "\n".join(_wrapped(line, 100 * len(groups)) for line in below)
         figure.supxlabel(text, fontsize=7, color=SOFT)
@@ -173,13 +173,13 @@ def save_all(figure: Figure, path: Path) -> None:
 
 def render(module: str, plot: Callable, statistic: str, argv: list[str] | None, shared: bool = False) -> None:
     """Command of a figure module: draw one statistic of every study with ``compose``."""
-    given, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
+    given, output = study_results.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
     with plt.rc_context(LAYOUT):
         save_all(compose(given, plot, statistic, shared), output)
 
 
 def render_drawing(module: str, draw: Callable[[], Figure], argv: list[str] | None) -> None:
     """Command of a figure that needs no data."""
-    _, output = sources.parse(module, f"Draw {module.rpartition('.')[2]}; it needs no data.", argv)
+    _, output = study_results.parse(module, f"Draw {module.rpartition('.')[2]}; it needs no data.", argv)
     with plt.rc_context(LAYOUT):
         save_all(draw(), output)

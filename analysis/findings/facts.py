@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analysis import markdown, words
+from analysis import formatting
 from analysis.claims.claim import Claim
-from analysis.sources import Source
 from analysis.statistics import equivalence, gap_at_accuracy, paired_difference, sd_permutation, wilcoxon
+from analysis.study_results import Source
 from analysis.tables import comparisons, printed, trainingcost
 from nist.errors import InputError
 
@@ -65,7 +65,7 @@ class StudyFacts:
 
     @property
     def runs(self) -> str:
-        """Runs a variant, of those planned, in words."""
+        """Runs a variant, of those planned, in formatting."""
         counts, planned = self.source.statistic("accuracy")["n"], len(self.source.study.seeds)
         low, high = counts.min(), counts.max()
         there = f"{low}" if low == high else f"{low} to {high}"
@@ -81,12 +81,12 @@ class StudyFacts:
 
     def difference(self, variant: str, reading: str = FINAL) -> str:
         """Mean difference of accuracy to the baseline with its interval, in points."""
-        return words.interval_in_points(self.row("paired_difference", variant, metric=reading))
+        return formatting.interval_in_points(self.row("paired_difference", variant, metric=reading))
 
     def is_higher(self, variant: str, reading: str = FINAL) -> str:
         """What the interval of that difference allows to be said."""
         row = self.row("paired_difference", variant, metric=reading)
-        return words.said(row["low"], row["high"], "higher", "lower")
+        return formatting.said(row["low"], row["high"], "higher", "lower")
 
     def last_runs(self, variant: str) -> str:
         """The lowest and the highest of the runs' last accuracies, and their median."""
@@ -100,7 +100,7 @@ class StudyFacts:
         ours, reference = (
             float(self.claims[f"{_claim(prefix, name)}.mean_acc"].printed) for name in (variant, self.baseline)
         )
-        return words.signed(ours - reference, 1)
+        return formatting.signed(ours - reference, 1)
 
     def peak(self, variant: str) -> str:
         """Mean and margin of the peak with the final number of weights, in percent."""
@@ -117,7 +117,7 @@ class StudyFacts:
         before, after = (
             self.row("learning_curve", variant, metric="val_accuracy", epoch=one)["mean"] for one in (epoch, epoch + 1)
         )
-        return f"from {100 * before:.1f} to {words.percent(after)}"
+        return f"from {100 * before:.1f} to {formatting.percent(after)}"
 
     @property
     def changes_optimizer(self) -> int:
@@ -139,7 +139,7 @@ class StudyFacts:
                 if head in set(rows["variant"])
             }
             found.append({"Classes without a path": str(unreached), **heads})
-        return markdown.table(found)
+        return formatting.markdown_table(found)
 
     def spread(self, variant: str) -> dict[str, str]:
         """The SD over runs beside the baseline's: ``ratio`` with interval, ``papers`` p, the ``valid`` one, two-sided.
@@ -148,16 +148,16 @@ class StudyFacts:
         """
         ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
         estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))
-        said = words.said(ratio["low"], ratio["high"], "less steady", "steadier")
+        said = formatting.said(ratio["low"], ratio["high"], "less steady", "steadier")
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
-        is_open = said == words.NOT_SHOWN and 0 < needed < math.inf
+        is_open = said == formatting.NOT_SHOWN and 0 < needed < math.inf
         valid = self.row("sd_permutation", variant, metric="val_accuracy")["p_two_sided"]
         return {
             "ratio": "undefined"
             if math.isnan(estimate)
-            else f"× {estimate:.2f} {words.interval(low, high, '{:.2f}'.format)}",
-            "papers": words.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
-            "valid": words.p_value(valid),
+            else f"× {estimate:.2f} {formatting.interval(low, high, '{:.2f}'.format)}",
+            "papers": formatting.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
+            "valid": formatting.p_value(valid),
             "said": said,
             "needed": f"{needed:,.0f}" if is_open else "",
         }
@@ -169,7 +169,7 @@ class StudyFacts:
         """
         rates = self.source.statistic("aa_calibration")
         kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
-        return words.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
+        return formatting.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
 
     def gap(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> pd.Series:
         """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
@@ -178,7 +178,7 @@ class StudyFacts:
     def gap_difference(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> str:
         """The gap less the baseline's, in points with its interval; nothing where no training accuracy is common."""
         row = self.gap(variant, metric)
-        return "" if math.isnan(row["difference"]) else words.interval_in_points(row)
+        return "" if math.isnan(row["difference"]) else formatting.interval_in_points(row)
 
     def gaps_by_level(self, variant: str) -> list[pd.Series]:
         """The gap at equal training accuracy at every level that it is read at, the highest first."""
@@ -225,7 +225,7 @@ class StudyFacts:
                     "Runs": str(last["n"]),
                 }
             )
-        return markdown.table(rows)
+        return formatting.markdown_table(rows)
 
     def beside_the_baseline(self) -> str:
         """A Markdown table: every head's accuracy and SD over runs, as difference and ratio to the baseline's.
@@ -241,7 +241,7 @@ class StudyFacts:
             }
             for variant in self.source.variants()
         ]
-        return markdown.table(rows)
+        return formatting.markdown_table(rows)
 
     def _beside_the_baseline(self, variant: str) -> dict[str, str]:
         spread = self.spread(variant)
@@ -250,10 +250,10 @@ class StudyFacts:
         # The interval of the SDs' ratio is another test than the permutation's: where they differ, nothing is shown.
         cells = (
             f"{self.difference(variant)}, {said if accuracy <= self._level else _once_corrected(said)}",
-            words.p_value(accuracy).removeprefix("p = "),
+            formatting.p_value(accuracy).removeprefix("p = "),
             self._needed(variant) if accuracy > self._level else "–",
-            f"{spread['ratio']}, {steadier if steadiness <= self._level else words.NOT_SHOWN}",
-            words.p_value(steadiness).removeprefix("p = "),
+            f"{spread['ratio']}, {steadier if steadiness <= self._level else formatting.NOT_SHOWN}",
+            formatting.p_value(steadiness).removeprefix("p = "),
         )
         return dict(zip(BESIDE, cells, strict=True))
 
@@ -272,7 +272,7 @@ class StudyFacts:
         margin = self.source.study.content["statistics"]["equivalence_margin"]
         p = self._p_holm(variant, equivalence.TEST, FINAL)
         shown = "equal to the dense head's" if p <= self._level else "not shown to be equal"
-        return f"{shown} within {100 * margin:g} points (two one-sided tests, Holm's {words.p_value(p)})"
+        return f"{shown} within {100 * margin:g} points (two one-sided tests, Holm's {formatting.p_value(p)})"
 
     def too_few(self) -> str:
         """The lowest p that the test of steadiness could give with so few runs, and Holm's, where that shows nothing.
@@ -306,7 +306,7 @@ class StudyFacts:
                     "Runs": str(ours["n"]),
                 }
             )
-        return markdown.table(rows)
+        return formatting.markdown_table(rows)
 
     def _p_holm(self, variant: str, test: str, metric: str) -> float:
         return float(self.row("holm", variant, test=test, metric=metric)["p_holm"])
@@ -324,8 +324,8 @@ def _in_percent(accuracies: pd.Series) -> list[str]:
 
 def _once_corrected(said: str) -> str:
     """What the interval says by itself, of several that were asked."""
-    alone = said in (words.NOT_SHOWN, words.UNTOLD)
-    return said if alone else f"{words.NOT_SHOWN} once corrected, {said} by itself"
+    alone = said in (formatting.NOT_SHOWN, formatting.UNTOLD)
+    return said if alone else f"{formatting.NOT_SHOWN} once corrected, {said} by itself"
 
 
 def _with_margin(row: pd.Series) -> str:

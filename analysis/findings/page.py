@@ -6,17 +6,17 @@ from pathlib import Path
 
 import jinja2
 
-from analysis import sources, words
+from analysis import formatting, study_results
 from analysis.claims import claim
 from analysis.findings.facts import StudyFacts
 from analysis.findings.verdicts import Verdicts
 from analysis.report import verdicts
-from analysis.sources import Source
+from analysis.study_results import Source
 from nist.runtime.files import replacing
 from nist.studies import study
 
 TEMPLATE = Path(__file__).with_name("findings.md.jinja")
-WORDS = (words.points, words.percent, words.interval_in_points, words.said)
+WORDS = (formatting.points, formatting.percent, formatting.interval_in_points, formatting.said)
 
 
 def page(given: list[Source], ledger: Verdicts) -> str:
@@ -49,4 +49,4 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     ledger = Verdicts(verdicts.read(arguments.claims), claim.read())
     with replacing(arguments.output) as temporary:
-        temporary.write_text(page(sources.read(arguments.studies, arguments.inputs), ledger), encoding="utf-8")
+        temporary.write_text(page(study_results.read(arguments.studies, arguments.inputs), ledger), encoding="utf-8")

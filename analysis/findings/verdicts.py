@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import markdown, words
+from analysis import formatting
 from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
 from analysis.report.verdicts import short
@@ -35,7 +35,7 @@ class Verdicts:
         counts = own["verdict"].value_counts()
         if own.empty:
             return ""
-        return f"{len(own)} claims: " + words.listed([f"{counts[one]} {one}" for one in VERDICTS if one in counts])
+        return f"{len(own)} claims: " + formatting.listed([f"{counts[one]} {one}" for one in VERDICTS if one in counts])
 
     def table(self, verdict: str, kind: str | None = None) -> str:
         """A Markdown table of the claims with a verdict, of one ``kind`` if it is given."""
@@ -49,4 +49,4 @@ class Verdicts:
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict and kind in (None, self.claims[row["id"]].kind)
         ]
-        return markdown.table(rows)
+        return formatting.markdown_table(rows)

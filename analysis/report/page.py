@@ -8,8 +8,9 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from analysis import command, runs
-from analysis.provenance import NOT_RECORDED, joules
+from analysis import cli
+from analysis.metrics import runs
+from analysis.published.provenance import NOT_RECORDED, joules
 from analysis.report import assumptions, curves, findings, replays, verdicts
 from nist.benchmarks.results_file import read
 from nist.metrics_file import Block
@@ -133,7 +134,7 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", **words: st
     if entry["kind"] == "figure":
         svg = (results / path.with_suffix(".svg")).read_bytes()
         return shown | {"image": base64.b64encode(svg).decode()}
-    table = command.read_table(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
+    table = cli.read_table(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
     return shown | {"table": table.to_dict("split")}
 
 
@@ -150,7 +151,7 @@ def number(name: str) -> str:
 
 
 def in_words(counts: pd.DataFrame) -> str:
-    """How many runs a variant has, from ``analysis.runs.count``: one number where all agree, else the range."""
+    """How many runs a variant has, from ``analysis.metrics.runs.count``: one number where all agree, else the range."""
     low, high, diverged = counts["n"].min(), counts["n"].max(), counts["n_diverged"].sum()
     text = (f"{low}" if low == high else f"{low} to {high}") + (" run a variant" if high == 1 else " runs a variant")
     return f"{text} ({diverged} diverged)" if diverged else text

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import replays
+from analysis.published import replays
 from nist import metrics_file
 from nist.metrics_file import Block
 
-SHOWN = [  # headings of analysis.replays.words that the page has room for
+SHOWN = [  # headings of analysis.published.replays.words that the page has room for
     "Study",
     "Variant",
     "Seed",
@@ -24,7 +24,7 @@ SHOWN = [  # headings of analysis.replays.words that the page has room for
 def table(paths: list[Path], blocks: dict[Path, Block]) -> dict:
     """The replays at ``paths`` beside their runs among ``blocks``, as text; no rows where there are none.
 
-    Raises ``InputError`` as ``analysis.replays.compare_all`` does.
+    Raises ``InputError`` as ``analysis.published.replays.compare_all`` does.
     """
     compared = replays.compare_all({path: metrics_file.read(path) for path in paths}, blocks.values())
     return pd.DataFrame([replays.words(one) for one in compared], columns=SHOWN).to_dict("split")

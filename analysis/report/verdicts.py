@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command
+from analysis import cli
 from analysis.claims import claim, ledger
 from analysis.claims.outcome import VERDICTS
 from nist.errors import InputError
@@ -46,7 +46,7 @@ def section(verdicts: pd.DataFrame) -> dict:
 
 def read(path: Path) -> pd.DataFrame:
     """Read ``results/claims.csv``; every cell is text. Raises ``InputError`` if it is not of this version's claims."""
-    verdicts, known = command.read_table(path, dtype=str, keep_default_na=False), claim.read()
+    verdicts, known = cli.read_table(path, dtype=str, keep_default_na=False), claim.read()
     missing = {"id", "verdict", "printed", "ours", "low", "high", "n", "reason"} - {*verdicts.columns}
     if missing or not set(verdicts["id"]) <= known.keys() or not set(verdicts["verdict"]) <= set(VERDICTS):
         raise InputError(f"{path}: not the ledger of {claim.PATH.name}; make it anew")

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis import command, published
-from analysis.scale import hours, jobs, simulation, work
+from analysis import cli
+from analysis.networks import macs
+from analysis.published import store
+from analysis.scale import hours, jobs, simulation
 from nist.errors import InputError, run
 from nist.metrics_file import Block
 from nist.studies import study
@@ -53,8 +55,8 @@ def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Bloc
     counted, data = jobs.of(experiment, n_seeds, size), experiment.content["data"]
     configurations = {name: experiment.configuration(name) for name in experiment.trained}
     shared = {trunk.key: trunk.configuration for name in configurations if (trunk := experiment.trunk(name))}
-    trunks = [work.state_bytes(configuration) for configuration in shared.values()]
-    checkpoints = [work.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
+    trunks = [macs.state_bytes(configuration) for configuration in shared.values()]
+    checkpoints = [macs.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
     found = hours.measured(experiment, blocks)
     return {
         "study": experiment.name,
@@ -123,7 +125,7 @@ def main(argv: list[str] | None = None) -> None:
     if min(arguments.seeds, arguments.block_size or 1) < 1:
         raise InputError("--seeds, --block-size: give at least 1")
     chosen = arguments.studies or [one for one in map(study.load, sorted(study.FOLDER.glob("*.yaml"))) if is_paper(one)]
-    blocks = list(published.read().values())
+    blocks = list(store.read().values())
     rows = [
         estimate(
             one,
@@ -137,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
     seeds = "each study's own" if arguments.own_seeds else f"{arguments.seeds:,}"
     print(f"{seeds} seeds of every variant\n\n{printed(table, JOBS)}\n\n{printed(table, HOURS)}\n{LEGEND}")
     if arguments.output:
-        command.write_csv(table, arguments.output)
+        cli.write_csv(table, arguments.output)
 
 
 def is_paper(experiment: study.Study) -> bool:

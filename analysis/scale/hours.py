@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis import runs
-from analysis.scale import work
+from analysis.metrics import runs
+from analysis.networks import macs
 from nist.data.catalog import DATASETS
 from nist.metrics_file import Block
 from nist.studies import study
@@ -55,10 +55,10 @@ def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
     total, trunks = 0, set()
     for variant in experiment.trained:
         configuration, trunk = experiment.configuration(variant), experiment.trunk(variant)
-        macs = counts["train"] * work.training_step(configuration) + counts["test"] * work.forward(configuration)
+        step = counts["train"] * macs.training_step(configuration) + counts["test"] * macs.forward(configuration)
         shared = trunk.epoch if trunk and trunk.key in trunks else 0
         trunks |= {trunk.key} if trunk else set()
-        total += FLOPS_PER_MAC * n_seeds * macs * (configuration["training"]["epochs"] - shared)
+        total += FLOPS_PER_MAC * n_seeds * step * (configuration["training"]["epochs"] - shared)
     return total
 
 

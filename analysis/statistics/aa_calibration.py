@@ -13,14 +13,14 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from analysis import command, decisions, pairs, runs
+from analysis.statistics import pairing, rejections
 from analysis.statistics.epochs_to_accuracy import METRIC, first_epochs
 from analysis.statistics.readings import readings
+from analysis.statistics.study_runs import StudyRuns
 from analysis.statistics.wilson import wilson_interval
-from nist.errors import run
 
 RATE = ["test", "metric", "n", "splits", "rejected", "false_positive_rate", "low", "high"]
-COLUMNS = ["study", "variant", *RATE, "resamples", *decisions.Settings._fields]
+COLUMNS = ["study", "variant", *RATE, "resamples", *rejections.Settings._fields]
 FEWEST_RUNS = 10  # of fewer, halves are so small that most tests can reject nothing, and their rates say nothing
 
 
@@ -41,7 +41,9 @@ def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.n
             yield np.array(first), np.array([run for run in kept if run not in first])
 
 
-def rejections(arms: Iterable[tuple[np.ndarray, np.ndarray]], tests: dict[str, decisions.Rejects]) -> dict[str, int]:
+def count_rejections(
+    arms: Iterable[tuple[np.ndarray, np.ndarray]], tests: dict[str, rejections.Rejects]
+) -> dict[str, int]:
     """How many of the pairs of ``arms`` each of ``tests`` rejects."""
     counts = dict.fromkeys(tests, 0)
     for ours, other in arms:
@@ -57,7 +59,7 @@ def aa_calibration(
     splits: int,
     resamples: int,
     target_share: float,
-    settings: decisions.Settings,
+    settings: rejections.Settings,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """False-positive rate of every test at level 1 - confidence, from random halves of ``variant``'s runs.
@@ -72,19 +74,19 @@ def aa_calibration(
     if total < FEWEST_RUNS:
         return pd.DataFrame(columns=COLUMNS)
     n = total // 2
-    of_curves, of_readings = decisions.of_curves(n, resamples, settings, rng), decisions.of_readings(settings)
-    curves = {metric: pairs.curves(own, metric)[variant] for metric in pairs.METRICS}
+    of_curves, of_readings = rejections.of_curves(n, resamples, settings, rng), rejections.of_readings(settings)
+    curves = {metric: pairing.curves(own, metric)[variant] for metric in pairing.METRICS}
     accuracies = {reading: rows.set_index("seed")["accuracy"] for reading, rows in readings(own).groupby("reading")}
     epochs, _ = first_epochs(curves["val_accuracy"], target_share * accuracies["last"].mean())
     tested = [
         *((metric, table.to_numpy(), of_curves) for metric, table in curves.items()),
         *((reading, values.sort_index().to_numpy(), of_readings) for reading, values in accuracies.items()),
-        (METRIC, epochs.astype(float), decisions.of_epochs(settings)),
+        (METRIC, epochs.astype(float), rejections.of_epochs(settings)),
     ]
     drawn = list(halves(total, splits, rng))
     rows = []
     for metric, values, tests in tested:
-        counts = rejections(((values[first], values[second]) for first, second in drawn), tests)
+        counts = count_rejections(((values[first], values[second]) for first, second in drawn), tests)
         rows += [_rate(test, metric, n, len(drawn), count, settings.confidence) for test, count in counts.items()]
     labels = {"study": own["study"].iloc[0], "variant": variant, "resamples": resamples, **settings._asdict()}
     return pd.DataFrame(rows).assign(**labels)[COLUMNS]
@@ -95,21 +97,15 @@ def _rate(test: str, metric: str, n: int, splits: int, rejected: int, confidence
     return dict(zip(RATE, values, strict=True))
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """False-positive rate of every test between random halves of the baseline's runs."""
-    arguments = command.parser("analysis.statistics.aa_calibration", main.__doc__, "metrics files").parse_args(argv)
-    study = arguments.study.content["statistics"]
-    result = aa_calibration(
-        runs.read(arguments.inputs),
-        study["baseline"],
-        splits=study["calibration_splits"],
-        resamples=study["calibration_resamples"],
-        target_share=study["target_share"],
-        settings=decisions.Settings(study["alternative"], study["confidence"], study["equivalence_margin"]),
-        rng=np.random.default_rng(study["generator_seed"]),
+    settings = study_runs.settings
+    return aa_calibration(
+        study_runs.frame,
+        study_runs.baseline,
+        splits=settings["calibration_splits"],
+        resamples=settings["calibration_resamples"],
+        target_share=settings["target_share"],
+        settings=rejections.Settings(settings["alternative"], settings["confidence"], settings["equivalence_margin"]),
+        rng=study_runs.generator(),
     )
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, runs
+from analysis.metrics import runs
 from analysis.statistics.readings import readings
-from nist.errors import run as run_command
+from analysis.statistics.study_runs import StudyRuns
 
 
 def margin_of_error(values: np.ndarray, confidence: float = 0.95, ddof: int = 1) -> float:
@@ -34,13 +34,7 @@ def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd
     return summary.merge(runs.count(frame), on=runs.GROUP, validate="many_to_one")
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Peak and last validation accuracy of every variant, with SD and margin of error."""
-    arguments = command.parser("analysis.statistics.accuracy", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = accuracy(runs.read(arguments.inputs), settings["confidence"], settings["ddof"])
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run_command(main)
+    settings = study_runs.settings
+    return accuracy(study_runs.frame, settings["confidence"], settings["ddof"])

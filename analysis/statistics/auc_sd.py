@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis import command
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 
 def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
@@ -27,11 +26,6 @@ def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Sum and mean over epochs of the epochwise SD."""
-    arguments = command.parser("analysis.statistics.auc_sd", main.__doc__, "epochwise_sd.csv").parse_args(argv)
-    command.write_csv(auc_sd(command.read_csv(arguments.inputs[0])), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return auc_sd(study_runs["epochwise_sd"])

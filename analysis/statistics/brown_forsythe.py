@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs
-from nist.errors import run
+from analysis.statistics import pairing
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "Brown–Forsythe"
 COLUMNS = ["test", "alternative", "ddof", "sd", "sd_baseline", "f", "p"]
@@ -41,16 +41,9 @@ def brown_forsythe(readings: pd.DataFrame, baseline: str, ddof: int = 1) -> pd.D
         sds = pd.Series(ours).std(ddof=ddof), pd.Series(reference).std(ddof=ddof)
         return {**names, "sd": sds[0], "sd_baseline": sds[1], **brown_forsythe_test(ours, reference)}
 
-    return pairs.compare_readings(readings[readings["reading"].isin(READINGS)], baseline, measure, COLUMNS)
+    return pairing.compare_readings(readings[readings["reading"].isin(READINGS)], baseline, measure, COLUMNS)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Brown–Forsythe test of every variant's peak and last accuracy against the baseline's."""
-    arguments = command.parser("analysis.statistics.brown_forsythe", main.__doc__, "readings.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    readings = command.read_csv(arguments.inputs[0])
-    command.write_csv(brown_forsythe(readings, settings["baseline"], settings["ddof"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return brown_forsythe(study_runs["readings"], study_runs.baseline, study_runs.settings["ddof"])

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from analysis import command, hits, resampling
-from analysis.hits import Hits
-from nist.errors import run
+from analysis.metrics.hits import Hits
+from analysis.statistics import resampling
+from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = [
     *("study", "variant", "baseline", "reading"),
@@ -71,13 +71,6 @@ def _row(each: Hits, reference: Hits | None, baseline: str, reading: str, confid
     return dict(zip(COLUMNS, (*names, within(ours), *beside, *ours.shape), strict=True))
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Share of validation images on which two runs disagree."""
-    arguments = command.parser("analysis.statistics.churn", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    found = hits.read(arguments.inputs)
-    command.write_csv(churn(found, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return churn(study_runs.hits(), study_runs.baseline, study_runs.settings["confidence"])

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, hits, resampling
-from analysis.hits import Hits
-from nist.errors import run
+from analysis.metrics.hits import Hits
+from analysis.statistics import resampling
+from analysis.statistics.study_runs import StudyRuns
 
 MEAN, EPOCH = "mean", "epoch"
 QUANTITIES = ["variance", "variance_of_images", "distributionwise", "low", "high"]
@@ -127,14 +127,6 @@ def distributionwise_variance(variants: Iterable[Hits], baseline: str, confidenc
     return pd.DataFrame(rows, columns=COLUMNS).astype({"epoch": "Int64"})
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Variance between runs, and how much of it the finite number of validation images makes."""
-    module = "analysis.statistics.distributionwise_variance"
-    arguments = command.parser(module, main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    found = hits.read(arguments.inputs)
-    command.write_csv(distributionwise_variance(found, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return distributionwise_variance(study_runs.hits(), study_runs.baseline, study_runs.settings["confidence"])

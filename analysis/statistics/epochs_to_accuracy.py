@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs, runs
+from analysis.metrics import runs
+from analysis.statistics import pairing
 from analysis.statistics.accuracy import margin_of_error
 from analysis.statistics.paired_difference import paired_test
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 METRIC = "epochs_to_accuracy"
 COMPARISON = ["test", "alternative", "difference", "low", "high", "p"]
@@ -64,8 +65,8 @@ def epochs_to_accuracy(
     """
     tables = []
     for study, group in frame.groupby("study", sort=False):
-        compared = {name for name, *_ in pairs.curves_with_baseline(group, baseline, "val_accuracy")}
-        curves = pairs.curves(group, "val_accuracy")
+        compared = {name for name, *_ in pairing.curves_with_baseline(group, baseline, "val_accuracy")}
+        curves = pairing.curves(group, "val_accuracy")
         target = share * curves[baseline].iloc[:, -1].mean()
         first = {name: first_epochs(table, target) for name, table in curves.items()}
         for name, (epochs, reached) in first.items():
@@ -79,14 +80,7 @@ def epochs_to_accuracy(
     return pd.DataFrame(tables).merge(runs.count(frame), on=runs.GROUP, validate="one_to_one")
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Epochs of every variant to a share of the baseline's mean last accuracy."""
-    arguments = command.parser("analysis.statistics.epochs_to_accuracy", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    frame, share = runs.read(arguments.inputs), settings["target_share"]
-    result = epochs_to_accuracy(frame, settings["baseline"], share, settings["confidence"])
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    settings = study_runs.settings
+    return epochs_to_accuracy(study_runs.frame, study_runs.baseline, settings["target_share"], settings["confidence"])

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis import command, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.statistics.study_runs import StudyRuns
 
 
 def first_epoch_at(curve: pd.Series, share: float) -> int:
@@ -29,13 +29,7 @@ def epochs_to_converge(frame: pd.DataFrame, share: float = 0.95, ddof: int = 1) 
     return table.reset_index().merge(runs.count(frame), on=runs.GROUP, validate="one_to_one")
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """First epoch at 95 % (or the study's share) of the last epoch's accuracy, for every variant."""
-    arguments = command.parser("analysis.statistics.epochs_to_converge", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = epochs_to_converge(runs.read(arguments.inputs), settings["converged_at"], settings["ddof"])
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    settings = study_runs.settings
+    return epochs_to_converge(study_runs.frame, settings["converged_at"], settings["ddof"])

@@ -5,8 +5,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from analysis import command, resampling, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.statistics import resampling
+from analysis.statistics.study_runs import StudyRuns
 
 
 def epochwise_sd(frame: pd.DataFrame, metric: str = "val_accuracy", ddof: int = 1) -> pd.DataFrame:
@@ -28,13 +29,7 @@ def _sd(values: pd.Series, ddof: int) -> float:
     return float(resampling.sd(values.to_numpy()[:, np.newaxis], ddof)[0])
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """SD over runs of validation and of training accuracy at every epoch."""
-    arguments = command.parser("analysis.statistics.epochwise_sd", main.__doc__, "metrics files").parse_args(argv)
-    frame, ddof = runs.read(arguments.inputs), arguments.study.content["statistics"]["ddof"]
-    both = [epochwise_sd(frame, metric, ddof) for metric in ("val_accuracy", "train_accuracy")]
-    command.write_csv(pd.concat(both), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    ddof = study_runs.settings["ddof"]
+    return pd.concat([epochwise_sd(study_runs.frame, metric, ddof) for metric in ("val_accuracy", "train_accuracy")])

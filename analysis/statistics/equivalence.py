@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.weightstats import ttost_paired
 
-from analysis import command, pairs
+from analysis.statistics import pairing
 from analysis.statistics.paired_difference import has_spread
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "two one-sided paired t tests"
 TESTED = ["p_not_worse", "p_not_better", "p"]
@@ -44,17 +44,11 @@ def equivalence(readings: pd.DataFrame, baseline: str, margin: float, confidence
         difference = (ours - reference).mean()
         return {**names, "difference": difference, **tested, "confidence": confidence, "equivalent": equivalent}
 
-    return pairs.compare_readings(readings, baseline, measure, COLUMNS)
+    return pairing.compare_readings(readings, baseline, measure, COLUMNS)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Equivalence of every variant's accuracy and the baseline's, within the study's margin."""
-    arguments = command.parser("analysis.statistics.equivalence", main.__doc__, "readings.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    readings = command.read_csv(arguments.inputs[0])
+    settings = study_runs.settings
     margin, confidence = settings["equivalence_margin"], settings["confidence"]
-    command.write_csv(equivalence(readings, settings["baseline"], margin, confidence), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return equivalence(study_runs["readings"], study_runs.baseline, margin, confidence)

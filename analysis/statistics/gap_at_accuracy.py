@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis import command, pairs, runs
-from analysis.statistics import paired_difference
+from analysis.metrics import runs
+from analysis.statistics import paired_difference, pairing
 from analysis.statistics.paired_difference import paired_test
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 METRIC, LAST = "gap_at_accuracy", "last_gap"
 LOWER = {METRIC: 0.0, f"{METRIC}_1_lower": 0.01, f"{METRIC}_2_lower": 0.02}  # than the highest common level, by metric
@@ -101,7 +101,7 @@ def gap_at_accuracy(frame: pd.DataFrame, baseline: str, confidence: float = 0.95
     for study, group in frame.groupby("study", sort=False):
         diverged = runs.count(group).set_index("variant")["n_diverged"]
         measured = [
-            pairs.curves_with_baseline(group, baseline, column)
+            pairing.curves_with_baseline(group, baseline, column)
             for column in ("train_accuracy", "val_accuracy", "active_weights")
         ]
         for (variant, *train), (_, *validation), (_, *weights) in zip(*measured, strict=True):
@@ -111,17 +111,10 @@ def gap_at_accuracy(frame: pd.DataFrame, baseline: str, confidence: float = 0.95
             found |= {name: compare(ours, reference, highest - lower, confidence) for name, lower in LOWER.items()}
             for metric, measured in found.items():
                 values = (study, metric, variant, baseline, len(ours.train), diverged[variant], diverged[baseline])
-                rows.append({**dict(zip(pairs.NAMES, values, strict=True)), **measured})
-    return pd.DataFrame(rows, columns=[*pairs.NAMES, *COLUMNS])
+                rows.append({**dict(zip(pairing.NAMES, values, strict=True)), **measured})
+    return pd.DataFrame(rows, columns=[*pairing.NAMES, *COLUMNS])
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Overfitting gap of every variant and of the baseline where their training accuracies are equal."""
-    arguments = command.parser("analysis.statistics.gap_at_accuracy", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    frame = runs.read(arguments.inputs)
-    command.write_csv(gap_at_accuracy(frame, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return gap_at_accuracy(study_runs.frame, study_runs.baseline, study_runs.settings["confidence"])

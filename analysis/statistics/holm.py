@@ -6,15 +6,23 @@ corrected for one another: they are readings of the same runs, each stated befor
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
-from analysis import command
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
+TESTS = (
+    "wilcoxon",
+    "sd_permutation",
+    "brown_forsythe",
+    "superiority",
+    "paired_difference",
+    "equivalence",
+    "epochs_to_accuracy",
+    "gap_at_accuracy",
+)
 COLUMNS = ["study", "test", "metric", "variant", "baseline", "n", "alternative", "p"]
 RATES = {"false_positive_rate": "false_positive_rate", "low": "rate_low", "high": "rate_high", "splits": "splits"}
 
@@ -46,15 +54,7 @@ def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame, planned: int = 0) 
     return table.merge(known, on=["study", "test", "metric"], how="left", validate="many_to_one")
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Every p of a study, corrected by Holm's procedure, beside its test's false-positive rate."""
-    parser = command.parser("analysis.statistics.holm", main.__doc__, "statistics with a column p")
-    parser.add_argument("--calibration", required=True, type=Path, help="aa_calibration.csv")
-    arguments = parser.parse_args(argv)
-    tables = [command.read_csv(path) for path in arguments.inputs]
-    planned = len(arguments.study.variants) - 1
-    command.write_csv(holm(tables, command.read_csv(arguments.calibration), planned), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    planned = len(study_runs.study.variants) - 1
+    return holm([study_runs[name] for name in TESTS], study_runs["aa_calibration"], planned)

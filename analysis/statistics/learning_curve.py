@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis import command, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.statistics.study_runs import StudyRuns
 
 METRICS = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
@@ -21,12 +21,6 @@ def learning_curve(frame: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
     return result.assign(ddof=ddof)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Mean and SD over runs of every measurement at every epoch."""
-    arguments = command.parser("analysis.statistics.learning_curve", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    command.write_csv(learning_curve(runs.read(arguments.inputs), settings["ddof"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return learning_curve(study_runs.frame, study_runs.settings["ddof"])

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis import command, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.statistics.study_runs import StudyRuns
 
 
 def overfitting_gap(frame: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
@@ -19,12 +19,6 @@ def overfitting_gap(frame: pd.DataFrame, ddof: int = 1) -> pd.DataFrame:
     return result.assign(ddof=ddof)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Training minus validation accuracy at every epoch, mean and SD over runs."""
-    arguments = command.parser("analysis.statistics.overfitting_gap", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    command.write_csv(overfitting_gap(runs.read(arguments.inputs), settings["ddof"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return overfitting_gap(study_runs.frame, study_runs.settings["ddof"])

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs
-from nist.errors import run
+from analysis.statistics import pairing
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "paired Student t"
 COLUMNS = ["test", "alternative", "difference", "sd", "low", "high", "confidence", "t", "df", "p"]
@@ -41,18 +41,11 @@ def paired_difference(readings: pd.DataFrame, baseline: str, confidence: float =
     ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``; differences are fractions, positive where the variant is the more accurate.
     """
-    return pairs.compare_readings(
+    return pairing.compare_readings(
         readings, baseline, lambda ours, reference: paired_test(ours, reference, confidence), COLUMNS
     )
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Mean difference of every variant's accuracy to the baseline's, paired by seed."""
-    arguments = command.parser("analysis.statistics.paired_difference", main.__doc__, "readings.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    readings = command.read_csv(arguments.inputs[0])
-    command.write_csv(paired_difference(readings, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return paired_difference(study_runs["readings"], study_runs.baseline, study_runs.settings["confidence"])

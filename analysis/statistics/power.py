@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from analysis import command, pairs, resampling, runs
+from analysis.statistics import pairing, resampling
 from analysis.statistics.paired_difference import has_spread
 from analysis.statistics.readings import readings
 from analysis.statistics.sd_permutation import log_sd_ratio
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = ["quantity", "effect", "sd", "detectable", "n_needed", "power", "confidence"]
 SMALL = 0.1  # standardised effects below this need some 800 values or more, and Guenther's formula is right to one
@@ -91,18 +91,12 @@ def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: f
         sd = difference.std(ddof=1) if has_spread(difference) else np.nan
         return row("mean_difference", difference.mean(), sd, len(difference))
 
-    curves = pairs.compare_curves(frame, baseline, of_curves, COLUMNS)
-    accuracies = pairs.compare_readings(readings(frame), baseline, of_readings, COLUMNS)
+    curves = pairing.compare_curves(frame, baseline, of_curves, COLUMNS)
+    accuracies = pairing.compare_readings(readings(frame), baseline, of_readings, COLUMNS)
     return pd.concat([curves, accuracies], ignore_index=True)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Detectable differences of accuracy and spread, and the seeds that those seen would need."""
-    arguments = command.parser("analysis.statistics.power", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = power(runs.read(arguments.inputs), settings["baseline"], settings["power"], settings["confidence"])
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    settings = study_runs.settings
+    return power(study_runs.frame, study_runs.baseline, settings["power"], settings["confidence"])

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from analysis import command, runs
-from nist.errors import run as run_command
+from analysis.metrics import runs
+from analysis.statistics.study_runs import StudyRuns
 
 RUN = [*runs.GROUP, "seed"]
 
@@ -34,11 +34,6 @@ def readings(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[[*RUN, "reading", "accuracy", "diverged"]]
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Peak and last validation accuracy of every run."""
-    arguments = command.parser("analysis.statistics.readings", main.__doc__, "metrics files").parse_args(argv)
-    command.write_csv(readings(runs.read(arguments.inputs)), arguments.output)
-
-
-if __name__ == "__main__":
-    run_command(main)
+    return readings(study_runs.frame)

@@ -7,10 +7,10 @@ differences are computed anew in each. Efron & Tibshirani (1993), *An Introducti
 import numpy as np
 import pandas as pd
 
-from analysis import command, pairs, resampling, runs
+from analysis.statistics import pairing, resampling
 from analysis.statistics.readings import readings
 from analysis.statistics.sd_permutation import log_sd_ratio
-from nist.errors import run
+from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = ["quantity", "estimate", "low", "high", "interval", "confidence", "resamples", "ddof"]
 SMOOTH = ("log_sd_ratio", "auc_sd_difference")  # a share of epochs is not: leaving one run out may change nothing
@@ -71,10 +71,10 @@ def run_bootstrap(
     ``resampling.interval``.
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)
-    spreads = pairs.compare_curves(
+    spreads = pairing.compare_curves(
         frame, baseline, lambda *arms: spread_intervals(*arms, weights, confidence, ddof), COLUMNS
     )
-    differences = pairs.compare_readings(
+    differences = pairing.compare_readings(
         readings(frame), baseline, lambda *arms: difference_interval(*arms, weights, confidence), COLUMNS
     )
     settings = {"confidence": confidence, "resamples": resamples, "ddof": ddof}
@@ -86,20 +86,14 @@ def jackknife_intervals(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["interval"].str.startswith("jackknife", na=False)]
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Bootstrap intervals of every variant's spread and accuracy against the baseline's."""
-    arguments = command.parser("analysis.statistics.run_bootstrap", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = run_bootstrap(
-        runs.read(arguments.inputs),
-        settings["baseline"],
+    settings = study_runs.settings
+    return run_bootstrap(
+        study_runs.frame,
+        study_runs.baseline,
         resamples=settings["resamples"],
-        rng=np.random.default_rng(settings["generator_seed"]),
+        rng=study_runs.generator(),
         confidence=settings["confidence"],
         ddof=settings["ddof"],
     )
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -8,8 +8,8 @@ of Hypotheses*, chapter 3; p of a random part of the patterns counts the observe
 import numpy as np
 import pandas as pd
 
-from analysis import command, pairs, resampling, runs
-from nist.errors import run
+from analysis.statistics import pairing, resampling
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "permutation of whole runs"
 COLUMNS = ["test", "alternative", "method", "patterns", "log_sd_ratio", "sd_ratio", "p", "p_two_sided"]
@@ -29,10 +29,10 @@ def permutation_test(
     """Test that two variants have the same spread over runs, from curves of shape (seeds, epochs) paired by seed.
 
     ``flips`` says which pairs change sides in each pattern, and ``complete`` whether these are all patterns, from
-    ``analysis.resampling.flips``. The statistic is ``log_sd_ratio``; each arm is centred at each epoch first, so that a
-    difference of location is none of spread. The centre is the median: of pairs of 10 lognormal runs with the same
-    spread, a two-sided test at 0.05 around the mean rejects 16 %, around the median 7 %; of 20, 7 and 4 %. Returns
-    ``COLUMNS`` but ``test``; p is undefined (NaN) for a single pair.
+    ``analysis.statistics.resampling.flips``. The statistic is ``log_sd_ratio``; each arm is centred at each epoch
+    first, so that a difference of location is none of spread. The centre is the median: of pairs of 10 lognormal runs
+    with the same spread, a two-sided test at 0.05 around the mean rejects 16 %, around the median 7 %; of 20, 7 and 4
+    %. Returns ``COLUMNS`` but ``test``; p is undefined (NaN) for a single pair.
     """
     if len(ours) < 2:
         return _result(np.full(2, np.nan), complete, alternative)
@@ -88,22 +88,16 @@ def sd_permutation(
     def measure(ours: np.ndarray, reference: np.ndarray) -> list[dict]:
         return [{"test": TEST, **permutation_test(ours, reference, flips, complete, alternative)}]
 
-    return pairs.compare_curves(frame, baseline, measure, COLUMNS)
+    return pairing.compare_curves(frame, baseline, measure, COLUMNS)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Permutation test of every variant's mean epochwise SD against the baseline's."""
-    arguments = command.parser("analysis.statistics.sd_permutation", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = sd_permutation(
-        runs.read(arguments.inputs),
-        settings["baseline"],
+    settings = study_runs.settings
+    return sd_permutation(
+        study_runs.frame,
+        study_runs.baseline,
         resamples=settings["resamples"],
-        rng=np.random.default_rng(settings["generator_seed"]),
+        rng=study_runs.generator(),
         alternative=settings["alternative"],
     )
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)

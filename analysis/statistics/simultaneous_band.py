@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs, resampling, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.statistics import pairing, resampling
+from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = ["study", "variant", "curve", "epoch", "n", "n_diverged", "mean", "low", "high"]
 SETTINGS = ["critical", "method", "confidence", "resamples"]
@@ -68,8 +69,8 @@ def simultaneous_band(
     tables = []
     for study, group in frame.groupby("study", sort=False):
         diverged = runs.count(group).set_index("variant")["n_diverged"]
-        compared = pairs.curves_with_baseline(group, baseline, "val_accuracy")
-        wanted = [("mean", name, table.to_numpy()) for name, table in pairs.curves(group, "val_accuracy").items()]
+        compared = pairing.curves_with_baseline(group, baseline, "val_accuracy")
+        wanted = [("mean", name, table.to_numpy()) for name, table in pairing.curves(group, "val_accuracy").items()]
         wanted += [("difference", name, ours - reference) for name, ours, reference in compared]
         for curve, variant, values in wanted:
             labels = {"study": study, "variant": variant, "curve": curve, "n_diverged": diverged[variant]}
@@ -79,19 +80,13 @@ def simultaneous_band(
     return result[[*COLUMNS, *SETTINGS]]
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Simultaneous bands of mean learning curves and of their differences to the baseline's."""
-    arguments = command.parser("analysis.statistics.simultaneous_band", main.__doc__, "metrics files").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    result = simultaneous_band(
-        runs.read(arguments.inputs),
-        settings["baseline"],
+    settings = study_runs.settings
+    return simultaneous_band(
+        study_runs.frame,
+        study_runs.baseline,
         resamples=settings["resamples"],
-        rng=np.random.default_rng(settings["generator_seed"]),
+        rng=study_runs.generator(),
         confidence=settings["confidence"],
     )
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)

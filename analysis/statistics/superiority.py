@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import special, stats
 from statsmodels.stats.nonparametric import rank_compare_2indep
 
-from analysis import command, pairs
-from nist.errors import run
+from analysis.statistics import pairing
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "Brunner–Munzel and Mann–Whitney"
 COLUMNS = ["test", "alternative", "probability", "low", "high", "method", "confidence", "p"]
@@ -55,18 +55,11 @@ def superiority(readings: pd.DataFrame, baseline: str, confidence: float = 0.95)
     ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``.
     """
-    return pairs.compare_readings(
+    return pairing.compare_readings(
         readings, baseline, lambda ours, reference: superiority_test(ours, reference, confidence), COLUMNS
     )
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Probability that a run of a variant is more accurate than one of the baseline."""
-    arguments = command.parser("analysis.statistics.superiority", main.__doc__, "readings.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    readings = command.read_csv(arguments.inputs[0])
-    command.write_csv(superiority(readings, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return superiority(study_runs["readings"], study_runs.baseline, study_runs.settings["confidence"])

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from analysis import command, cost, runs
-from analysis.provenance import is_measured, joules
-from analysis.scale import work
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.networks import eq3
+from analysis.networks.macs import with_active
+from analysis.published.provenance import is_measured, joules
+from analysis.statistics import cost
+from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import Block
 
 FLOPS_PER_MAC = 2
@@ -50,7 +52,7 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
     said = [block.description for block in group]
     configuration, images = said[0]["configuration"], said[0]["training_images"]
     prune = configuration["prune"]
-    active = cost.schedule(cost.head_weights(configuration), prune and prune["epoch"], said[0]["epochs"])
+    active = eq3.schedule(cost.head_weights(configuration), prune and prune["epoch"], said[0]["epochs"])
     forward, training = _macs(configuration, active)
     measured = [block for block in group if is_measured(block.description)]
     seconds = pd.concat([block.table["seconds"].to_pandas() for block in measured] or [pd.Series(dtype=float)])
@@ -59,7 +61,7 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
     return {
         **dict(zip([*runs.GROUP, "device"], name, strict=True)),
         "training_code": " ".join(sorted({one["training_code_digest"][:SHOWN] for one in said})),
-        "flops_eq3": cost.training_flops(active, images),
+        "flops_eq3": eq3.training_flops(active, images),
         "macs": macs,
         "seconds": seconds.mean(),
         "joules": math.nan if None in energies else math.fsum(energies) / len(seconds),
@@ -74,17 +76,12 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
 def _macs(configuration: dict, active: list[int]) -> tuple[float, float]:
     """Multiply-accumulates of one image in all epochs, forward and in training."""
     try:
-        found = [work.with_active(configuration, weights) for weights in active]
+        found = [with_active(configuration, weights) for weights in active]
     except KeyError:
         return math.nan, math.nan
     return sum(forward for forward, _ in found), sum(training for _, training in found)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Training cost of every variant: Eq. 3, multiply-accumulates, seconds and joules."""
-    arguments = command.parser("analysis.statistics.training_cost", main.__doc__, "metrics files").parse_args(argv)
-    command.write_csv(training_cost(runs.read_blocks(arguments.inputs).values()), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return training_cost(study_runs.blocks.values())

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command, runs
+from analysis.metrics import runs
+from analysis.statistics.study_runs import StudyRuns
 from nist.errors import InputError
-from nist.errors import run as run_command
 from nist.metrics_file import Block
 
 COLUMNS = [*runs.GROUP, "seed", "unreached", "accuracy"]
@@ -39,11 +39,6 @@ def _recorded(description: dict) -> dict[int, int]:
     return {int(seed): int(outputs) for seed, outputs in found}
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Classes that a prune has cut off from the image, and last accuracy, of every run that recorded it."""
-    arguments = command.parser("analysis.statistics.unreached_outputs", main.__doc__, "metrics files").parse_args(argv)
-    command.write_csv(unreached_outputs(runs.read_blocks(arguments.inputs)), arguments.output)
-
-
-if __name__ == "__main__":
-    run_command(main)
+    return unreached_outputs(study_runs.blocks)

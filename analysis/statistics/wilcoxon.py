@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs
-from nist.errors import run
+from analysis.statistics import pairing
+from analysis.statistics.study_runs import StudyRuns
 
 TEST = "Wilcoxon signed-rank over epochs"
 COLUMNS = ["test", "alternative", "method", "pairs", "zeros", "ties", "w", "p", "p_two_sided"]
@@ -71,16 +71,9 @@ def wilcoxon(sd: pd.DataFrame, baseline: str, alternative: str = "less") -> pd.D
         tested = signed_rank(paired["sd_variant"] - paired["sd_baseline"], alternative)
         return {"test": TEST, **tested}
 
-    return pairs.compare_sd(sd, baseline, measure, COLUMNS)
+    return pairing.compare_sd(sd, baseline, measure, COLUMNS)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Wilcoxon signed-rank test of every variant's epochwise SD against the baseline's."""
-    arguments = command.parser("analysis.statistics.wilcoxon", main.__doc__, "epochwise_sd.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    sd = command.read_csv(arguments.inputs[0])
-    command.write_csv(wilcoxon(sd, settings["baseline"], settings["alternative"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return wilcoxon(study_runs["epochwise_sd"], study_runs.baseline, study_runs.settings["alternative"])

@@ -6,8 +6,8 @@ The interval treats epochs as independent trials, which epochs of the same runs 
 import pandas as pd
 from scipy import stats
 
-from analysis import command, pairs
-from nist.errors import run
+from analysis.statistics import pairing
+from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = ["epochs", "epochs_lower", "share", "confidence", "low", "high"]
 
@@ -34,16 +34,9 @@ def wilson(sd: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.Data
         share = {"epochs": epochs, "epochs_lower": lower, "share": lower / epochs}
         return {**share, "confidence": confidence, "low": low, "high": high}
 
-    return pairs.compare_sd(sd, baseline, measure, COLUMNS)
+    return pairing.compare_sd(sd, baseline, measure, COLUMNS)
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Share of epochs with lower SD than the baseline's, with its Wilson interval."""
-    arguments = command.parser("analysis.statistics.wilson", main.__doc__, "epochwise_sd.csv").parse_args(argv)
-    settings = arguments.study.content["statistics"]
-    sd = command.read_csv(arguments.inputs[0])
-    command.write_csv(wilson(sd, settings["baseline"], settings["confidence"]), arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return wilson(study_runs["epochwise_sd"], study_runs.baseline, study_runs.settings["confidence"])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis import words
+from analysis.formatting import bare_percent, interval, points, signed
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
 from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.tables import layout
@@ -71,7 +71,7 @@ def _row(name: str, question: Question, holm: pd.DataFrame, power: pd.DataFrame,
         "p, Holm": _p(tested["p_holm"]),
         "A/A errors (%)": "–"
         if np.isnan(tested["false_positive_rate"])
-        else layout.percent(tested["false_positive_rate"]),
+        else bare_percent(tested["false_positive_rate"]),
         "Runs": f"{tested['n']:.0f}",
         "Runs needed": f"{needed['n_needed']:,.0f}" if needed["n_needed"] > 0 else "–",
     }
@@ -107,22 +107,22 @@ def _gap(tables: dict[str, pd.DataFrame], name: str) -> str:
 
 
 def _points(row: pd.Series) -> str:
-    return _effect("{} points", row["difference"], row["low"], row["high"], words.points)
+    return _effect("{} points", row["difference"], row["low"], row["high"], points)
 
 
 def _probability(tables: dict[str, pd.DataFrame], name: str) -> str:
     row = _only(tables["superior"], variant=name, metric=READING)
-    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(layout.percent, digits=0))
+    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(bare_percent, digits=0))
 
 
 def _epochs(tables: dict[str, pd.DataFrame], name: str) -> str:
     row = _only(tables["epochs"], variant=name)
-    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(words.signed, digits=1))
+    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(signed, digits=1))
 
 
 def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str]) -> str:
     """An effect in words with its interval, if it has one; a dash if there is none."""
-    return "–" if np.isnan(value) else f"{text.format(write(value))} {words.interval(low, high, write)}"
+    return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"
 
 
 def main(argv: list[str] | None = None) -> None:

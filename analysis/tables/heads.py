@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis import formatting
 from analysis.tables import layout
 from nist.errors import run
 
@@ -16,12 +17,12 @@ def build(heads: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
                 "Head": f"{network} {'→'.join(map(str, ours['widths']))}",
                 "Factors": ", ".join(map(str, ours["factors"])),
                 "Batch": str(batch),
-                "Dense, ms": layout.three_digits(dense["total_ms"]),
-                "Masked, ms": layout.three_digits(masked["total_ms"]),
-                "NIST, ms": layout.three_digits(ours["total_ms"]),
+                "Dense, ms": formatting.three_digits(dense["total_ms"]),
+                "Masked, ms": formatting.three_digits(masked["total_ms"]),
+                "NIST, ms": formatting.three_digits(ours["total_ms"]),
                 "Speed over masked": f"{ours['masked_over_this']:.3g}×",
                 "over dense": f"{ours['masked_over_this'] / dense['masked_over_this']:.3g}×",
-                "Peak memory, MB": layout.three_digits(ours["peak_bytes"] / 1e6),
+                "Peak memory, MB": formatting.three_digits(ours["peak_bytes"] / 1e6),
                 "of masked": f"{ours['peak_bytes'] / masked['peak_bytes']:.1%}",
                 "of dense": f"{ours['peak_bytes'] / dense['peak_bytes']:.1%}",
             }

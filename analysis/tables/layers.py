@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis import formatting
 from analysis.tables import layout
 from nist.errors import run
 
@@ -31,11 +32,11 @@ def build(layers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "k": layers["k"].astype(str),
             "Kept": layers["kept"].map("{:.0%}".format),
             "Form": layers["candidate"] + layers["chosen"].map({True: " (chosen)", False: ""}),
-            "Forward, ms": layers["forward_ms"].map(layout.three_digits),
-            "Backward, ms": layers["backward_ms"].map(layout.three_digits),
-            "Adam, ms": layers["step_ms"].map(layout.three_digits),
+            "Forward, ms": layers["forward_ms"].map(formatting.three_digits),
+            "Backward, ms": layers["backward_ms"].map(formatting.three_digits),
+            "Adam, ms": layers["step_ms"].map(formatting.three_digits),
             "Speed over masked": layers["masked_over_this"].map("{:.3g}×".format),
-            "Peak memory, MB": (layers["peak_bytes"] / 1e6).map(layout.three_digits),
+            "Peak memory, MB": (layers["peak_bytes"] / 1e6).map(formatting.three_digits),
             "Of bandwidth floor": (floor / layers["total_ms"]).map("{:.0%}".format),
         }
     )

@@ -1,4 +1,4 @@
-"""How numbers are written in tables, and how a table module becomes a command."""
+"""How tables are written, and how a table module becomes a command."""
 
 import argparse
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command, sources
+from analysis import cli, study_results
 from nist.benchmarks.results_file import read
 from nist.runtime.files import replacing
 from nist.studies.study import Study
@@ -19,31 +19,6 @@ LATEX_SPECIAL = str.maketrans(
 MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "<": "&lt;"})  # would end a cell, or begin a tag
 
 DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100"}
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction in percent, without the sign; nothing for NaN, the spread of a single run."""
-    return "" if pd.isna(fraction) else f"{100 * fraction:.{digits}f}"
-
-
-def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
-    """Mean ± margin, both fractions, in percent and percentage points; the margin to hundredths of a point."""
-    return percent(mean, digits) if pd.isna(margin) else f"{percent(mean, digits)} ± {percent(margin, 2)}"
-
-
-def three_digits(value: float) -> str:
-    """A measured value to three significant digits, thousands apart."""
-    return f"{float(f'{value:.3g}'):,g}"
-
-
-def times(ratio: float) -> str:
-    """A ratio to four significant digits, thousands apart."""
-    return f"{float(f'{ratio:.4g}'):,g}×"
-
-
-def trillions(flops: float) -> str:
-    """FLOPs in units of 10¹², to four significant digits and at least one decimal from a hundred on."""
-    return f"{flops / 1e12:,.1f}" if flops >= 1e14 else f"{flops / 1e12:.4g}"
 
 
 def dataset(study: Study) -> str:
@@ -103,9 +78,9 @@ def render_measured(module: str, build: Callable, heading: str, argv: list[str] 
 
 def render(module: str, build: Callable, argv: list[str] | None) -> None:
     """Command of a table module: read the statistics given, in order, and write ``build(…, study)``."""
-    parser = command.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
+    parser = cli.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
     arguments = parser.parse_args(argv)
-    frames = [command.read_csv(path) for path in arguments.inputs]
+    frames = [cli.read_csv(path) for path in arguments.inputs]
     write(build(*frames, arguments.study), arguments.study.title, arguments.output)
 
 
@@ -114,5 +89,5 @@ def render_sources(module: str, build: Callable, argv: list[str] | None, title: 
 
     The title is that of the studies unless there is another.
     """
-    given, output = sources.parse(module, f"Build {module.rpartition('.')[2]}.", argv)
+    given, output = study_results.parse(module, f"Build {module.rpartition('.')[2]}.", argv)
     write(build(given), title or "; ".join(source.study.title for source in given), output)

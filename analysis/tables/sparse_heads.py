@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from analysis import cost, sources
+from analysis import formatting, study_results
 from analysis.claims.claim import Claim, read
-from analysis.sources import Source
+from analysis.statistics import cost
+from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell, plus_minus
 from nist.studies.study import Study
@@ -36,7 +37,7 @@ def build(given: list[Source], prefix: Callable[[str, str], str], digits: int) -
         for name, start in ids.items():
             if start or not any(ids.values()):
                 rows += _rows(source, name, start, claims, digits)
-    rows.append({"Model": " ".join(sources.missing(given))})
+    rows.append({"Model": " ".join(study_results.missing(given))})
     return layout.frame(rows, COLUMNS, droppable=("Data set", "Source"))
 
 
@@ -69,10 +70,10 @@ def _recomputed(study: Study, name: str) -> dict:
 
 def _weights(ratios: Mapping[str, float], final: int) -> dict:
     return {
-        "Init. sparsity (%)": layout.percent(ratios["initial_sparsity"], 2),
-        "Final sparsity (%)": layout.percent(ratios["final_sparsity"], 2),
+        "Init. sparsity (%)": formatting.bare_percent(ratios["initial_sparsity"], 2),
+        "Final sparsity (%)": formatting.bare_percent(ratios["final_sparsity"], 2),
         "Active weights": f"{int(final):,}",
-        "Comp. ratio": layout.times(ratios["compression"]),
+        "Comp. ratio": formatting.times(ratios["compression"]),
     }
 
 
@@ -84,12 +85,12 @@ def _measured(source: Source, name: str, digits: int) -> dict:
     peak, peak_final, last = (readings.loc[(name, reading)] for reading in ("peak", "peak_final", "last"))
     return {
         **_weights(count, count["final"]),
-        MEAN: layout.percent_margin(peak["mean"], peak["margin"], digits),
-        "SD, peak (points)": layout.percent(peak["sd"], 2),
-        LARGEST: layout.percent(peak["max"], digits),
-        "Mean ± MOE, peak at final sparsity (%)": layout.percent_margin(
+        MEAN: formatting.percent_margin(peak["mean"], peak["margin"], digits),
+        "SD, peak (points)": formatting.bare_percent(peak["sd"], 2),
+        LARGEST: formatting.bare_percent(peak["max"], digits),
+        "Mean ± MOE, peak at final sparsity (%)": formatting.percent_margin(
             peak_final["mean"], peak_final["margin"], digits
         ),
-        "Mean ± MOE, last epoch (%)": layout.percent_margin(last["mean"], last["margin"], digits),
+        "Mean ± MOE, last epoch (%)": formatting.percent_margin(last["mean"], last["margin"], digits),
         "Runs": layout.runs(peak["n"], peak["n_diverged"]),
     }

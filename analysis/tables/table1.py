@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from analysis import cost, sources
-from analysis.claims import networks
+from analysis import study_results
 from analysis.claims.claim import Claim, read
-from analysis.sources import Source
+from analysis.formatting import bare_percent, percent_margin, times, trillions
+from analysis.networks import eq3
+from analysis.networks.counts import backbone
+from analysis.statistics import cost
+from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell
 from nist.errors import run
@@ -73,7 +76,7 @@ def build(given: list[Source]) -> pd.DataFrame:
         for source in given:
             if source.study.name == row.study and row.variant in source.study.variants:
                 rows += _rows(row, source, claims)
-    rows.append({"Model": " ".join(sources.missing(given))})
+    rows.append({"Model": " ".join(study_results.missing(given))})
     return layout.frame(rows, COLUMNS)
 
 
@@ -99,14 +102,14 @@ def _printed(row: Row, claims: Mapping[str, Claim]) -> dict:
 
 def _recomputed(row: Row, study: Study, claims: Mapping[str, Claim]) -> dict:
     configuration = study.configuration(row.variant)
-    counts, other = cost.head_weights(configuration), networks.backbone(NETWORKS[configuration["model"]["name"]])
+    counts, other = cost.head_weights(configuration), backbone(NETWORKS[configuration["model"]["name"]])
     prune, epochs = configuration["prune"], int(row.printed(claims, "epochs"))
-    active = cost.schedule(counts, prune and prune["epoch"], epochs)
+    active = eq3.schedule(counts, prune and prune["epoch"], epochs)
     whole = other if "blocks" in configuration["model"] else 0  # Eq. 3 of a transformer counts all of it (F2)
     images = IMAGES[configuration["data"]["dataset"]]
     return {
         **_sizes(configuration, counts, other),
-        FLOPS: layout.trillions(cost.training_flops([weights + whole for weights in active], images)),
+        FLOPS: trillions(eq3.training_flops([weights + whole for weights in active], images)),
         EPOCHS: f"for {epochs}",
     }
 
@@ -121,13 +124,13 @@ def _measured(row: Row, source: Source) -> dict:
     peak, last = readings.loc["peak"], readings.loc["last"]
     other = counted["total"] - counted["final"] - cost.head_biases(configuration)
     whole = other if "blocks" in configuration["model"] else 0
-    flops = cost.flops_counted(counted, source.study.content["statistics"]["flops_epochs"], whole)
+    flops = eq3.flops_counted(counted, source.study.content["statistics"]["flops_epochs"], whole)
     return {
         **_sizes(configuration, counted, other),
-        FLOPS: layout.trillions(flops),
-        TOP1: layout.percent_margin(peak["mean"], peak["margin"], 2),
-        "Max (%)": layout.percent(peak["max"], 2),
-        "Last epoch (%)": layout.percent_margin(last["mean"], last["margin"], 2),
+        FLOPS: trillions(flops),
+        TOP1: percent_margin(peak["mean"], peak["margin"], 2),
+        "Max (%)": bare_percent(peak["max"], 2),
+        "Last epoch (%)": percent_margin(last["mean"], last["margin"], 2),
         EPOCHS: f"{converged['epochs']}{_run_by_run(converged)}",
         "Runs": layout.runs(peak["n"], peak["n_diverged"]),
     }
@@ -142,11 +145,11 @@ def _sizes(configuration: dict, counts: Mapping[str, int], other: int) -> dict:
     """Parameters and compression, of head and network where NIST sparsifies a head; biases of the head not counted."""
     total, whole = f"{int(other + counts['final']):,}", (other + counts["dense"]) / (other + counts["final"])
     if "blocks" in configuration["model"]:
-        return {PARAMS: total, "Compression": layout.times(whole)}
+        return {PARAMS: total, "Compression": times(whole)}
     head = cost.ratios(counts)["compression"]
     return {
         PARAMS: _head_and_total(f"{int(counts['final']):,}", total),
-        "Compression": _head_and_total(layout.times(head), layout.times(whole)) if head != 1 else layout.times(1),
+        "Compression": _head_and_total(times(head), times(whole)) if head != 1 else times(1),
     }
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pandas as pd
 
 from analysis.claims.claim import Claim, read
-from analysis.sources import Source
+from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import PAPER, cell
 from nist.errors import run

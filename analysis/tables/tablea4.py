@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis.sources import Source
+from analysis.study_results import Source
 from analysis.tables import layout, sparse_heads
 from nist.errors import run
 

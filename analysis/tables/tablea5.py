@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import cost, sources
+from analysis import study_results
 from analysis.claims.claim import Claim, read
-from analysis.sources import Source
+from analysis.formatting import percent_margin, trillions
+from analysis.networks import eq3
+from analysis.statistics import cost
+from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell
 from nist.errors import run
@@ -56,7 +59,7 @@ def build(given: list[Source]) -> pd.DataFrame:
             cells = (_printed(row, claims), _recomputed(row, source, claims), _measured(row, source))
             origins = zip((PAPER, RECOMPUTED, OURS), cells, strict=True)
             rows += [{"Configuration": row.configuration, "Source": origin, **one} for origin, one in origins]
-    rows.append({"Configuration": " ".join(sources.missing(given))})
+    rows.append({"Configuration": " ".join(study_results.missing(given))})
     return layout.frame(rows, ["Configuration", "Source", WEIGHTS, EPOCHS, FLOPS, SHARE, "Notes", "Runs"])
 
 
@@ -74,8 +77,8 @@ def _recomputed(row: Row, source: Source, claims: Mapping[str, Claim]) -> dict:
     def flops(one: Row) -> int:
         configuration = source.study.configuration(one.variant)
         prune, epochs = configuration["prune"], int(claims[one.epochs].printed)
-        return cost.training_flops(
-            cost.schedule(cost.head_weights(configuration), prune and prune["epoch"], epochs), IMAGES
+        return eq3.training_flops(
+            eq3.schedule(cost.head_weights(configuration), prune and prune["epoch"], epochs), IMAGES
         )
 
     counts = cost.head_weights(source.study.configuration(row.variant))
@@ -90,12 +93,12 @@ def _measured(row: Row, source: Source) -> dict:
     curves = source.statistic("learning_curve")
     curve = curves[(curves["metric"] == "val_accuracy") & (curves["variant"] == row.variant)].set_index("epoch")["mean"]
     peak = source.statistic("accuracy").set_index(["reading", "variant"]).loc[("peak", row.variant)]
-    ours, dense = (cost.flops_counted(counted.loc[name], "to_converge") for name in (row.variant, ROWS[0].variant))
+    ours, dense = (eq3.flops_counted(counted.loc[name], "to_converge") for name in (row.variant, ROWS[0].variant))
     return {
         WEIGHTS: _weights(counted.loc[row.variant]),
         EPOCHS: str(counted.loc[row.variant, "epochs_to_converge"]),
         **_flops(ours, dense),
-        "Notes": f"peak {layout.percent_margin(peak['mean'], peak['margin'])} %, of the mean at epoch {curve.idxmax()}",
+        "Notes": f"peak {percent_margin(peak['mean'], peak['margin'])} %, of the mean at epoch {curve.idxmax()}",
         "Runs": layout.runs(peak["n"], peak["n_diverged"]),
     }
 
@@ -105,7 +108,7 @@ def _weights(counts: Mapping[str, int]) -> str:
 
 
 def _flops(ours: int, dense: int) -> dict:
-    return {FLOPS: layout.trillions(ours), SHARE: f"{100 * ours / dense:.3g}"}
+    return {FLOPS: trillions(ours), SHARE: f"{100 * ours / dense:.3g}"}
 
 
 def main(argv: list[str] | None = None) -> None:

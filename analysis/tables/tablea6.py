@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis import sources
+from analysis import formatting, study_results
 from analysis.claims.claim import Claim, read
-from analysis.sources import Source
+from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, cell
 from nist.errors import run
@@ -34,7 +34,7 @@ def build(given: list[Source]) -> pd.DataFrame:
                 measured = _measured(source, name)
                 rows += [{"Model": variant["label"], "Source": PAPER, **row} for row in printed]
                 rows += [{"Model": variant["label"], "Source": OURS, **row} for row in measured]
-    rows.append({"Model": " ".join(sources.missing(given))})
+    rows.append({"Model": " ".join(study_results.missing(given))})
     columns = ["Model", "Source", "Metric", "Value", "Baseline", "Notes"]
     return layout.frame(rows, columns, droppable=("Source",)).rename(columns={"Baseline": " / ".join(baselines)})
 
@@ -83,8 +83,8 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
             f"Wilcoxon W = {test['w']:.0f}, p = {test['p']:.3g} ({test['method']}, {side}, {test['pairs']} epochs)",
         },
         {
-            "Metric": f"% epochs with lower SD (Wilson {layout.percent(share['confidence'], 0)}% CI)",
-            "Value": f"{layout.percent(share['share'], 0)}% ({interval})",
+            "Metric": f"% epochs with lower SD (Wilson {formatting.bare_percent(share['confidence'], 0)}% CI)",
+            "Value": f"{formatting.bare_percent(share['share'], 0)}% ({interval})",
             "Baseline": "–",
             "Notes": f"{share['epochs_lower']} of {share['epochs']} epochs",
         },

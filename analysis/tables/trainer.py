@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 
+from analysis.formatting import bare_percent
 from analysis.tables import layout
 from nist.errors import run
 
@@ -22,7 +23,7 @@ def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "Images an epoch": trainers["images"].map("{:,}".format),
             "Seed-epochs a second": trainers["seed_epochs_a_second"].map("{:.3g}".format),
             "Ours over this": trainers["ours_over_this"].map("{:.2f}×".format),
-            "Of the rate of matrix products, %": trainers["share_of_floor"].map(partial(layout.percent, digits=0)),
+            "Of the rate of matrix products, %": trainers["share_of_floor"].map(partial(bare_percent, digits=0)),
             "Peak memory, MB": (trainers["peak_bytes"] / 1e6).map("{:,.0f}".format),
         }
     )

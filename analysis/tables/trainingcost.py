@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from analysis import formatting
 from analysis.tables import layout
 from nist.errors import run
 from nist.studies.study import Study
 
 QUANTITIES = {  # the statistic's column: its heading, and how its values are written
-    "flops_eq3": ("Eq. 3 (10¹² FLOPs)", layout.trillions),
-    "macs": ("Multiply-accumulates (10¹²)", layout.trillions),
-    "seconds": ("Seconds an epoch", layout.three_digits),
-    "joules": ("Joules an epoch", layout.three_digits),
+    "flops_eq3": ("Eq. 3 (10¹² FLOPs)", formatting.trillions),
+    "macs": ("Multiply-accumulates (10¹²)", formatting.trillions),
+    "seconds": ("Seconds an epoch", formatting.three_digits),
+    "joules": ("Joules an epoch", formatting.three_digits),
 }
 MEASURED = ("seconds", "joules")
 MEASURED_WITH = ["device", "training_code"]
@@ -29,7 +30,7 @@ def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
         {
             "Variant": study.variants[variant]["label"],
             **{heading: _cell(one, name, costs, study.baseline) for name, (heading, _) in QUANTITIES.items()},
-            "10⁹ FLOPs a second": _written(one["flops_a_second"] / 1e9, layout.three_digits),
+            "10⁹ FLOPs a second": _written(one["flops_a_second"] / 1e9, formatting.three_digits),
             "Device": one["device"],
             "Runs": f"{one['n']}" + (f", {one['n_measured']} measured" if one["n_measured"] < one["n"] else ""),
         }

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import runs
 from analysis.claims import ledger
 from analysis.claims.claim import read
 from analysis.claims.evidence import Evidence
+from analysis.metrics import runs
 from analysis.report import assumptions, page, replays, verdicts
 from nist.studies import study, yaml_file
 

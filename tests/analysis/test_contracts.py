@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis import command, contracts
+from analysis import cli, contracts
 from analysis.statistics import together
 from nist.errors import InputError
 
@@ -18,7 +18,7 @@ def frame(name):
 def read(tmp_path):
     def written(name, table):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
-        return command.read_csv(tmp_path / f"{name}.csv")
+        return cli.read_csv(tmp_path / f"{name}.csv")
 
     return written
 

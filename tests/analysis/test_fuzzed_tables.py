@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import command
+from analysis import cli
 from analysis.claims import claim
 from analysis.report import assumptions, verdicts
 from nist.benchmarks import results_file
@@ -21,7 +21,7 @@ LEDGER = b"id,verdict,printed,ours,low,high,n,reason,rule\nabs.deit70,not run,ne
 PAGE = b"# A\n\n## B\n\n| No. | x |\n|---|---|\n| U1 | y |\n"
 READERS = {
     "claims.csv": (claim.read, CLAIMS),
-    "cost.csv": (command.read_csv, STATISTIC),
+    "cost.csv": (cli.read_csv, STATISTIC),
     "ledger.csv": (lambda path: verdicts.section(verdicts.read(path)), LEDGER),
     "assumptions.md": (assumptions.read, PAGE),
 }
@@ -44,7 +44,7 @@ def test_a_table_cut_off_within_a_row_is_refused_and_one_cut_off_between_rows_is
     path = tmp_path / "cost.csv"
     for content in truncated(STATISTIC):
         path.write_bytes(content)
-        assert taken(command.read_csv, path) == content.endswith(b"\n")
+        assert taken(cli.read_csv, path) == content.endswith(b"\n")
 
 
 @settings(FUZZED, max_examples=200)

@@ -172,7 +172,13 @@ def made(tmp_path):
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_make_hands_folders_on_as_they_are(made):
     folder = "a 'b' \"c\" `touch run1`; touch run2"
-    assert made("publish", f"FROM={folder}", f"STUDY={folder}") == ["-m", "analysis.publish", folder, "--study", folder]
+    assert made("publish", f"FROM={folder}", f"STUDY={folder}") == [
+        "-m",
+        "analysis.published.add",
+        folder,
+        "--study",
+        folder,
+    ]
     assert f"data_root={folder}" in made("all", NIST_DATA_ROOT=folder)
     replayed = made("replay", f"STUDY={folder}", f"SEED={folder}", NIST_DATA_ROOT=folder)
     assert {f"studies=[{folder}]", f"replay_seed={folder}", f"data_root={folder}"} < {*replayed}

@@ -84,7 +84,7 @@ def publish(run, make_rows, description):
             metrics_file.write(
                 path, rows, description(seeds, EPOCHS, configuration=small.configuration(variant), **said)
             )
-        done = run(project, "analysis.publish", folder, *options)
+        done = run(project, "analysis.published.add", folder, *options)
         assert done.returncode == 0, done.stderr
 
     return write

@@ -4,7 +4,7 @@
 rule crossover:
     input:
         measured="results/published/benchmarks/{machine}/layers.parquet",
-        modules=["analysis/figures/crossover.py", "analysis/benchmarks.py", "nist/benchmarks/results_file.py"],
+        modules=["analysis/figures/crossover.py", "nist/benchmarks/results_file.py"],
     output:
         multiext("results/figures/benchmarks/{machine}/crossover", ".svg", ".png"),
     log:

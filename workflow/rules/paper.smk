@@ -51,9 +51,9 @@ def items_of(kind, suffix):
     ]
 
 
-FIGURE_MODULES = ["analysis/sources.py", "analysis/figures/style.py"]
+FIGURE_MODULES = ["analysis/study_results.py", "analysis/figures/style.py"]
 TABLE_MODULES = [
-    "analysis/sources.py", "analysis/words.py", "analysis/cost.py", "analysis/claims/claims.csv", "analysis/claims/networks.py",
+    "analysis/study_results.py", "analysis/words.py", "analysis/statistics/cost.py", "analysis/claims/claims.csv", "analysis/networks/counts.py",
     *(f"analysis/tables/{name}.py" for name in ("layout", "printed", "sparse_heads")),
 ]
 
@@ -161,7 +161,7 @@ rule report:
         studies=[str(experiment.path) for experiment in STUDIES.values()],
         extended=extended_by(str(experiment.path) for experiment in STUDIES.values()),
         replays=[ancient(path) for path in REPLAYS],
-        comparison="analysis/replays.py",
+        comparison="analysis/published/replays.py",
         manifest=str(plan.MANIFEST),
         claims="results/claims.csv",
         findings="results/findings.md",
@@ -210,7 +210,7 @@ rule ledger:
         claims="analysis/claims/claims.csv",
         modules=sorted(map(str, Path("analysis/claims").glob("*.py"))),
         shared=[
-            "analysis/cost.py", "nist/data/catalog.py", "nist/sparse/layers.py", "nist/sparse/mask.py",
+            "analysis/statistics/cost.py", "nist/data/catalog.py", "nist/sparse/layers.py", "nist/sparse/mask.py",
             *(f"analysis/statistics/{name}.py" for name in ("run_bootstrap", "wilcoxon", "wilson")),
         ],
     output:

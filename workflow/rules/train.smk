@@ -88,13 +88,13 @@ rule trunk:
 rule take:
     input:
         metrics=block_to_take,
-        module="analysis/take.py",
+        module="analysis/metrics/reuse.py",
     output:
         "results/metrics/{study}/{variant}/from-{source}/seeds{first}-{last}.parquet",
     log:
         "results/logs/take/{study}/{variant}/{source}/seeds{first}-{last}.log",
     shell:
-        "python -m analysis.take {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant}"
+        "python -m analysis.metrics.reuse {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant}"
         " --seeds {wildcards.first}-{wildcards.last} -o {output} > {log} 2>&1"
 
 

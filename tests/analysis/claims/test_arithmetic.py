@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from analysis.claims import arithmetic, claim, margins, networks
+from analysis.claims import arithmetic, claim, margins
 from analysis.claims.claim import Figure, Parameters
 from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.ledger import decide
+from analysis.networks import counts
 from analysis.statistics.accuracy import margin_of_error
 from nist.errors import InputError
 from nist.studies import study
@@ -102,19 +103,19 @@ def test_the_source_of_a_wrong_figure_gives_it_too():
     ],
 )
 def test_whole_networks_with_all_biases(network, expected):
-    assert networks.total(network, biases=True) == expected
+    assert counts.total(network, biases=True) == expected
 
 
 def test_counts_that_the_paper_prints_or_implies():
-    assert networks.backbone("lenet5", channels=1, c3="lecun") + networks.parameters("lenet5") == 60_806
-    assert networks.backbone("alexnet") == 2_251_584
-    assert networks.backbone("vgg16") == 14_714_688  # as in Keras and torchvision
-    assert networks.active("deit-small") == 21_233_664
-    assert networks.total("deit-small") == 21_704_164
-    assert networks.total("deit-small", sparsity=0.6) == 8_963_965  # the prune floors: 8,493,465 of the blocks
-    assert networks.outputs_without_input(100, 200, 50) == 51
-    assert networks.outputs_without_input(384, 1152, 576) == 193
-    assert networks.outputs_without_input(384, 1536, 768) == 385
+    assert counts.backbone("lenet5", channels=1, c3="lecun") + counts.parameters("lenet5") == 60_806
+    assert counts.backbone("alexnet") == 2_251_584
+    assert counts.backbone("vgg16") == 14_714_688  # as in Keras and torchvision
+    assert counts.active("deit-small") == 21_233_664
+    assert counts.total("deit-small") == 21_704_164
+    assert counts.total("deit-small", sparsity=0.6) == 8_963_965  # the prune floors: 8,493,465 of the blocks
+    assert counts.outputs_without_input(100, 200, 50) == 51
+    assert counts.outputs_without_input(384, 1152, 576) == 193
+    assert counts.outputs_without_input(384, 1536, 768) == 385
 
 
 @pytest.mark.parametrize("name", [name for name in PAPER if not name.startswith("deit")])
@@ -124,7 +125,7 @@ def test_the_heads_of_the_ledger_are_those_of_the_studies(name):
     for variant, entry in experiment.variants.items():
         sizes = [n_in, *entry["sizes"]]
         shapes = tuple(pairwise(sizes))
-        assert shapes in networks.HEADS.values(), variant
+        assert shapes in counts.HEADS.values(), variant
         rows = [one for one in CLAIMS.values() if one.study == name and one.variant == variant and "text" not in one.id]
         for one in rows:
             if "factors" in one.parameters and one.quantity != "mechanism":

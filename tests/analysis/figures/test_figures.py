@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from analysis import runs, sources
+from analysis import study_results
 from analysis.figures import fig1, fig2, fig3a, fig3b, fig4, figa1, figa2, figa3, figa4a, figa4b, figa5, figa6, style
-from analysis.sources import Source
+from analysis.metrics import runs
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
+from analysis.study_results import Source
 from nist.errors import InputError
 from nist.studies import study, yaml_file
 
@@ -231,7 +232,7 @@ def test_a_statistic_of_another_study_is_refused(tmp_path):
     with pytest.raises(
         InputError, match="lenet5-cifar10/accuracy.csv: its folder should be named for one of the studies"
     ):
-        sources.read([study.load("alexnet-cifar10")], [path])
+        study_results.read([study.load("alexnet-cifar10")], [path])
 
 
 def test_a_statistic_that_was_not_given_is_named():

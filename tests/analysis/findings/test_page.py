@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from analysis import markdown, sources, words
+from analysis import formatting, study_results
 from analysis.claims import claim
 from analysis.findings import page
 from analysis.findings.verdicts import Verdicts
@@ -21,24 +21,24 @@ SEEDS, EPOCHS = 8, 6
 
 
 def test_an_interval_allows_one_of_three_things_to_be_said():
-    assert words.said(0.1, 0.2, "higher", "lower") == "higher"
-    assert words.said(-0.2, -0.1, "higher", "lower") == "lower"
-    assert words.said(-0.1, 0.1, "higher", "lower") == "not shown to differ"
-    assert words.said(float("nan"), float("nan"), "higher", "lower") == "undefined"
+    assert formatting.said(0.1, 0.2, "higher", "lower") == "higher"
+    assert formatting.said(-0.2, -0.1, "higher", "lower") == "lower"
+    assert formatting.said(-0.1, 0.1, "higher", "lower") == "not shown to differ"
+    assert formatting.said(float("nan"), float("nan"), "higher", "lower") == "undefined"
 
 
 def test_numbers_in_words():
-    assert words.points(-0.0123) == "−1.23"
-    assert words.percent(0.5) == "50.0 %"
-    assert [words.p_value(p) for p in (float("nan"), 3e-5, 0.0123)] == ["p undefined", "p < 0.0001", "p = 0.012"]
-    assert [words.listed(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+    assert formatting.points(-0.0123) == "−1.23"
+    assert formatting.percent(0.5) == "50.0 %"
+    assert [formatting.p_value(p) for p in (float("nan"), 3e-5, 0.0123)] == ["p undefined", "p < 0.0001", "p = 0.012"]
+    assert [formatting.listed(parts) for parts in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
         "",
         "a",
         "a and b",
         "a, b and c",
     ]
-    assert markdown.table([{"A": "1|2"}]) == "| A |\n| --- |\n| 1\\|2 |"
-    assert markdown.table([]) == ""
+    assert formatting.markdown_table([{"A": "1|2"}]) == "| A |\n| --- |\n| 1\\|2 |"
+    assert formatting.markdown_table([]) == ""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def text(written, accuracies, statistics, verdicts):
     if NAME not in written:
         experiment, paths = statistics(NAME, accuracies, EPOCHS)
         others = [study.load(name) for name in ("lenet5-cifar10", "alexnet-cifar10")]
-        written[NAME] = in_lines(page.page(sources.read([experiment, *others], paths), verdicts))
+        written[NAME] = in_lines(page.page(study_results.read([experiment, *others], paths), verdicts))
     return written[NAME]
 
 
@@ -143,7 +143,7 @@ def test_runs_are_laid_out_by_the_classes_that_their_prune_cut_off(text, accurac
     assert "without a path:" not in text  # none recorded it
     counts = {str(seed): seed // 4 for seed in range(SEEDS)}
     experiment, paths = statistics(NAME, accuracies, EPOCHS, [{"unreached_outputs": counts}])
-    text = page.page(sources.read([experiment], paths), verdicts)
+    text = page.page(study_results.read([experiment], paths), verdicts)
     last = accuracies["nist-1-5-p99.5"][0][:, -1]
     for cut_off, kept in enumerate((last[:4], last[4:])):
         line = next(line for line in text.splitlines() if line.startswith(f"| {cut_off} |"))
@@ -159,7 +159,7 @@ def test_a_gap_that_is_smaller_because_less_is_fitted_is_said_to_be(text):
 def test_a_head_that_fits_less_than_the_first_epoch_of_the_dense_one_is_not_compared(accuracies, statistics, verdicts):
     validation, train = accuracies["nist-1-10-p99.5"]
     experiment, paths = statistics(NAME, {**accuracies, "nist-1-10-p99.5": (validation - 0.3, train - 0.3)}, EPOCHS)
-    text = in_lines(page.page(sources.read([experiment], paths), verdicts))
+    text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
     assert "NIST (1, 10), 99.5 %: after the prune not every run fits again" in text
     assert "nan" not in text
 
@@ -168,7 +168,7 @@ def test_a_head_that_overfits_less_is_said_to(accuracies, statistics, verdicts):
     dense, sparse = (accuracies[name] for name in ("dense", "nist-1-10-p98"))
     steadier = {**accuracies, "nist-1-10-p98": (dense[0] + 0.02, sparse[1])}
     experiment, paths = statistics(NAME, steadier, EPOCHS)
-    text = in_lines(page.page(sources.read([experiment], paths), verdicts))
+    text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
     assert "its gap is smaller" in text
     assert "does overfit less than the dense one" in text
 
@@ -195,7 +195,7 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         experiment, files = statistics(name, curves[name], 7)
         experiments.append(experiment)
         paths += files
-    text = page.page(sources.read(experiments, paths), verdicts)
+    text = page.page(study_results.read(experiments, paths), verdicts)
     assert heading in text
     section = text[text.index(heading) : text.index("## What needs no run")]
     for experiment in experiments:
@@ -223,7 +223,7 @@ def controls(written, statistics, verdicts):
             peaks = level + sd * rng.standard_normal((runs, 1)) + np.zeros(7)
             curves[head] = peaks, rng.uniform(0.4, 0.9, (runs, 7))
         (main, files), (experiment, paths) = written["main"], statistics(f"{NAME}-controls", curves, 7)
-        return page.page(sources.read([main, experiment], paths + files), verdicts), curves
+        return page.page(study_results.read([main, experiment], paths + files), verdicts), curves
 
     return make
 
@@ -269,7 +269,7 @@ def test_studies_that_are_not_run_are_named_with_their_command(text):
 def test_a_study_that_lacks_a_head_is_no_error_and_nothing_is_said_of_it(accuracies, statistics, verdicts):
     two = {name: accuracies[name] for name in ("dense", "nist-1-10-p98")}
     experiment, paths = statistics(NAME, two, EPOCHS)
-    text = page.page(sources.read([experiment], paths), verdicts)
+    text = page.page(study_results.read([experiment], paths), verdicts)
     assert "## LeNet-5 on Fashion-MNIST (Table A2)\n\nNot all four heads have runs" in text
     assert "**At 98 %**" not in text
 
@@ -279,14 +279,14 @@ def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
     rng = np.random.default_rng(1)
     curves = {name: rng.uniform(0.4, 0.9, (2, 2, 2)) for name in study.load("mobilenetv1-cifar10").variants}
     experiment, paths = statistics("mobilenetv1-cifar10", curves, 2)
-    text = page.page(sources.read([experiment], paths), verdicts)
+    text = page.page(study_results.read([experiment], paths), verdicts)
     assert "2 of 20 runs of each head, 2 epochs" in text
     assert "takes the epochs of the same runs for independent" not in text
     assert "nan" not in text
 
 
 def test_without_any_run_there_is_the_arithmetic(verdicts):
-    text = page.page(sources.read([study.load(NAME)], []), verdicts)
+    text = page.page(study_results.read([study.load(NAME)], []), verdicts)
     assert "## LeNet-5" not in text
     assert "## What needs no run" in text
     assert "| Table A5 | 119995556 parameters | 119955556 |" in text

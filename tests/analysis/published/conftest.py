@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import publish, published
+from analysis.published import add, store
 from nist import metrics_file
 from nist.studies import study
 from tests.analysis.published.folder import EPOCHS, SEEDS, write_study
@@ -53,5 +53,5 @@ def replay(train):
 @pytest.fixture
 def tree(train):
     """Three blocks of two variants, published."""
-    publish.publish([train(), train(first=2), train("nist-1-10-p98")])
-    return published.FOLDER
+    add.publish([train(), train(first=2), train("nist-1-10-p98")])
+    return store.FOLDER

@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import yaml
 
-from analysis import published
+from analysis.published import store
 from nist import metrics_file
 from nist.studies import study
 
@@ -24,9 +24,9 @@ def write_study(content):
 def resum(folder):
     """Make SHA256SUMS say what the files are, as somebody would who wants no trouble."""
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
-    names = sorted([published.PROVENANCE, *names])
-    lines = [f"{published.sha256(folder / name)}  {name}\n" for name in names]
-    (folder / published.SUMS).write_text("".join(lines))
+    names = sorted([store.PROVENANCE, *names])
+    lines = [f"{store.sha256(folder / name)}  {name}\n" for name in names]
+    (folder / store.SUMS).write_text("".join(lines))
 
 
 def rewrite(path, change):

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import publish, published, take
+from analysis.metrics import reuse
+from analysis.published import add, store
 from nist import correctness, metrics_file
 from nist.errors import InputError
 from nist.studies import study
@@ -44,50 +45,50 @@ def read(path):
 
 
 def test_they_come_with_the_runs_and_are_listed(train_with_images, train):
-    added = publish.publish([train_with_images(), train(first=2)])
+    added = add.publish([train_with_images(), train(first=2)])
     assert [*added] == ["metrics/small/dense/seeds0-1.parquet", "metrics/small/dense/seeds2-3.parquet"]
-    assert DENSE in published.read_sums(published.FOLDER)
-    assert len(published.read()) == 2
-    copy, original = (folder / "small/dense/seeds0-1.parquet" for folder in (published.FOLDER / "metrics", OWN))
+    assert DENSE in store.read_sums(store.FOLDER)
+    assert len(store.read()) == 2
+    copy, original = (folder / "small/dense/seeds0-1.parquet" for folder in (store.FOLDER / "metrics", OWN))
     np.testing.assert_equal(read(copy), read(original))
 
 
 def test_runs_that_come_later_leave_them_there(train_with_images, train):
-    publish.publish([train_with_images()])
-    before = (published.FOLDER / DENSE).read_bytes()
-    publish.publish([*publish.find(OWN), train(first=2)])
-    assert (published.FOLDER / DENSE).read_bytes() == before
-    assert len(published.read()) == 2
+    add.publish([train_with_images()])
+    before = (store.FOLDER / DENSE).read_bytes()
+    add.publish([*add.find(OWN), train(first=2)])
+    assert (store.FOLDER / DENSE).read_bytes() == before
+    assert len(store.read()) == 2
 
 
 def test_a_folder_of_metrics_has_as_many_as_without_them(train_with_images):
     train_with_images()
-    assert [path.name for path in publish.find(OWN)] == ["seeds0-1.parquet"]
+    assert [path.name for path in add.find(OWN)] == ["seeds0-1.parquet"]
 
 
 def test_those_of_other_runs_are_refused_and_nothing_is_published(train_with_images, train):
     train_with_images()
     path = train(seconds=0.25)
     with pytest.raises(InputError, match="seeds0-1.correct.parquet: belongs to other metrics"):
-        publish.publish([path])
-    assert not published.FOLDER.exists()
+        add.publish([path])
+    assert not store.FOLDER.exists()
 
 
 def test_without_their_metrics_they_are_refused(train_with_images, train):
-    publish.publish([train_with_images(), train(first=2)])
-    sums = published.FOLDER / published.SUMS
-    (published.FOLDER / "metrics/small/dense/seeds0-1.parquet").unlink()
+    add.publish([train_with_images(), train(first=2)])
+    sums = store.FOLDER / store.SUMS
+    (store.FOLDER / "metrics/small/dense/seeds0-1.parquet").unlink()
     lines = [line for line in sums.read_text().splitlines() if not line.endswith("dense/seeds0-1.parquet")]
     sums.write_text("".join(f"{line}\n" for line in lines))
     with pytest.raises(InputError, match="seeds0-1.correct.parquet: no metrics beside it"):
-        published.read()
+        store.read()
 
 
 def test_altered_ones_are_refused(train_with_images):
-    publish.publish([train_with_images()])
-    (published.FOLDER / DENSE).write_bytes(b"altered")
+    add.publish([train_with_images()])
+    (store.FOLDER / DENSE).write_bytes(b"altered")
     with pytest.raises(InputError, match="seeds0-1.correct.parquet: altered"):
-        published.read()
+        store.read()
 
 
 def test_they_go_with_runs_that_another_study_takes(train_with_images, study_content):
@@ -97,5 +98,5 @@ def test_they_go_with_runs_that_another_study_takes(train_with_images, study_con
     content["variants"]["dense"]["runs_of"] = "small"
     write_study(content)
     target = Path("results/metrics/taker/dense/from-small/seeds1-1.parquet")
-    take.take(source, study.load("taker"), "dense", target, range(1, 2))
+    reuse.take(source, study.load("taker"), "dense", target, range(1, 2))
     np.testing.assert_equal(read(target), hits(metrics_file.read(source), [1]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import publish, published
+from analysis.published import add, store
 from nist import metrics_file
 from nist.errors import InputError, run
 from nist.studies import study
@@ -127,7 +127,7 @@ FAULTS = {
 def test_a_fault_is_one_line_that_names_the_file(spoil, tree, train):
     spoil(tree, train)
     with pytest.raises(SystemExit) as stopped:
-        run(lambda: published.main(["--check"]))
+        run(lambda: store.main(["--check"]))
     line = stopped.value.code
     assert FAULTS[spoil].format(f"results/published/{DENSE}", DENSE) in line
     assert line.startswith("error: results/published/")
@@ -135,31 +135,31 @@ def test_a_fault_is_one_line_that_names_the_file(spoil, tree, train):
 
 
 def test_a_check_says_nothing_where_nothing_is_wrong(tree, capsys):
-    published.main(["--check"])
+    store.main(["--check"])
     assert capsys.readouterr().out == ""
-    published.main([])
+    store.main([])
     assert capsys.readouterr().out.startswith("small: not published: nist-1-10-p98 (2 of 4 runs), ")
 
 
 def test_a_stray_file_is_refused_by_publishing_too(tree, train):
     not_listed(tree, train)
     with pytest.raises(InputError, match="copy.parquet: not listed"):
-        publish.publish([train("nist-1-10-p98", first=2)])
+        add.publish([train("nist-1-10-p98", first=2)])
 
 
 @PLACES
-@pytest.mark.parametrize("name", [published.SUMS, published.PROVENANCE])
+@pytest.mark.parametrize("name", [store.SUMS, store.PROVENANCE])
 def test_a_listing_cut_off_or_altered_at_any_byte_is_refused(tree, name, n):
-    whole, blocks, path = (tree / name).read_bytes(), published.read_by_kind(), tree / name
+    whole, blocks, path = (tree / name).read_bytes(), store.read_by_kind(), tree / name
 
     def read(_):
-        sums = published.read_sums(tree)
-        published.check_listed(tree, sums)
-        published.check_sums(tree, sums | {published.PROVENANCE: published.sha256(tree / published.PROVENANCE)})
-        published.check_provenance(tree, blocks)
+        sums = store.read_sums(tree)
+        store.check_listed(tree, sums)
+        store.check_sums(tree, sums | {store.PROVENANCE: store.sha256(tree / store.PROVENANCE)})
+        store.check_provenance(tree, blocks)
 
     cuts, flips = sampled_damage(whole, n, (at for at in range(len(whole)) if whole[at - 1 : at] == b"\n"))
     for content in (*cuts, *flips):
         path.write_bytes(content)
         # A sum that lacks the last newline is whole; of one that is altered the page's own is not looked at here.
-        assert not taken(read, Path("results/published")) or name == published.SUMS
+        assert not taken(read, Path("results/published")) or name == store.SUMS

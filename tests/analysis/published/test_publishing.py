@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import provenance, publish, published
+from analysis.published import add, provenance, store
 from nist import metrics_file
 from nist.benchmarks import results_file
 from nist.errors import InputError
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_published_files_are_the_trained_ones_and_read_back(tree, train):
-    assert [path.relative_to(tree).as_posix() for path in published.read()] == [
+    assert [path.relative_to(tree).as_posix() for path in store.read()] == [
         "metrics/small/dense/seeds0-1.parquet",
         "metrics/small/dense/seeds2-3.parquet",
         "metrics/small/nist-1-10-p98/seeds0-1.parquet",
@@ -35,7 +35,7 @@ def test_the_provenance_says_what_the_files_say(tree):
     text = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
     rows = [dict(zip(table[0], cells, strict=True)) for cells in table[2:]]
-    blocks = [metrics_file.read(path) for path in published.read()]
+    blocks = [metrics_file.read(path) for path in store.read()]
     assert "## small" in text
     assert [row["Variant"] for row in rows] == ["dense", "dense", "nist-1-10-p98"]
     assert [row["Configuration"] for row in rows] == [b.description["configuration_digest"][:12] for b in blocks]
@@ -61,8 +61,8 @@ def test_the_provenance_says_what_the_files_say(tree):
     [([{"joules": 99.5}, {"joules": 1200.25}], "1300"), ([{"joules": 99.5}, {"joules": None}], "–")],
 )
 def test_the_provenance_adds_up_the_energy_of_sessions_if_all_recorded_it(train, sessions, shown):
-    publish.publish([train(sessions=sessions)])
-    head, _, row = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8").splitlines()[-3:]
+    add.publish([train(sessions=sessions)])
+    head, _, row = (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8").splitlines()[-3:]
     assert row.split(" | ")[head.split(" | ").index("Joules")] == shown
 
 
@@ -78,12 +78,12 @@ STOPS = [[{"stopped_seconds": value}] for value in ("long", -1.0, 1, 1e300)] + [
 def test_sessions_that_say_what_training_does_not_are_refused(train, sessions):
     path = train(sessions=sessions)
     with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):
-        publish.publish([path])
+        add.publish([path])
 
 
 def test_a_stand_in_is_published_as_any_evidence(train, study_content):
     write_study({**study_content, "edition": "stand-in"})
-    assert [*publish.publish([train()])] == [DENSE]
+    assert [*add.publish([train()])] == [DENSE]
 
 
 def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(train, study_content):
@@ -96,41 +96,41 @@ def test_the_provenance_is_in_the_order_of_seeds_whatever_the_order_of_files(tra
 
 @pytest.mark.parametrize(("commit", "shown"), [(None, "–"), ("c0ffee" * 6 + "c0ff+", "c0ffeec0ffee+")])
 def test_the_provenance_says_where_code_differed_from_its_commit_or_had_none(train, commit, shown):
-    publish.publish([train(commit=commit)])
-    page = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8")
+    add.publish([train(commit=commit)])
+    page = (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8")
     assert page.rstrip().endswith(f"| {shown} |")
 
 
 def test_the_provenance_names_a_commit_where_one_is_recorded_and_survives_bars(train):
-    publish.publish([train(commit="c0ffee" * 6 + "c0ff", device="a|b")])
-    text = (published.FOLDER / "PROVENANCE.md").read_text(encoding="utf-8")
+    add.publish([train(commit="c0ffee" * 6 + "c0ff", device="a|b")])
+    text = (store.FOLDER / "PROVENANCE.md").read_text(encoding="utf-8")
     assert "| c0ffeec0ffee " in text
     assert r"| a\|b " in text
 
 
 def test_publishing_again_changes_nothing(tree, train):
     before = state(tree)
-    assert publish.publish([train(), train(first=2)]) == {}
+    assert add.publish([train(), train(first=2)]) == {}
     assert state(tree) == before
 
 
 def test_more_blocks_join_those_that_are_there(tree, train):
     before = state(tree)
-    added = publish.publish([train(), train("nist-1-10-p98", first=2)])
+    added = add.publish([train(), train("nist-1-10-p98", first=2)])
     assert list(added) == ["metrics/small/nist-1-10-p98/seeds2-3.parquet"]
-    assert len(published.read()) == 4
+    assert len(store.read()) == 4
     kept = before.keys() - {tree / "SHA256SUMS", tree / "PROVENANCE.md"}
     assert {path: path.read_bytes() for path in kept} == {path: before[path] for path in kept}
 
 
 def test_what_is_missing_is_named_and_a_study_without_its_baseline_left_out(train, study_content):
-    publish.publish([train("nist-1-10-p98")])
+    add.publish([train("nist-1-10-p98")])
     small, digits = study.load("small"), study.load(ROOT / "config/studies/lenet5-digits.yaml")
     message = "results/published: no published runs to render small, lenet5-digits from; train them"
     with pytest.raises(InputError, match=message):
-        published.renderable(published.read(), [small, digits])
-    publish.publish([train(first=2)])
-    files, remarks = published.renderable(published.read(), [digits, small])
+        store.renderable(store.read(), [small, digits])
+    add.publish([train(first=2)])
+    files, remarks = store.renderable(store.read(), [digits, small])
     assert files.keys() == {"small"}
     assert [path.parent.name for path in files["small"]] == ["dense", "nist-1-10-p98"]
     assert remarks == [
@@ -143,25 +143,25 @@ def test_what_is_missing_is_named_and_a_study_without_its_baseline_left_out(trai
 def test_blocks_are_in_the_order_of_their_seeds_not_of_their_names(train, study_content):
     study_content["seeds"] = "0-19"
     write_study(study_content)
-    publish.publish([train(first=first) for first in (10, 2, 0)])
-    files, _ = published.renderable(published.read(), [study.load("small")])
+    add.publish([train(first=first) for first in (10, 2, 0)])
+    files, _ = store.renderable(store.read(), [study.load("small")])
     assert [path.stem for path in files["small"]] == ["seeds0-1", "seeds2-3", "seeds10-11"]
 
 
 def test_nothing_published_is_sound_and_empty():
-    assert published.read() == {}
+    assert store.read() == {}
 
 
 def test_what_this_project_publishes_is_sound(monkeypatch):
     monkeypatch.chdir(ROOT)
-    published.read()
+    store.read()
 
 
 @pytest.mark.parametrize("failing", ["copyfile", "sha256"])
 def test_a_full_disk_leaves_what_was_there(tree, train, monkeypatch, failing):
     before = state(tree)
     new = [train("nist-1-5-p99.5"), train("nist-1-10-p98", first=2)]
-    module = {"copyfile": publish.shutil, "sha256": published}[failing]
+    module = {"copyfile": add.shutil, "sha256": store}[failing]
     real, calls = getattr(module, failing), []
 
     def fail_late(*arguments):
@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_what_was_there(tree, train, monkeypatch, failing):
 
     monkeypatch.setattr(module, failing, fail_late)
     with pytest.raises(OSError, match="No space left"):
-        publish.publish(new)
+        add.publish(new)
     assert state(tree) == before
 
 
@@ -181,9 +181,9 @@ def test_publishing_that_was_killed_between_renames_is_refused_and_repaired_by_p
     shutil.copy(new, tree / "metrics/small/nist-1-10-p98")
     (tree / "PROVENANCE.md").write_text("of the new state")
     with pytest.raises(InputError, match="not listed in|altered"):
-        published.read()
-    publish.publish([new])
-    assert len(published.read()) == 4
+        store.read()
+    add.publish([new])
+    assert len(store.read()) == 4
 
 
 def test_a_file_is_withdrawn_by_removing_it_and_its_line(tree):
@@ -191,16 +191,16 @@ def test_a_file_is_withdrawn_by_removing_it_and_its_line(tree):
     sums = (tree / "SHA256SUMS").read_text().splitlines(keepends=True)
     (tree / "SHA256SUMS").write_text("".join(line for line in sums if DENSE not in line))
     with pytest.raises(InputError, match="PROVENANCE.md: not what the metrics files say"):
-        published.read()
-    assert publish.publish(publish.find(tree / "metrics")) == {}
-    assert len(published.read()) == 2
+        store.read()
+    assert add.publish(add.find(tree / "metrics")) == {}
+    assert len(store.read()) == 2
 
 
 def test_the_command_publishes_a_study_of_a_folder(train, capsys):
     train()
     train(name="other")  # not known, but not asked for either
     (Path("results/metrics/small/dense") / ".seeds2-3.1.partial.parquet").write_bytes(b"half")
-    publish.main(["results/metrics", "--study", "small"])
+    add.main(["results/metrics", "--study", "small"])
     assert capsys.readouterr().out.splitlines() == [
         f"published results/published/{DENSE}",
         "1 files added, 0 were published already",
@@ -209,7 +209,7 @@ def test_the_command_publishes_a_study_of_a_folder(train, capsys):
 
 def test_a_folder_without_metrics_is_named():
     with pytest.raises(InputError, match=r"results/metrics/small: no metrics files here"):
-        publish.find(Path("results/metrics"), "small")
+        add.find(Path("results/metrics"), "small")
 
 
 def test_a_folder_of_benchmarks_is_refused_in_a_few_words(tree):
@@ -218,5 +218,5 @@ def test_a_folder_of_benchmarks_is_refused_in_a_few_words(tree):
     with pytest.raises(
         InputError, match=r"cpu/layers.parquet: a Parquet file, but not of metrics; give the folder"
     ) as error:
-        publish.find(Path("results"))
+        add.find(Path("results"))
     assert len(str(error.value)) < 150

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis import provenance, publish, published
+from analysis.published import add, provenance, store
 from nist import metrics_file
 from nist.errors import InputError
 from nist.studies import checks
@@ -31,7 +31,7 @@ def test_what_does_not_belong_is_refused_and_nothing_changes(tree, train, block,
     before = state(tree)
     bad = train(folder="elsewhere", **block)
     with pytest.raises(InputError, match=f"^{re.escape(f'{bad}: {message}')}"):
-        publish.publish([train("nist-1-10-p98", first=2), bad])
+        add.publish([train("nist-1-10-p98", first=2), bad])
     assert state(tree) == before
 
 
@@ -40,7 +40,7 @@ def test_an_older_configuration_is_refused_and_the_key_named(train, study_conten
     study_content["training"]["optimizers"][0]["learning_rate"] = 0.1
     write_study(study_content)
     with pytest.raises(InputError, match=r"configuration than .*small.yaml has now: training.optimizers was \[.*0.005"):
-        publish.publish([path])
+        add.publish([path])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_example_is_not_published(train, study_content):
     with pytest.raises(
         InputError, match="small is a study of edition 'example'; published are paper, pilot, control, stand"
     ):
-        publish.publish([path])
+        add.publish([path])
 
 
 def test_seeds_with_a_gap_are_refused(train, make_rows, description):
@@ -70,7 +70,7 @@ def test_seeds_with_a_gap_are_refused(train, make_rows, description):
     rows = [row for row in make_rows([[0.5] * EPOCHS] * 3, study="small", variant="dense") if row["seed"] != 1]
     metrics_file.write(path, rows, {**metrics_file.read(path).description, "seeds": [0, 2]})
     with pytest.raises(InputError, match="seeds 0, 2 are no range"):
-        publish.publish([path])
+        add.publish([path])
 
 
 def test_a_file_of_two_variants_is_refused(train, make_rows):
@@ -79,14 +79,14 @@ def test_a_file_of_two_variants_is_refused(train, make_rows):
     rows[-1]["variant"] = "nist-1-10-p98"
     metrics_file.write(path, rows, metrics_file.read(path).description)
     with pytest.raises(InputError, match="holds runs of several studies or variants"):
-        publish.publish([path])
+        add.publish([path])
 
 
 def test_a_description_that_is_too_poor_is_refused(train):
     path = train()
     rewrite(path, lambda description: {key: value for key, value in description.items() if key != "device"})
     with pytest.raises(InputError, match="metadata lacks device"):
-        publish.publish([path])
+        add.publish([path])
 
 
 JSON = st.recursive(
@@ -103,8 +103,8 @@ SAID = ["device", "versions", "started", "ended", "precision", "training_images"
 def test_whatever_a_file_says_of_itself_it_is_published_whole_or_refused_in_one_line(train, said):
     path = train()
     rewrite(path, lambda description: description | said)
-    shutil.rmtree(published.FOLDER, ignore_errors=True)
-    if taken(lambda path: publish.publish([path]), path):
-        rows = (published.FOLDER / published.PROVENANCE).read_text(encoding="utf-8").splitlines()
+    shutil.rmtree(store.FOLDER, ignore_errors=True)
+    if taken(lambda path: add.publish([path]), path):
+        rows = (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8").splitlines()
         assert len(rows) == len(provenance.HEADING.splitlines()) + 6  # heading, table's head, rule and row
-        assert published.read()
+        assert store.read()

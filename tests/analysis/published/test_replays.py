@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from analysis import publish, published
-from analysis.replayed import main as compare
+from analysis.published import add, store
+from analysis.published.compare import main as compare
 from nist.errors import InputError
 from nist.studies import study
 from tests.analysis.published.folder import REPLAY, resum, state
@@ -15,18 +15,18 @@ from tests.analysis.published.folder import REPLAY, resum, state
 @pytest.fixture
 def replayed(tree, replay):
     """The same with replays of two of the runs."""
-    publish.publish([replay(seed=3, device="another"), replay("nist-1-10-p98")], kind=published.REPLAYS)
+    add.publish([replay(seed=3, device="another"), replay("nist-1-10-p98")], kind=store.REPLAYS)
     return tree
 
 
 def test_replays_are_listed_and_compared_and_no_run_is_more_or_other(replayed, tree):
-    assert [path.relative_to(tree).as_posix() for path in published.read_by_kind()[published.REPLAYS]] == [
+    assert [path.relative_to(tree).as_posix() for path in store.read_by_kind()[store.REPLAYS]] == [
         "replays/small/dense/seeds3-3.parquet",
         "replays/small/nist-1-10-p98/seeds0-0.parquet",
     ]
     assert REPLAY in (tree / "SHA256SUMS").read_text()
-    assert len(published.read()) == 3
-    files, remarks = published.renderable(published.read(), [study.load("small")])
+    assert len(store.read()) == 3
+    files, remarks = store.renderable(store.read(), [study.load("small")])
     assert len(files["small"]) == 3
     assert remarks == ["small: not published: nist-1-10-p98 (2 of 4 runs), nist-1-10-p99.5 (4 of 4 runs), "
                        "nist-1-5-p99.5 (4 of 4 runs)"]  # fmt: skip
@@ -35,7 +35,7 @@ def test_replays_are_listed_and_compared_and_no_run_is_more_or_other(replayed, t
 def test_the_provenance_has_a_section_of_replays_where_there_are_any(tree, replay):
     before = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
     assert "Replays" not in before
-    publish.publish([replay(seed=3, device="another")], kind=published.REPLAYS)
+    add.publish([replay(seed=3, device="another")], kind=store.REPLAYS)
     after = (tree / "PROVENANCE.md").read_text(encoding="utf-8")
     assert after.startswith(f"{before}\n## Replays\n")
     same = "no: another | not recorded | not recorded | yes | yes | yes"
@@ -43,13 +43,13 @@ def test_the_provenance_has_a_section_of_replays_where_there_are_any(tree, repla
 
 
 def test_runs_join_those_that_have_replays(replayed, train):
-    assert list(publish.publish([train("nist-1-10-p98", first=2)])) == ["metrics/small/nist-1-10-p98/seeds2-3.parquet"]
-    assert [len(blocks) for blocks in published.read_by_kind().values()] == [4, 2]
+    assert list(add.publish([train("nist-1-10-p98", first=2)])) == ["metrics/small/nist-1-10-p98/seeds2-3.parquet"]
+    assert [len(blocks) for blocks in store.read_by_kind().values()] == [4, 2]
 
 
 def test_publishing_a_replay_again_changes_nothing(replayed, replay):
     before = state(replayed)
-    assert publish.publish([replay("nist-1-10-p98")], kind=published.REPLAYS) == {}
+    assert add.publish([replay("nist-1-10-p98")], kind=store.REPLAYS) == {}
     assert state(replayed) == before
 
 
@@ -67,20 +67,20 @@ def test_what_is_no_replay_is_refused_and_nothing_changes(replayed, replay, bloc
     before = state(replayed)
     bad = replay(**block)
     with pytest.raises(InputError, match=f"^{re.escape(f'{bad}: {message}')}"):
-        publish.publish([bad], kind=published.REPLAYS)
+        add.publish([bad], kind=store.REPLAYS)
     assert state(replayed) == before
 
 
 def test_a_block_of_several_seeds_is_no_replay(replayed, train):
     block = train(folder="again", seconds=0.25)
     with pytest.raises(InputError, match="dense/seeds0-1.parquet: holds 2 seeds; a replay is of one"):
-        publish.publish([block], kind=published.REPLAYS)
+        add.publish([block], kind=store.REPLAYS)
 
 
 def test_the_command_publishes_replays_and_another_says_where_they_differ(tree, replay, capsys):
     replay(device="another")
     compare(["results/replays", "--study", "small"])
-    publish.main(["results/replays", "--replays"])
+    add.main(["results/replays", "--replays"])
     assert capsys.readouterr().out.splitlines() == [
         "small/dense, seed 0: the same bits in all 5 epochs; another device, another",
         "published results/published/replays/small/dense/seeds0-0.parquet",
@@ -151,6 +151,6 @@ REPLAY_FAULTS = {
 def test_a_fault_of_a_replay_is_one_line_that_names_the_file(spoil, replayed, train):
     spoil(replayed, train)
     with pytest.raises(InputError) as refused:
-        published.read()
+        store.read()
     assert REPLAY_FAULTS[spoil].format(f"results/published/{REPLAY}") in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import runs
 from analysis.claims.claim import read as read_claims
+from analysis.metrics import runs
 from analysis.report import assumptions, curves, page, verdicts
 from nist.errors import InputError
 from nist.studies import study, yaml_file

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from analysis import runs
+from analysis.metrics import runs
+from analysis.networks import macs
 from analysis.scale import __main__ as scale
-from analysis.scale import hours, jobs, simulation, work
+from analysis.scale import hours, jobs, simulation
 from nist import metrics_file
 from nist.data import packed
 from nist.data.catalog import DATASETS
@@ -77,16 +78,16 @@ def test_multiply_accumulates_are_those_of_the_network(name, variant):
     shape = (channels, content["image_size"], content["image_size"])
     tokens = {224: 14**2, 32: 8**2}[content["image_size"]] + 1
     attention = 12 * 2 * tokens**2 * 384 if configuration["model"]["name"] == "deit_small" else 0  # no layer of its own
-    assert work.forward(configuration) == counted_macs(build(configuration["model"], shape), shape) + attention
+    assert macs.forward(configuration) == counted_macs(build(configuration["model"], shape), shape) + attention
 
 
 def test_frozen_layers_are_only_passed_forward():
     dense, factors = (study.load("vgg16-imagenet100").configuration(name) for name in ("dense", "nist-1-2-100"))
-    assert sum(layer.trained for layer in work.layers(dense)[:13]) == 14_714_688
+    assert sum(layer.trained for layer in macs.layers(dense)[:13]) == 14_714_688
     last_block, head = 3 * 512 * 512 * 9 * 14**2, 25088 * 4096 + 4096**2 + 4096 * 100
-    assert work.training_step(dense) - work.forward(dense) == 2 * (last_block + head)
+    assert macs.training_step(dense) - macs.forward(dense) == 2 * (last_block + head)
     banded = 25088 + 2 * 4096 + 100 * 4096  # in another form than the masked one, what Eq. 1 connects
-    assert work.forward(dense) - work.forward(factors) == head - banded
+    assert macs.forward(dense) - macs.forward(factors) == head - banded
 
 
 @pytest.mark.parametrize("variant", ["dense", "nist-1-10-p98"])
@@ -99,15 +100,15 @@ def test_a_state_has_the_bytes_that_its_shapes_say(study_content, load_study, va
     run = training.run(0)
     next(iter(run.epochs(8)))
     kept = sum(value.nbytes for name, value in run.state().items() if not name.startswith("generator."))
-    assert work.state_bytes(experiment.configuration(variant)) == pytest.approx(kept, rel=1e-3)
+    assert macs.state_bytes(experiment.configuration(variant)) == pytest.approx(kept, rel=1e-3)
 
 
 def test_a_checkpoint_holds_the_runs_that_advance_together():
     small, large = study.load("mobilenetv1-cifar10"), study.load("vgg16-imagenet100-low")
     for experiment, together in ((small, 20), (large, 1)):
         configuration = experiment.configuration(experiment.baseline)
-        assert work.checkpoint_bytes(configuration, 20) == together * work.state_bytes(configuration)
-    assert work.LARGEST_STACKED == LARGEST_STACKED
+        assert macs.checkpoint_bytes(configuration, 20) == together * macs.state_bytes(configuration)
+    assert macs.LARGEST_STACKED == LARGEST_STACKED
 
 
 def test_simulated_metrics_are_sound_and_as_many_as_asked_for(tmp_path, study_content, load_study):

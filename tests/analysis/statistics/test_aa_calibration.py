@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import decisions, resampling
-from analysis.statistics import sd_permutation, wilcoxon
+from analysis.statistics import rejections as decisions
+from analysis.statistics import resampling, sd_permutation, wilcoxon
 from analysis.statistics.aa_calibration import aa_calibration, halves, rejections
 from tests.analysis.processes import autoregressive_arms
 

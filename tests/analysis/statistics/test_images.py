@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import hits
-from analysis.hits import Hits
+from analysis.metrics import hits
+from analysis.metrics.hits import Hits
 from analysis.statistics import churn, readings
 from analysis.statistics import distributionwise_variance as dv
 from nist import correctness, metrics_file

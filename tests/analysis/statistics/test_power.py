@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from analysis import resampling
+from analysis.statistics import resampling
 from analysis.statistics.paired_difference import paired_test
 from analysis.statistics.power import detectable_mean, power, pseudovalue_sd, t_test_power, values_needed
 from analysis.statistics.sd_permutation import permutation_test

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import resampling
+from analysis.statistics import resampling
 from analysis.statistics.run_bootstrap import difference_interval, run_bootstrap, spread, spread_intervals
 from tests.analysis.processes import autoregressive_arms
 

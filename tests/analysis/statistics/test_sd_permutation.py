@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import resampling
+from analysis.statistics import resampling
 from analysis.statistics.sd_permutation import log_sd_ratio, permutation_test, sd_permutation
 from tests.analysis.processes import autoregressive_arms
 

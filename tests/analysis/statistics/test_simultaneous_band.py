@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import resampling
+from analysis.statistics import resampling
 from analysis.statistics.simultaneous_band import band, largest_deviation, simultaneous_band
 from tests.analysis.processes import autoregressive_arms
 

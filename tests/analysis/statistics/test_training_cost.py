@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from analysis import runs
-from analysis.scale import work
+from analysis.metrics import runs
+from analysis.networks import macs
 from analysis.statistics import training_cost
 from analysis.tables import trainingcost
 from nist.studies import study
@@ -86,8 +86,8 @@ def test_of_a_network_of_ones_own_the_multiply_accumulates_are_not_known(costs):
 def test_with_every_weight_active_it_is_what_a_dense_network_does(name):
     experiment = study.load(name)
     configuration = experiment.configuration(experiment.baseline)
-    dense = sum(band.n_in * band.n_out for band in work.bands(configuration["model"]))
-    assert work.with_active(configuration, dense) == (work.forward(configuration), work.training_step(configuration))
+    dense = sum(band.n_in * band.n_out for band in macs.bands(configuration["model"]))
+    assert macs.with_active(configuration, dense) == (macs.forward(configuration), macs.training_step(configuration))
 
 
 def test_ratios_are_to_the_baseline_and_what_is_measured_only_on_the_same_device(costs, experiment):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import decisions
+from analysis.statistics import rejections
 from analysis.statistics.aa_calibration import aa_calibration
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.auc_sd import auc_sd
@@ -35,7 +35,7 @@ def compute(runs):
     """Every statistic of the runs, by name."""
     sampled = {"resamples": 99, "rng": np.random.default_rng(0)}
     sd, one_a_run = epochwise_sd(runs), readings(runs)
-    settings = decisions.Settings(alternative="less", confidence=0.95, margin=0.005)
+    settings = rejections.Settings(alternative="less", confidence=0.95, margin=0.005)
     result = {
         "learning_curve": learning_curve(runs),
         "epochwise_sd": sd,

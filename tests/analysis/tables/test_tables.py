@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import cost, runs
 from analysis.claims import claim
-from analysis.sources import Source
+from analysis.metrics import runs
+from analysis.statistics import cost
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochs_to_converge import epochs_to_converge
@@ -18,6 +18,7 @@ from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
+from analysis.study_results import Source
 from analysis.tables import layout, printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
 from nist.studies import study, yaml_file
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from analysis.benchmarks import CASE, fastest
+from analysis.figures.crossover import CASE, fastest
 from nist.benchmarks import fit_cost_model, results_file
 from nist.errors import InputError
 from nist.sparse import cost_model

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from analysis import take
+from analysis.metrics import reuse
 from nist import metrics_file as record
 from nist.errors import InputError
 from nist.studies import overrides, study
@@ -110,14 +110,14 @@ def test_runs_that_are_not_the_same_are_not_taken(pair, change, message):
 def test_taken_runs_are_the_same_rows_under_another_name(pair, metrics_file, tmp_path):
     experiment = study.load(pair())
     source = metrics_file("dense", [[0.5, 0.6], [0.4, 0.7]], study="lenet5-digits", variant="dense")
-    take.take(source, experiment, "dense", tmp_path / "taken.parquet")
+    reuse.take(source, experiment, "dense", tmp_path / "taken.parquet")
     before, after = record.read(source), record.read(tmp_path / "taken.parquet")
     assert after.table.drop_columns("study").equals(before.table.drop_columns("study"))
     assert after.table["study"].unique().to_pylist() == ["controls"]
     assert after.description["taken_from"] == "lenet5-digits"
     other = metrics_file("other", [[0.5, 0.6]], study="lenet5-digits", variant=VARIANT)
     with pytest.raises(InputError, match=f"runs of lenet5-digits/{VARIANT}, where those of lenet5-digits/dense belong"):
-        take.take(other, experiment, "dense", tmp_path / "wrong.parquet")
+        reuse.take(other, experiment, "dense", tmp_path / "wrong.parquet")
     assert not (tmp_path / "wrong.parquet").exists()
 
 
@@ -125,13 +125,13 @@ def test_some_seeds_are_taken_out_of_a_block(pair, metrics_file, tmp_path):
     experiment, target = study.load(pair()), tmp_path / "taken.parquet"
     curves = [[0.5, 0.6], [0.4, 0.7], [0.3, 0.8], [0.2, 0.9]]
     source = metrics_file("dense", curves, study="lenet5-digits", variant="dense")
-    take.take(source, experiment, "dense", target, range(1, 3))
+    reuse.take(source, experiment, "dense", target, range(1, 3))
     taken = record.read(target)
     assert taken.description["seeds"] == [1, 2]
     assert taken.table["seed"].to_pylist() == [1, 1, 2, 2]
     assert taken.table["val_accuracy"].to_pylist() == [0.4, 0.7, 0.3, 0.8]
     with pytest.raises(InputError, match="dense.*: holds no run of seed 4; there are 0, 1, 2, 3"):
-        take.take(source, experiment, "dense", tmp_path / "more.parquet", range(2, 6))
+        reuse.take(source, experiment, "dense", tmp_path / "more.parquet", range(2, 6))
     assert not (tmp_path / "more.parquet").exists()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import resampling
+from analysis.statistics import resampling
 
 
 def test_weights_are_counts_of_a_sample_with_replacement():

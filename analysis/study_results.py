@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import command
+from analysis import cli
 from nist.errors import InputError
 from nist.studies import study
 
@@ -76,7 +76,7 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
         if path.parent.name not in names:
             raise InputError(f"{path}: its folder should be named for one of the studies: {', '.join(names)}")
     return [
-        Source(one, {path.stem: command.read_csv(path) for path in paths if path.parent.name == one.name})
+        Source(one, {path.stem: cli.read_csv(path) for path in paths if path.parent.name == one.name})
         for one in studies
     ]
 

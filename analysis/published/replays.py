@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis import runs
+from analysis.metrics import runs
 from nist import metrics_file
 from nist.errors import InputError
 from nist.metrics_file import Block

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from analysis import runs
+from analysis.metrics import runs
 from nist import correctness, metrics_file
 from nist.errors import InputError, run
 from nist.studies import study
@@ -34,7 +34,7 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
 
 def main(argv: list[str] | None = None) -> None:
     """Take over runs of another study."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.take", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m analysis.metrics.reuse", description=main.__doc__)
     parser.add_argument("source", type=Path, help="metrics file of the other study")
     parser.add_argument(
         "--study", required=True, type=study.load, help="name or YAML file of the study that takes them"

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis import resampling
 from analysis.statistics import (
     brown_forsythe,
     equivalence,
     paired_difference,
+    resampling,
     run_bootstrap,
     sd_permutation,
     superiority,

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from analysis import decisions
 from analysis.statistics import (
     brown_forsythe,
     equivalence,
     paired_difference,
+    rejections,
     sd_permutation,
     superiority,
     wilcoxon,
 )
 
 # A level of one half is exact in binary, so that a p can lie on it.
-SETTINGS = decisions.Settings(alternative="two-sided", confidence=0.5, margin=0.005)
+SETTINGS = rejections.Settings(alternative="two-sided", confidence=0.5, margin=0.005)
 TESTS = {
     wilcoxon.TEST: (wilcoxon, "signed_rank"),
     sd_permutation.TEST: (sd_permutation, "permutation_test"),
@@ -27,8 +27,8 @@ TESTS = {
 
 @pytest.fixture
 def rejects():
-    curves = decisions.of_curves(4, 99, SETTINGS, np.random.default_rng(0))
-    return curves | decisions.of_readings(SETTINGS)
+    curves = rejections.of_curves(4, 99, SETTINGS, np.random.default_rng(0))
+    return curves | rejections.of_readings(SETTINGS)
 
 
 @pytest.mark.parametrize(("p", "is_rejected"), [(0.5, True), (np.nextafter(0.5, 1), False)])
@@ -40,7 +40,7 @@ def test_a_p_at_the_level_rejects_and_none_above_it(rejects, monkeypatch, name, 
 
 
 def test_epochs_of_the_same_spread_are_not_lower():
-    share = decisions.of_curves(2, 9, SETTINGS._replace(confidence=0.95), np.random.default_rng(0))[
+    share = rejections.of_curves(2, 9, SETTINGS._replace(confidence=0.95), np.random.default_rng(0))[
         "Wilson interval over epochs"
     ]
     other = np.array([[0.0] * 20, [1.0] * 20])
@@ -53,4 +53,4 @@ def test_epochs_of_the_same_spread_are_not_lower():
     ("low", "high", "is_left_out"), [(0, 1, False), (-1, 0, False), (0.1, 1, True), (-1, -0.1, True)]
 )
 def test_an_interval_that_ends_at_zero_has_it(low, high, is_left_out):
-    assert decisions._leaves_out_zero({"low": low, "high": high}) == is_left_out
+    assert rejections._leaves_out_zero({"low": low, "high": high}) == is_left_out

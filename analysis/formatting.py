@@ -1,4 +1,4 @@
-"""How findings are put: numbers as text, and what an interval allows to be said."""
+"""Numbers as text, what an interval allows to be said, and tables of text."""
 
 from collections.abc import Callable
 
@@ -53,3 +53,41 @@ def said(low: float, high: float, more: str, less: str, neither: str = NOT_SHOWN
 def listed(parts: list[str]) -> str:
     """Parts in a sentence: "a, b and c"."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def bare_percent(fraction: float, digits: int = 1) -> str:
+    """A fraction in percent, without the sign; nothing for NaN, the spread of a single run."""
+    return "" if pd.isna(fraction) else f"{100 * fraction:.{digits}f}"
+
+
+def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
+    """Mean ± margin, both fractions, in percent and percentage points; the margin to hundredths of a point."""
+    return (
+        bare_percent(mean, digits) if pd.isna(margin) else f"{bare_percent(mean, digits)} ± {bare_percent(margin, 2)}"
+    )
+
+
+def three_digits(value: float) -> str:
+    """A measured value to three significant digits, thousands apart."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
+def times(ratio: float) -> str:
+    """A ratio to four significant digits, thousands apart."""
+    return f"{float(f'{ratio:.4g}'):,g}×"
+
+
+def trillions(flops: float) -> str:
+    """FLOPs in units of 10¹², to four significant digits and at least one decimal from a hundred on."""
+    return f"{flops / 1e12:,.1f}" if flops >= 1e14 else f"{flops / 1e12:.4g}"
+
+
+def markdown_table(rows: list[dict[str, str]]) -> str:
+    """A Markdown table of rows that all have the same columns; nothing for none.
+
+    Pages are compared byte by byte with what they are made from, so no library decides the layout.
+    """
+    if not rows:
+        return ""
+    cells = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in cells)

@@ -1,6 +1,6 @@
 import pytest
 
-from analysis import runs
+from analysis.metrics import runs
 from analysis.statistics import accuracy
 from nist import metrics_file as record
 from nist.errors import InputError, run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import admission, published
-from analysis.published import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
+from analysis.published import store, validate
+from analysis.published.store import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
 from nist import correctness, metrics_file
 from nist.errors import InputError, run
 from nist.metrics_file import Block
@@ -47,21 +47,21 @@ def publish(
 
     ``kind`` says whether they are runs, ``METRICS``, or ``REPLAYS`` of published ones. Files that are published already
     are passed over. With runs come the files that say which images they got right, where there are such. Everything is
-    checked first, together with what is there, and raises ``InputError`` as ``analysis.published.read_by_kind`` does.
-    Then all is written under temporary names; ``SHA256SUMS`` takes its place last. If that is cut short, files are
-    there that it does not list: they are refused by every reader, and publishing them again makes them whole.
+    checked first, together with what is there, and raises ``InputError`` as ``analysis.published.store.read_by_kind``
+    does. Then all is written under temporary names; ``SHA256SUMS`` takes its place last. If that is cut short, files
+    are there that it does not list: they are refused by every reader, and publishing them again makes them whole.
     """
-    sums = published.read_sums(folder)
+    sums = store.read_sums(folder)
     sums.pop(PROVENANCE, None)  # it is written anew
-    published.check_sums(folder, sums)
-    new = {kind: [path for path in sources if published.sha256(path) not in sums.values()]}
-    there = published.paths_by_kind(folder, sums)
-    blocks = {each: admission.read([*there[each], *new.get(each, [])], studies) for each in KINDS}
+    store.check_sums(folder, sums)
+    new = {kind: [path for path in sources if store.sha256(path) not in sums.values()]}
+    there = store.paths_by_kind(folder, sums)
+    blocks = {each: validate.read([*there[each], *new.get(each, [])], studies) for each in KINDS}
     for each in KINDS:
-        published.check_places(folder, {path: blocks[each][path] for path in there[each]}, each)
-    places = {published.place(path, block, each): path for each in KINDS for path, block in blocks[each].items()}
+        store.check_places(folder, {path: blocks[each][path] for path in there[each]}, each)
+    places = {store.place(path, block, each): path for each in KINDS for path, block in blocks[each].items()}
     beside = _beside(places, blocks[METRICS])
-    published.check_listed(folder, {*places, *beside, PROVENANCE})
+    store.check_listed(folder, {*places, *beside, PROVENANCE})
     added = {name: path for name, path in sorted(places.items()) if name not in sums}
     _write(folder, {**added, **{name: path for name, path in beside.items() if name not in sums}}, sums, blocks)
     return {name: blocks[kind][path] for name, path in added.items()}
@@ -76,25 +76,25 @@ def _beside(places: dict[str, Path], blocks: dict[Path, Block]) -> dict[str, Pat
     }
 
 
-def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], blocks: published.ByKind) -> None:
+def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], blocks: store.ByKind) -> None:
     """Copy ``new`` into ``folder`` and write its page and its sums, which are those of the bytes that were copied."""
-    page = published.page_of(blocks)
+    page = store.page_of(blocks)
     with ExitStack() as renames:  # the first to enter takes its place last
         listing = renames.enter_context(replacing(folder / SUMS))
         text = renames.enter_context(replacing(folder / PROVENANCE))
         text.write_text(page, encoding="utf-8")
-        all_sums = {**sums, PROVENANCE: published.sha256(text)}
+        all_sums = {**sums, PROVENANCE: store.sha256(text)}
         for name, source in new.items():
             copy = renames.enter_context(replacing(folder / name))
             shutil.copyfile(source, copy)
-            all_sums[name] = published.sha256(copy)
+            all_sums[name] = store.sha256(copy)
         lines = [f"{value}  {name}\n" for name, value in sorted(all_sums.items())]
         listing.write_text("".join(lines), encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Check metrics files and add them to those that are kept with the project, results/published."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.publish", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m analysis.published.add", description=main.__doc__)
     parser.add_argument("source", type=Path, help="folder laid out as results/metrics")
     parser.add_argument("--study", help="publish the runs of this study alone")
     parser.add_argument("--replays", action="store_true", help="they are replays of published runs")

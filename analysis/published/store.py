@@ -2,8 +2,8 @@
 
 ``results/published/`` holds ``metrics/<study>/<variant>/seeds<first>-<last>.parquet`` (see ``nist.metrics_file``),
 beside some of them which images they got right (see ``nist.correctness``), replays of single seeds under ``replays/``
-(see ``analysis.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which ``sha256sum -c`` can read.
-``analysis.publish`` writes them.
+(see ``analysis.published.replays``), ``PROVENANCE.md``, and ``SHA256SUMS`` of all, which ``sha256sum -c`` can read.
+``analysis.published.add`` writes them.
 """
 
 import argparse
@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from analysis import admission, provenance, replays, runs
+from analysis.metrics import runs
+from analysis.published import provenance, replays, validate
 from nist import correctness
-from nist.errors import InputError, run
+from nist.errors import InputError
 from nist.metrics_file import Block
 from nist.studies import study
 
@@ -35,14 +36,14 @@ def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
 
     ``studies`` is the folder of the studies' YAML files. Raises ``InputError`` that names the first file which is not
     listed in ``SHA256SUMS``, not there, not what its sum says, not a metrics file of this version of the contract, not
-    of runs that the studies ask for, no replay of a published run (see ``analysis.replays.compare_all``), or, of
-    ``PROVENANCE.md``, not what the metrics files say.
+    of runs that the studies ask for, no replay of a published run (see ``analysis.published.replays.compare_all``), or,
+    of ``PROVENANCE.md``, not what the metrics files say.
     """
     sums = read_sums(folder)
     check_listed(folder, sums)
     check_sums(folder, sums)
     sums.pop(PROVENANCE, None)
-    blocks = {kind: admission.read(paths, studies) for kind, paths in paths_by_kind(folder, sums).items()}
+    blocks = {kind: validate.read(paths, studies) for kind, paths in paths_by_kind(folder, sums).items()}
     for kind in KINDS:
         check_places(folder, blocks[kind], kind)
     check_beside(folder, sums)
@@ -201,7 +202,3 @@ def main(argv: list[str] | None = None) -> None:
     for name in sorted({runs.name(block)[0] for block in blocks.values()}):
         if not silent:
             print(f"{name}: not published: {gaps(blocks, study.load(name)) or 'nothing'}")
-
-
-if __name__ == "__main__":
-    run(main)

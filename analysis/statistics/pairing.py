@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from analysis import runs
+from analysis.metrics import runs
 from nist.errors import InputError
 
 METRICS = ("val_accuracy", "train_accuracy")

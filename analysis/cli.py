@@ -2,12 +2,11 @@
 
 import argparse
 import io
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import contracts, runs
+from analysis import contracts
 from nist.errors import InputError
 from nist.runtime.files import replacing
 from nist.studies import study
@@ -19,21 +18,10 @@ def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParse
     ``@file`` stands for the arguments in a file, one a line: a command can be given only so many.
     """
     result = argparse.ArgumentParser(f"python -m {module}", description=description, fromfile_prefix_chars="@")
-    result.add_argument("--study", required=True, type=_study, help="name or YAML file of the study")
+    result.add_argument("--study", required=True, type=study.load, help="name or YAML file of the study")
     result.add_argument("inputs", nargs="+", type=Path, help=f"{inputs}, or @FILE with their names, one a line")
     result.add_argument("-o", "--output", required=True, type=Path)
     return result
-
-
-def _study(name_or_path: str) -> study.Study:
-    """Statistics that are computed in one process ask for the same study; a file that changes has another stamp."""
-    stamp = runs.stamp(Path(name_or_path))
-    return _load(name_or_path, stamp) if stamp else study.load(name_or_path)
-
-
-@lru_cache(maxsize=1)
-def _load(path: str, _: tuple) -> study.Study:
-    return study.load(path)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Reading metrics files into one tidy data frame of runs."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -65,22 +64,7 @@ def join(blocks: dict[Path, metrics_file.Block]) -> pd.DataFrame:
 
 def read(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Read, check and join metrics files; see ``read_blocks`` and ``join`` for the errors."""
-    return _read(tuple((Path(path), stamp(Path(path))) for path in paths)).copy(deep=False)
-
-
-@lru_cache(maxsize=1)
-def _read(files: tuple[tuple[Path, tuple], ...]) -> pd.DataFrame:
-    """Statistics that are computed in one process read the same files; one that changes has another stamp."""
-    return join(read_blocks(path for path, _ in files))
-
-
-def stamp(path: Path) -> tuple:
-    """What differs once a file was changed; empty where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ()  # reading it says what is wrong
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return join(read_blocks(paths))
 
 
 def count(runs: pd.DataFrame) -> pd.DataFrame:

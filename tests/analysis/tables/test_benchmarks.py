@@ -2,7 +2,6 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from analysis import benchmarks
 from analysis.figures import crossover
 from analysis.tables import heads, trainer
 from analysis.tables import layers as layers_table
@@ -30,7 +29,7 @@ def layers():
 
 
 def test_the_fastest_form_of_every_case_and_what_the_choice_costs():
-    best = benchmarks.fastest(pd.DataFrame(layers()))
+    best = crossover.fastest(pd.DataFrame(layers()))
     assert best[["k", "candidate", "masked_over_this", "choice"]].to_numpy().tolist() == [
         [1, "banded", 4.0, "banded"],
         [10, "masked", 1.0, "banded"],
@@ -40,7 +39,7 @@ def test_the_fastest_form_of_every_case_and_what_the_choice_costs():
 
 def test_the_map_shows_them():
     figure, axes = plt.subplots()
-    crossover.plot(benchmarks.fastest(pd.DataFrame(layers())), axes)
+    crossover.plot(crossover.fastest(pd.DataFrame(layers())), axes)
     assert [text.get_text() for text in axes.texts] == ["banded 4×", "masked 1×\nchosen: banded +25%"]
     plt.close(figure)
 

@@ -2,14 +2,15 @@
 
 import yaml
 
-from analysis import command, runs
+from analysis import cli
+from analysis.metrics import runs
 
 
 def test_a_study_is_read_once_until_its_file_changes(study_content, load_study):
     path = str(load_study(study_content).path)
 
     def given():
-        return command.parser("x", "y", "z").parse_args(["--study", path, "in", "-o", "out"]).study
+        return cli.parser("x", "y", "z").parse_args(["--study", path, "in", "-o", "out"]).study
 
     assert given() is given()
     study_content["seeds"] = "0-98"

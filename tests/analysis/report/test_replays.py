@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import replays
+from analysis.published import replays
 from nist import metrics_file
 from nist.errors import InputError
 from nist.studies import study

@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis import pairs
-from analysis.statistics import readings
+from analysis.statistics import pairing, readings
 
 
 @pytest.fixture
@@ -15,12 +14,12 @@ def two_studies(two_variants):
 
 
 def test_studies_stay_in_their_order(two_studies):
-    curves = pairs.compare_curves(two_studies, "dense", lambda ours, other: [{"d": other[0, 0] - ours[0, 0]}], ["d"])
+    curves = pairing.compare_curves(two_studies, "dense", lambda ours, other: [{"d": other[0, 0] - ours[0, 0]}], ["d"])
     assert [*dict.fromkeys(curves["study"])] == ["z", "a"]
     assert set(curves["variant"]) == {"sparse"}
     validation = curves[curves["metric"] == "val_accuracy"]
     assert validation["d"].tolist() == pytest.approx([0.4, 0.4])
     of_runs = readings.readings(two_studies)
-    found = pairs.compare_readings(of_runs, "dense", lambda ours, other: {"d": (other - ours).mean()}, ["d"])
+    found = pairing.compare_readings(of_runs, "dense", lambda ours, other: {"d": (other - ours).mean()}, ["d"])
     assert [*dict.fromkeys(found["study"])] == ["z", "a"]
     assert found["d"].tolist() == pytest.approx([0.4] * len(found))

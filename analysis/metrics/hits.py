@@ -1,14 +1,15 @@
 """Which images each run of a study got right, as arrays by variant: see ``nist.correctness``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from analysis import runs
+from analysis.metrics import runs
 from nist import correctness
 from nist.errors import InputError
+from nist.metrics_file import Block
 
 
 class Hits(NamedTuple):
@@ -21,14 +22,13 @@ class Hits(NamedTuple):
     epochs: dict[int, np.ndarray]  # those that all runs kept
 
 
-def read(paths: Iterable[Path]) -> Iterator[Hits]:
+def of_blocks(blocks: dict[Path, Block]) -> Iterator[Hits]:
     """Variants all of whose runs kept their images, one at a time: they are many.
 
-    Raises ``InputError`` as ``nist.metrics_file.read`` and ``nist.correctness.read`` do, and if runs of a variant were
-    validated on different numbers of images.
+    ``blocks`` come from ``analysis.metrics.runs.read_blocks``. Raises ``InputError`` as ``check_together`` there and
+    ``nist.correctness.read`` do, and if runs of a variant were validated on different numbers of images.
     """
     by_variant: dict[tuple[str, str], list] = {}
-    blocks = runs.read_blocks(paths)
     runs.check_together(blocks)
     for path, block in blocks.items():
         by_variant.setdefault(runs.name(block), []).append((path, block))

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import NamedTuple
 
-from analysis.claims.networks import CHANNELS
+from analysis.networks.counts import CHANNELS
 from nist.data.catalog import DATASETS
 from nist.sparse.layers import MASK_KEY, bands, sparsified_part
 

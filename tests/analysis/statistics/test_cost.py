@@ -1,23 +1,25 @@
 import pandas as pd
 import pytest
 
-from analysis import cost, runs
+from analysis.metrics import runs
+from analysis.networks import eq3
+from analysis.statistics import cost
 from nist.studies import study
 
 
 def test_eq_3_with_the_real_schedule():
     # Audit B5: AlexNet (1, 2, 10) pruned after epoch 6 of 7 on 50,000 images costs 0.0646e12, not 0.0047e12.
     counts = {"initial": 53_248, "final": 3_359}
-    active = cost.schedule(counts, prune_epoch=6, epochs=7)
+    active = eq3.schedule(counts, prune_epoch=6, epochs=7)
     assert active == [53_248] * 6 + [3_359]
-    assert cost.training_flops(active, 50_000) == pytest.approx(0.0646e12, rel=1e-3)
-    assert cost.training_flops([3_359] * 7, 50_000) == pytest.approx(0.0047e12, rel=1e-2)
+    assert eq3.training_flops(active, 50_000) == pytest.approx(0.0646e12, rel=1e-3)
+    assert eq3.training_flops([3_359] * 7, 50_000) == pytest.approx(0.0047e12, rel=1e-2)
 
 
 def test_eq_3_reproduces_the_printed_figures_from_their_sample_counts():
     # Audit B5: 262e12 in Table 1 needs ImageNet-100's 130,000 images; CIFAR-10's 50,000 give 100.8e12.
-    assert cost.training_flops([33_595_392] * 15, 130_000) == pytest.approx(262e12, rel=1e-3)
-    assert cost.training_flops([33_595_392] * 15, 50_000) == pytest.approx(100.8e12, rel=1e-3)
+    assert eq3.training_flops([33_595_392] * 15, 130_000) == pytest.approx(262e12, rel=1e-3)
+    assert eq3.training_flops([33_595_392] * 15, 50_000) == pytest.approx(100.8e12, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +49,8 @@ def test_the_table_of_costs(metrics_file):
 
 def test_flops_over_the_epochs_asked_for_with_the_rest_of_the_network():
     row = {"flops": 1000, "flops_to_converge": 300, "epochs": 10, "epochs_to_converge": 3, "training_images": 5}
-    assert cost.flops_counted(row, "to_converge") == 300
-    assert cost.flops_counted(row, "all", other=2) == 1000 + 4 * 5 * 2 * 10
+    assert eq3.flops_counted(row, "to_converge") == 300
+    assert eq3.flops_counted(row, "all", other=2) == 1000 + 4 * 5 * 2 * 10
 
 
 def test_biases_that_no_total_of_the_paper_counts():

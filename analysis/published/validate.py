@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from analysis import runs
+from analysis.metrics import runs
 from nist import digest
 from nist.errors import InputError
 from nist.metrics_file import Block

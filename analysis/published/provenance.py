@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable
 
-from analysis import markdown, replays, runs
+from analysis import formatting
+from analysis.metrics import runs
+from analysis.published import replays
 from nist.metrics_file import Block
 
 HEADING = """# Provenance of the published metrics
@@ -69,6 +71,6 @@ def page(blocks: Iterable[Block], compared: Iterable[replays.Comparison] = ()) -
     by_study: dict[str, list[dict]] = {}
     for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):
         by_study.setdefault(runs.name(block)[0], []).append(row(block))
-    tables = [f"\n## {name}\n\n{markdown.table(rows)}\n" for name, rows in by_study.items()]
+    tables = [f"\n## {name}\n\n{formatting.markdown_table(rows)}\n" for name, rows in by_study.items()]
     replayed = [replays.words(one) for one in compared]
-    return HEADING + "".join(tables) + (f"{REPLAYS}{markdown.table(replayed)}\n" if replayed else "")
+    return HEADING + "".join(tables) + (f"{REPLAYS}{formatting.markdown_table(replayed)}\n" if replayed else "")

@@ -1,17 +1,15 @@
 """Weights, compression and training cost of a head, from shapes and Eq. 3 alone."""
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import command, runs
-from nist.errors import run
+from analysis.metrics import runs
+from analysis.networks import eq3
+from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import Block
 from nist.sparse.layers import bands, dense_weights, initial_weights
 from nist.sparse.mask import kept_weights
-
-FLOPS_PER_WEIGHT = 4  # Eq. 3: one forward, two backward, one for the update
 
 
 def head_weights(configuration: dict) -> dict:
@@ -41,44 +39,20 @@ def ratios(counts: dict) -> dict:
     }
 
 
-def training_flops(active_weights: Iterable[int], samples: int) -> int:
-    """Eq. 3 with the real schedule: 4 × active weights × samples, summed over epochs.
-
-    ``active_weights`` holds the count of each epoch trained, ``samples`` the training images an epoch.
-    """
-    return FLOPS_PER_WEIGHT * samples * sum(int(weights) for weights in active_weights)
-
-
-def flops_counted(row: Mapping[str, int], epochs: str, other: int = 0) -> int:
-    """Eq. 3 of a row of ``cost``: over the epochs ``to_converge`` or over ``all`` (U48).
-
-    ``other`` weights beside those that NIST sparsifies are counted too, in every epoch: all the rest of a transformer.
-    """
-    suffix = "" if epochs == "all" else "_to_converge"
-    return row[f"flops{suffix}"] + training_flops([other] * row[f"epochs{suffix}"], row["training_images"])
-
-
 def head_biases(configuration: dict) -> int:
     """Biases of a head's layers, which no total of the paper counts (N2); 0 for blocks, whose biases are (E3)."""
     head = configuration["model"].get("head")
     return sum(head["sizes"]) if head and head["bias"] else 0
 
 
-def schedule(counts: dict, prune_epoch: int | None, epochs: int) -> list[int]:
-    """Active weights of every epoch: the initial count up to and including the prune epoch, then the final one."""
-    return [
-        counts["initial"] if prune_epoch is None or epoch <= prune_epoch else counts["final"]
-        for epoch in range(1, epochs + 1)
-    ]
-
-
 def cost(blocks: dict[Path, Block], convergence: pd.DataFrame) -> pd.DataFrame:
     """Counts, compression and Eq. 3 of every variant.
 
-    ``blocks`` come from ``analysis.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one row a
-    variant: head weights ``dense``, ``initial``, ``final``; ``initial_sparsity`` and ``final_sparsity``, fractions;
-    ``compression`` = dense / final (1 for the dense head, assumption N6); ``unconnected`` units; ``total`` parameters
-    of the network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over those to converge (U48).
+    ``blocks`` come from ``analysis.metrics.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one
+    row a variant: head weights ``dense``, ``initial``, ``final``; ``initial_sparsity`` and ``final_sparsity``,
+    fractions; ``compression`` = dense / final (1 for the dense head, assumption N6); ``unconnected`` units; ``total``
+    parameters of the network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over those to
+    converge (U48).
     """
     described = {tuple(block.table[c][0].as_py() for c in runs.GROUP): block.description for block in blocks.values()}
     converged = convergence.set_index(runs.GROUP)["epochs"]
@@ -89,7 +63,7 @@ def _row(name: tuple[str, str], description: dict, epochs_to_converge: int) -> d
     configuration, epochs = description["configuration"], description["epochs"]
     counts = head_weights(configuration)
     prune_epoch = configuration["prune"]["epoch"] if configuration["prune"] else None
-    active, samples = schedule(counts, prune_epoch, epochs), description["training_images"]
+    active, samples = eq3.schedule(counts, prune_epoch, epochs), description["training_images"]
     parameters = description["parameters"]
     return {
         **dict(zip(runs.GROUP, name, strict=True)),
@@ -98,20 +72,12 @@ def _row(name: tuple[str, str], description: dict, epochs_to_converge: int) -> d
         "total": parameters["other"] + counts["final"],
         "epochs": epochs,
         "training_images": samples,
-        "flops": training_flops(active, samples),
+        "flops": eq3.training_flops(active, samples),
         "epochs_to_converge": epochs_to_converge,
-        "flops_to_converge": training_flops(active[:epochs_to_converge], samples),
+        "flops_to_converge": eq3.training_flops(active[:epochs_to_converge], samples),
     }
 
 
-def main(argv: list[str] | None = None) -> None:
+def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Weights, sparsity, compression and Eq. 3 of every variant."""
-    parser = command.parser("analysis.cost", main.__doc__, "metrics files")
-    parser.add_argument("--epochs-to-converge", required=True, type=Path, help="epochs_to_converge.csv")
-    arguments = parser.parse_args(argv)
-    result = cost(runs.read_blocks(arguments.inputs), command.read_csv(arguments.epochs_to_converge))
-    command.write_csv(result, arguments.output)
-
-
-if __name__ == "__main__":
-    run(main)
+    return cost(study_runs.blocks, study_runs["epochs_to_converge"])

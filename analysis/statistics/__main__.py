@@ -1,0 +1,74 @@
+"""``python -m analysis.statistics``: every statistic of a study, in one process, a CSV file each."""
+
+from pathlib import Path
+
+from analysis import cli
+from analysis.statistics.study_runs import StudyRuns
+from nist import digest, metrics_file
+from nist.errors import InputError, run
+from nist.studies.study import Study
+
+NAMES = (
+    "learning_curve",
+    "epochwise_sd",
+    "overfitting_gap",
+    "accuracy",
+    "epochs_to_converge",
+    "auc_sd",
+    "wilcoxon",
+    "wilson",
+    "cost",
+    "readings",
+    "sd_permutation",
+    "run_bootstrap",
+    "simultaneous_band",
+    "brown_forsythe",
+    "superiority",
+    "paired_difference",
+    "equivalence",
+    "epochs_to_accuracy",
+    "gap_at_accuracy",
+    "power",
+    "unreached_outputs",
+    "training_cost",
+    "distributionwise_variance",
+    "churn",
+    "aa_calibration",
+    "holm",
+)
+
+
+def compute(study: Study, metrics: list[Path], folder: Path, names: tuple[str, ...] = NAMES) -> None:
+    """Write statistics of ``study`` as CSV files in ``folder``. Raises ``InputError`` as the statistics do."""
+    study_runs = StudyRuns(study, metrics)
+    for name in names:
+        cli.write_csv(study_runs[name], folder / f"{name}.csv")
+
+
+def check_current(study: Study, metrics: list[Path]) -> None:
+    """Raise ``InputError`` that names the first file of another configuration than any of the study's has now.
+
+    Snakemake takes one for made anew that it has put back, when the job that was to replace it failed. What is no
+    metrics file is left to the statistics.
+    """
+    current = {digest.of_configuration(study.configuration(variant)) for variant in study.variants}
+    for path in metrics:
+        found = metrics_file.stated_digest(path)
+        if found and found not in current:
+            raise InputError(
+                f"{path}: of another configuration than {study.path} has now; remove it, to train it again"
+            )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Compute statistics of a study: all of them, or those named."""
+    parser = cli.parser("analysis.statistics", main.__doc__, "metrics files")
+    parser.add_argument("--only", metavar="NAME", choices=NAMES, help=f"one of {', '.join(NAMES)}")
+    arguments = parser.parse_args(argv)
+    check_current(arguments.study, arguments.inputs)
+    names = (arguments.only,) if arguments.only else NAMES
+    compute(arguments.study, arguments.inputs, arguments.output, names)
+
+
+if __name__ == "__main__":
+    run(main)
