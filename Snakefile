@@ -17,33 +17,16 @@ include: "workflow/rules/common.smk"
 
 
 rule all:
+    localrule: True
     input:
         "results/report.html",
         "results/claims.csv",
-        expand("results/statistics/{study}/{statistic}.csv", study=STUDIES, statistic=STATISTICS),
-        paper_items("figure", ".svg"),
-        paper_items("table", ".csv"),
-
-
-# Seconds each: wherever jobs are sent, these run where snakemake does.
-localrules:
-    all,
-    replays,
-    take,
-    holm,
-    crossover,
-    cost_table,
-    figure,
-    table,
-    paper_figure,
-    paper_table,
-    ledger,
-    findings,
-    report,
+        statistics_of(STUDIES),
 
 
 include: "workflow/rules/train.smk"
 include: "workflow/rules/replay.smk"
 include: "workflow/rules/statistics.smk"
+include: "workflow/rules/items.smk"
 include: "workflow/rules/benchmarks.smk"
-include: "workflow/rules/paper.smk"
+include: "workflow/rules/report.smk"

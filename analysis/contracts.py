@@ -43,6 +43,8 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "wilson": (TESTED, ("share", "low", "high", "n")),
 }
 
+STATISTICS = tuple(CONTRACTS)
+
 
 def check(name: str, frame: pd.DataFrame, where: object) -> None:
     """Raise ``InputError``, which begins with ``where``, unless ``frame`` can be the statistic ``name``.

@@ -3,12 +3,13 @@
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from analysis import cli
 from nist.errors import InputError
-from nist.studies import study
+from nist.studies import plan, study
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Source:
             raise InputError(f"{self.study.name}: {name}.csv is needed; given are {given}")
         return self.statistics[name]
 
+    def only(self, names: list[str]) -> "Source":
+        """The same study with those of its statistics alone that are named."""
+        return Source(self.study, {name: frame for name, frame in self.statistics.items() if name in names})
+
     def variants(self) -> list[str]:
         """Variants of the study that have runs, in the study's order."""
         there = {
@@ -38,6 +43,14 @@ class Source:
             for name in frame[column]
         }
         return [name for name in self.study.variants if name in there]
+
+
+class Item(NamedTuple):
+    """A figure or table: its name, the module that makes it, and the studies that it is made from."""
+
+    name: str
+    module: str
+    given: list[Source]
 
 
 def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
@@ -57,15 +70,6 @@ def missing(given: list[Source], together: list[Source] | None = None) -> list[s
     return [f"Not run: {'; '.join(absent)}.", command_line] if absent else []
 
 
-def parser(module: str, description: str) -> argparse.ArgumentParser:
-    """A parser for ``python -m module [--study NAME …] [results/statistics/NAME/statistic.csv …] -o output``."""
-    result = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    result.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
-    result.add_argument("inputs", nargs="*", type=Path, help="statistics, in folders named for their studies")
-    result.add_argument("-o", "--output", required=True, type=Path, help="first file; the other formats go beside it")
-    return result
-
-
 def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
     """A source for every study, with the statistics that lie in the folder of its name.
 
@@ -81,7 +85,35 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
     ]
 
 
-def parse(module: str, description: str, argv: list[str] | None) -> tuple[list[Source], Path]:
-    """Sources and output of a figure's or table's command."""
-    arguments = parser(module, description).parse_args(argv)
-    return read(arguments.study, arguments.inputs), arguments.output
+def parse(module: str, description: str, kind: str, argv: list[str] | None) -> tuple[list[Item], Path]:
+    """What a command for figures or tables is to make: items of one ``kind``, and the folder that they go to.
+
+    They are those that a study feeds or, with ``--paper``, those of the paper; ``--only`` chooses among them.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
+    parser.add_argument("--paper", action="store_true", help="the paper's own; give all of its studies")
+    parser.add_argument("--only", action="append", metavar="NAME", help="one of them; repeatable")
+    parser.add_argument("inputs", nargs="*", type=Path, help="statistics, in folders named for their studies")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder")
+    arguments = parser.parse_args(argv)
+    if not arguments.paper and len(arguments.study) != 1:
+        parser.error("give one --study, or --paper with all of its studies")
+    sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
+    manifest = plan.items({one.name: one for one in arguments.study})
+    names = plan.of_the_paper(manifest, kind) if arguments.paper else plan.fed_by(arguments.study[0], manifest, kind)
+    wanted = {name: manifest[name] for name in arguments.only or names}
+    return [
+        Item(
+            name,
+            plan.module_of(manifest, name),
+            _given(entry["studies"] if arguments.paper else [*sources], entry, sources),
+        )
+        for name, entry in wanted.items()
+    ], arguments.output
+
+
+def _given(names: list[str], entry: dict, sources: dict[str, Source]) -> list[Source]:
+    if absent := [name for name in names if name not in sources]:
+        raise InputError(f"{entry['title']} is made from {', '.join(names)}; give --study {absent[0]} too")
+    return [sources[name].only(entry["statistics"]) for name in names]

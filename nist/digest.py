@@ -1,11 +1,11 @@
-"""Digests of what decides a run's numbers: its configuration and the code that trains it."""
+"""Digests of what decides a run's numbers, configuration and training code; and the files that a module hangs on."""
 
 import ast
 import hashlib
 import io
 import json
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
@@ -13,6 +13,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 DECISIVE = ("sparse", "models", "data", "training")  # what the others do changes no number
+DATA = {".csv", ".css", ".jinja", ".js", ".yaml"}
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 # From Python 3.12 on an f-string is many tokens, before that it is one.
 F_STRING = {getattr(tokenize, "FSTRING_START", None): 1, getattr(tokenize, "FSTRING_END", None): -1}
@@ -34,7 +35,7 @@ def of_training_code(model: str) -> str:
     """
     total = hashlib.sha256()
     module = model if "." in model else f"{PACKAGE.name}.models.{model}"
-    for name, path in sorted(_imported(["nist.train", module]).items()):
+    for name, path in sorted(imported(["nist.train", module]).items()):
         if _decides(name):
             total.update(f"{name}\0{_substance(path.read_text(encoding='utf-8'))}\0".encode())
     return total.hexdigest()
@@ -45,9 +46,12 @@ def _decides(module: str) -> bool:
     return package != PACKAGE.name or rest.partition(".")[0] in DECISIVE
 
 
-def _imported(roots: list[str]) -> dict[str, Path]:
-    """Modules of the packages of ``roots`` reached by import statements from there, as name → file."""
-    packages = {root.partition(".")[0] for root in roots}
+def imported(roots: Iterable[str]) -> dict[str, Path]:
+    """Modules of the packages of ``roots`` reached by import statements from there, as name → file.
+
+    What is imported by a name that is computed is not seen, and is to be among the roots.
+    """
+    packages = {PACKAGE.name, *(root.partition(".")[0] for root in roots)}
     found: dict[str, Path] = {}
     pending = list(roots)
     while pending:
@@ -57,13 +61,31 @@ def _imported(roots: list[str]) -> dict[str, Path]:
             continue
         found[name] = path
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                pending += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
-                pending += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        pending += _named(path.read_text(encoding="utf-8"), package)
     return found
+
+
+@cache  # one module is imported by many
+def _named(text: str, package: str) -> tuple[str, ...]:
+    """What a module of ``package`` with this text may import, by full names."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(names)
+
+
+def code_of(*modules: str) -> list[str]:
+    """Files that the results of ``modules`` hang on: their code, what it imports of this project, and data beside it.
+
+    Paths are relative to the project's folder, sorted.
+    """
+    code = {*imported(modules).values()}
+    data = {path for folder in {path.parent for path in code} for path in folder.iterdir() if path.suffix in DATA}
+    return sorted(str(path.relative_to(PACKAGE.parent)) for path in code | data)
 
 
 def source(name: str) -> Path | None:

@@ -1,1 +1,0 @@
-"""One figure a module, named by its number in the paper: ``plot`` draws statistics on axes and computes nothing."""

@@ -4,7 +4,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.sparse.mask import edges
 
 N_IN, N_OUT, FACTORS = 10, 5, (1, 2, 3)
@@ -31,12 +30,3 @@ def draw() -> plt.Figure:
         axes.set_title(f"{letter}   k = {k}", loc="left", fontweight="bold")
     figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(FACTORS))
     return figure
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. 1; it needs no data."""
-    style.render_drawing("analysis.figures.fig1", draw, argv)
-
-
-if __name__ == "__main__":
-    run(main)

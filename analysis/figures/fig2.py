@@ -5,7 +5,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.sparse.mask import kept_weights, neuroseed_mask
 
 N_IN, N_OUT, K = 12, 8, 3
@@ -67,12 +66,3 @@ def draw() -> plt.Figure:
         arrow = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.4}
         axes.annotate("", (-0.05, 0.5), (-0.25, 0.5), "axes fraction", "axes fraction", arrowprops=arrow)
     return figure
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. 2; it needs no data."""
-    style.render_drawing("analysis.figures.fig2", draw, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -5,13 +5,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.studies.study import Study
+
+STATISTIC = "learning_curve"
+SHARED_AXES = True
 
 EPOCHS = 60
 
 
-def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
+def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Add the ``val_accuracy`` rows of a study's ``learning_curve``, one line a variant, to what the axes show already.
 
     Labels name the learning rate, and dashes go on where the study before ended, so that dense heads stay apart.
@@ -20,19 +22,10 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
         study.content["training"]["optimizers"][0]["learning_rate"], exp_digits=1, trim="-"
     )
     curves = curves[(curves["metric"] == "val_accuracy") & (curves["epoch"] <= EPOCHS)]
-    for line, rows in style.drawn(curves, style.series(study, "fig3a")):
+    for line, rows in style.drawn(curves, style.series(study, figure)):
         look = {**line.line, "linestyle": style.DASHES[len(axes.lines) % len(style.DASHES)]}
         axes.plot(rows["epoch"], rows["mean"], label=f"{line.label}, learning rate {rate}", **look)
     axes.set_title(axes.get_title() or study.title)
     style.epochs_axis(axes, last=max(line.get_xdata()[-1] for line in axes.lines))
     style.percent_axis(axes, "Validation accuracy (mean)")
     axes.legend(loc="lower right")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. 3A from the ``learning_curve.csv`` of both learning rates."""
-    style.render("analysis.figures.fig3a", plot, "learning_curve", argv, shared=True)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -5,7 +5,6 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.sparse.mask import edges
 
 # Cell types in the order in which they follow the input layer: name, how many, colour, marker.
@@ -68,12 +67,3 @@ def draw() -> plt.Figure:
     plot_retina(retina)
     plot_perceptron(perceptron)
     return figure
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. A1; it needs no data."""
-    style.render_drawing("analysis.figures.figa1", draw, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -4,14 +4,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.studies.study import Study
 
+STATISTIC = "epochwise_sd"
 
-def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
+
+def plot(sd: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Draw the ``val_accuracy`` rows of ``epochwise_sd``, fractions, a marker for every epoch."""
     sd = sd[sd["metric"] == "val_accuracy"]
-    for line, rows in style.drawn(sd, style.series(study, "figa5")):
+    for line, rows in style.drawn(sd, style.series(study, figure)):
         axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
     axes.set_title(study.title)
     style.epochs_axis(axes)
@@ -21,12 +22,3 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes) -> None:
         axes.set_xlim(0, sd["epoch"].max())
         axes.text(0.5, 0.5, "a single run has no SD", transform=axes.transAxes, ha="center")
     axes.legend()
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. A5 from ``epochwise_sd.csv``."""
-    style.render("analysis.figures.figa5", plot, "epochwise_sd", argv)
-
-
-if __name__ == "__main__":
-    run(main)

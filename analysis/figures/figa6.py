@@ -4,20 +4,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import style
-from nist.errors import run
 from nist.studies.study import Study
+
+STATISTIC = "learning_curve"
 
 EPOCHS = 50  # as in the text of A.6; the caption says 30 (E10)
 
 
-def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
+def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Draw the ``val_accuracy`` rows of ``learning_curve`` up to epoch 50, without bands.
 
     Variants that are one network until their prune (E9) have one curve, and one line with all their names.
     """
     curves = curves[(curves["metric"] == "val_accuracy") & (curves["epoch"] <= EPOCHS)]
     lines: dict[tuple, list[style.Series]] = {}
-    for line, rows in style.drawn(curves, style.series(study, "figa6")):
+    for line, rows in style.drawn(curves, style.series(study, figure)):
         lines.setdefault((*rows["epoch"], *rows["mean"]), []).append(line)
     for values, same in lines.items():
         half = len(values) // 2
@@ -27,12 +28,3 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes) -> None:
     style.epochs_axis(axes, last=curves["epoch"].max())
     style.percent_axis(axes, "Validation accuracy (mean)")
     axes.legend(loc="lower right")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Draw Fig. A6 from ``learning_curve.csv``."""
-    style.render("analysis.figures.figa6", plot, "learning_curve", argv)
-
-
-if __name__ == "__main__":
-    run(main)

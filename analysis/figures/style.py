@@ -1,8 +1,8 @@
-"""How every figure looks, and how a figure module becomes a command."""
+"""How every figure looks, and how it is written."""
 
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import matplotlib
@@ -84,17 +84,6 @@ def drawn(frame: pd.DataFrame, lines: list[Series]) -> list[tuple[Series, pd.Dat
     return [(line, rows[line.variant]) for line in lines if line.variant in rows]
 
 
-def mean_curves(curves: pd.DataFrame, metric: str, study: Study, figure: str, last: int, axes: Axes) -> None:
-    """Draw the means of ``learning_curve`` for one metric, one line a variant without bands, up to epoch ``last``."""
-    curves = curves[(curves["metric"] == metric) & (curves["epoch"] <= last)]
-    for line, rows in drawn(curves, series(study, figure)):
-        axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
-    axes.set_title(study.title)
-    epochs_axis(axes, last=min(last, curves["epoch"].max()))
-    percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
-    legend_below(axes)  # curves may leave no room among them
-
-
 def legend_below(axes: Axes) -> None:
     """The legend below the axes: small or one column if it would squeeze them; if it is long the figure is taller."""
     figure = axes.figure
@@ -129,19 +118,19 @@ def placeholder(absent: list[str], title: str, axes: Axes) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
 
 
-def compose(given: list[Source], plot: Callable, statistic: str, shared: bool = False) -> Figure:
-    """A figure of all sources by ``plot(statistic, study, axes)``: a panel each, or with ``shared`` one for all.
+def compose(given: list[Source], module: ModuleType, figure: str) -> Figure:
+    """A figure of all sources by the ``plot`` of its module: a panel each, or one for all if they share their axes.
 
     A panel that has nothing to show says so. What others lack, variants or a study of a shared panel, stands below.
     """
-    groups = [given] if shared else [[source] for source in given]
+    groups = [given] if getattr(module, "SHARED_AXES", False) else [[source] for source in given]
     size = (SIZE[0] * len(groups), SIZE[1])
-    figure, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
+    drawing, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
     partly = []
     for group, axes in zip(groups, panels[0], strict=True):
         there = [source for source in group if source.is_run]
         for source in there:
-            plot(source.statistic(statistic), source.study, axes)
+            module.plot(source.statistic(module.STATISTIC), source.study, axes, figure)
         if there:
             partly += group
         else:
@@ -149,8 +138,8 @@ def compose(given: list[Source], plot: Callable, statistic: str, shared: bool = 
     below = study_results.missing(partly, given)
     if below:
         text = "\n".join(_wrapped(line, 100 * len(groups)) for line in below)
-        figure.supxlabel(text, fontsize=7, color=SOFT)
-    return figure
+        drawing.supxlabel(text, fontsize=7, color=SOFT)
+    return drawing
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -165,21 +154,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def save_all(figure: Figure, path: Path) -> None:
-    """Write a figure beside ``path`` in every format of ``FORMATS``, and close it."""
+    """Write a figure as ``path`` with the suffix of every format, and close it."""
     for suffix in FORMATS:
-        save(figure, path.with_suffix(suffix))
+        save(figure, path.with_name(path.name + suffix))
     plt.close(figure)
-
-
-def render(module: str, plot: Callable, statistic: str, argv: list[str] | None, shared: bool = False) -> None:
-    """Command of a figure module: draw one statistic of every study with ``compose``."""
-    given, output = study_results.parse(module, f"Draw {module.rpartition('.')[2]}.", argv)
-    with plt.rc_context(LAYOUT):
-        save_all(compose(given, plot, statistic, shared), output)
-
-
-def render_drawing(module: str, draw: Callable[[], Figure], argv: list[str] | None) -> None:
-    """Command of a figure that needs no data."""
-    _, output = study_results.parse(module, f"Draw {module.rpartition('.')[2]}; it needs no data.", argv)
-    with plt.rc_context(LAYOUT):
-        save_all(draw(), output)

@@ -1,1 +1,0 @@
-"""The page a reader opens, and what goes into it."""

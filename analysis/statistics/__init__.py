@@ -1,1 +1,0 @@
-"""One procedure a module: a function from tidy data frames to one, and a command around it."""

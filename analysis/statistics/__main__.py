@@ -3,46 +3,11 @@
 from pathlib import Path
 
 from analysis import cli
+from analysis.contracts import STATISTICS
 from analysis.statistics.study_runs import StudyRuns
 from nist import digest, metrics_file
 from nist.errors import InputError, run
 from nist.studies.study import Study
-
-NAMES = (
-    "learning_curve",
-    "epochwise_sd",
-    "overfitting_gap",
-    "accuracy",
-    "epochs_to_converge",
-    "auc_sd",
-    "wilcoxon",
-    "wilson",
-    "cost",
-    "readings",
-    "sd_permutation",
-    "run_bootstrap",
-    "simultaneous_band",
-    "brown_forsythe",
-    "superiority",
-    "paired_difference",
-    "equivalence",
-    "epochs_to_accuracy",
-    "gap_at_accuracy",
-    "power",
-    "unreached_outputs",
-    "training_cost",
-    "distributionwise_variance",
-    "churn",
-    "aa_calibration",
-    "holm",
-)
-
-
-def compute(study: Study, metrics: list[Path], folder: Path, names: tuple[str, ...] = NAMES) -> None:
-    """Write statistics of ``study`` as CSV files in ``folder``. Raises ``InputError`` as the statistics do."""
-    study_runs = StudyRuns(study, metrics)
-    for name in names:
-        cli.write_csv(study_runs[name], folder / f"{name}.csv")
 
 
 def check_current(study: Study, metrics: list[Path]) -> None:
@@ -63,11 +28,11 @@ def check_current(study: Study, metrics: list[Path]) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Compute statistics of a study: all of them, or those named."""
     parser = cli.parser("analysis.statistics", main.__doc__, "metrics files")
-    parser.add_argument("--only", metavar="NAME", choices=NAMES, help=f"one of {', '.join(NAMES)}")
+    parser.add_argument("--only", metavar="NAME", choices=STATISTICS, help=f"one of {', '.join(STATISTICS)}")
     arguments = parser.parse_args(argv)
     check_current(arguments.study, arguments.inputs)
-    names = (arguments.only,) if arguments.only else NAMES
-    compute(arguments.study, arguments.inputs, arguments.output, names)
+    names = (arguments.only,) if arguments.only else STATISTICS
+    StudyRuns(arguments.study, arguments.inputs).write(arguments.output, names)
 
 
 if __name__ == "__main__":

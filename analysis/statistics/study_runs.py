@@ -1,6 +1,6 @@
 """The runs of one study, and its statistics, each computed once and on demand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis import cli
+from analysis.contracts import STATISTICS
 from analysis.metrics import hits, runs
 from nist.metrics_file import Block
 from nist.studies.study import Study
@@ -47,6 +49,11 @@ class StudyRuns:
     def generator(self) -> np.random.Generator:
         """A fresh generator of the study's seed, so that no statistic depends on which were computed before it."""
         return np.random.default_rng(self.settings["generator_seed"])
+
+    def write(self, folder: Path, names: Iterable[str] = STATISTICS) -> None:
+        """Write statistics as CSV files in ``folder``."""
+        for name in names:
+            cli.write_csv(self[name], folder / f"{name}.csv")
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._statistics:

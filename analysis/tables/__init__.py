@@ -1,1 +1,0 @@
-"""One table a module, named by its number in the paper: ``build`` formats statistics and computes nothing else."""

@@ -10,9 +10,7 @@ import pandas as pd
 from analysis.formatting import bare_percent, interval, points, signed
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
 from analysis.statistics.run_bootstrap import jackknife_intervals
-from analysis.tables import layout
-from nist.errors import run
-from nist.studies.study import Study
+from analysis.study_results import Source
 
 READING = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
@@ -24,27 +22,19 @@ class Question(NamedTuple):
     text: str
     test: str
     metric: str
-    effect: Callable[[dict[str, pd.DataFrame], str], str]
+    effect: Callable[[Source, str], str]
     quantity: str = ""
 
 
-def build(
-    holm: pd.DataFrame,
-    run_bootstrap: pd.DataFrame,
-    paired: pd.DataFrame,
-    superior: pd.DataFrame,
-    epochs: pd.DataFrame,
-    gaps: pd.DataFrame,
-    power: pd.DataFrame,
-    study: Study,
-) -> pd.DataFrame:
+def build(given: list[Source]) -> pd.DataFrame:
     """One row a comparison and question, in the study's order, of variants that have runs; every cell is text.
 
     An effect is given with its interval at the study's confidence. Beside p stand Holm's p over the variants, how often
     the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
     """
+    (source,) = given
+    study, holm = source.study, source.statistic("holm")
     margin = study.content["statistics"]["equivalence_margin"]
-    tables = {"bootstrap": run_bootstrap, "paired": paired, "superior": superior, "epochs": epochs, "gaps": gaps}
     questions = [
         Question("Is it steadier? (the paper's test)", wilcoxon.TEST, SPREAD, _sd_ratio),
         Question("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, "log_sd_ratio"),
@@ -55,17 +45,16 @@ def build(
         Question("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap),
     ]
     compared = [name for name in study.variants if name in set(holm["variant"])]
-    rows = [_row(name, question, holm, power, tables, study) for name in compared for question in questions]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([_row(name, question, source) for name in compared for question in questions])
 
 
-def _row(name: str, question: Question, holm: pd.DataFrame, power: pd.DataFrame, tables: dict, study: Study) -> dict:
-    tested = _only(holm, variant=name, test=question.test, metric=question.metric)
-    needed = _only(power, variant=name, metric=question.metric, quantity=question.quantity)
+def _row(name: str, question: Question, source: Source) -> dict:
+    tested = _only(source.statistic("holm"), variant=name, test=question.test, metric=question.metric)
+    needed = _only(source.statistic("power"), variant=name, metric=question.metric, quantity=question.quantity)
     return {
-        "Variant": study.variants[name]["label"],
+        "Variant": source.study.variants[name]["label"],
         "Question": question.text,
-        "Effect": question.effect(tables, name),
+        "Effect": question.effect(source, name),
         "Test": question.test,
         "p": _p(tested["p"]),
         "p, Holm": _p(tested["p_holm"]),
@@ -93,42 +82,35 @@ def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
     return _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
 
 
-def _sd_ratio(tables: dict[str, pd.DataFrame], name: str) -> str:
-    ratio, low, high = np.exp(log_sd_ratio(tables["bootstrap"], name)[["estimate", "low", "high"]].astype(float))
+def _sd_ratio(source: Source, name: str) -> str:
+    ratio, low, high = np.exp(
+        log_sd_ratio(source.statistic("run_bootstrap"), name)[["estimate", "low", "high"]].astype(float)
+    )
     return _effect("SD × {}", ratio, low, high, "{:.2f}".format)
 
 
-def _difference(tables: dict[str, pd.DataFrame], name: str) -> str:
-    return _points(_only(tables["paired"], variant=name, metric=READING))
+def _difference(source: Source, name: str) -> str:
+    return _points(_only(source.statistic("paired_difference"), variant=name, metric=READING))
 
 
-def _gap(tables: dict[str, pd.DataFrame], name: str) -> str:
-    return _points(_only(tables["gaps"], variant=name, metric=GAP))
+def _gap(source: Source, name: str) -> str:
+    return _points(_only(source.statistic("gap_at_accuracy"), variant=name, metric=GAP))
 
 
 def _points(row: pd.Series) -> str:
     return _effect("{} points", row["difference"], row["low"], row["high"], points)
 
 
-def _probability(tables: dict[str, pd.DataFrame], name: str) -> str:
-    row = _only(tables["superior"], variant=name, metric=READING)
+def _probability(source: Source, name: str) -> str:
+    row = _only(source.statistic("superiority"), variant=name, metric=READING)
     return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(bare_percent, digits=0))
 
 
-def _epochs(tables: dict[str, pd.DataFrame], name: str) -> str:
-    row = _only(tables["epochs"], variant=name)
+def _epochs(source: Source, name: str) -> str:
+    row = _only(source.statistic("epochs_to_accuracy"), variant=name)
     return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(signed, digits=1))
 
 
 def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str]) -> str:
     """An effect in words with its interval, if it has one; a dash if there is none."""
     return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build the table of comparisons from the statistics that hold for whole runs."""
-    layout.render("analysis.tables.comparisons", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import cli, study_results
 from nist.benchmarks.results_file import read
 from nist.runtime.files import replacing
 from nist.studies.study import Study
@@ -74,20 +73,3 @@ def render_measured(module: str, build: Callable, heading: str, argv: list[str] 
     arguments = parser.parse_args(argv)
     frame, where = read(arguments.input)
     write(build(frame, where), "{}: {device}, {threads} threads".format(heading, **where), arguments.output)
-
-
-def render(module: str, build: Callable, argv: list[str] | None) -> None:
-    """Command of a table module: read the statistics given, in order, and write ``build(…, study)``."""
-    parser = cli.parser(module, f"Build {module.rpartition('.')[2]}.", "statistics that the table reads, in order")
-    arguments = parser.parse_args(argv)
-    frames = [cli.read_csv(path) for path in arguments.inputs]
-    write(build(*frames, arguments.study), arguments.study.title, arguments.output)
-
-
-def render_sources(module: str, build: Callable, argv: list[str] | None, title: str | None = None) -> None:
-    """Command of a table of several studies, run or not: write ``build(sources)`` of the studies and statistics given.
-
-    The title is that of the studies unless there is another.
-    """
-    given, output = study_results.parse(module, f"Build {module.rpartition('.')[2]}.", argv)
-    write(build(given), title or "; ".join(source.study.title for source in given), output)

@@ -14,7 +14,6 @@ from analysis.statistics import cost
 from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell
-from nist.errors import run
 from nist.studies.study import Study
 
 NETWORKS = {"alexnet": "alexnet", "vgg16": "vgg16", "deit_small": "deit-small"}
@@ -155,12 +154,3 @@ def _sizes(configuration: dict, counts: Mapping[str, int], other: int) -> dict:
 
 def _head_and_total(head: str, total: str) -> str:
     return f"{head} (Head), {total} (Total)" if head else total
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table 1 from ``accuracy.csv``, ``cost.csv`` and ``epochs_to_converge.csv`` of every study."""
-    layout.render_sources("analysis.tables.table1", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -7,10 +7,10 @@ import pandas as pd
 
 from analysis.claims.claim import Claim, read
 from analysis.study_results import Source
-from analysis.tables import layout
 from analysis.tables.printed import PAPER, cell
-from nist.errors import run
 from nist.studies.study import Study
+
+TITLE = "Training settings"
 
 MODELS = {  # by name of the studies' model: the paper's name, and those in the ids of its claims
     "lenet5": ("LeNet-5", "lenet5", "lenet5"),
@@ -71,12 +71,3 @@ def _cosine(rate: str, schedule: Mapping[str, str]) -> str:
 
 def _number(value: float) -> str:
     return f"{Decimal(str(value)):f}"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table A1 from the studies alone."""
-    layout.render_sources("analysis.tables.tablea1", build, argv, title="Training settings")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from analysis.study_results import Source
-from analysis.tables import layout, sparse_heads
-from nist.errors import run
+from analysis.tables import sparse_heads
 
 
 def prefix(study: str, variant: str) -> str:
@@ -15,12 +14,3 @@ def prefix(study: str, variant: str) -> str:
 def build(given: list[Source]) -> pd.DataFrame:
     """The rows of ``sparse_heads``, accuracies to one decimal as the paper has them."""
     return sparse_heads.build(given, prefix, digits=1)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table A2 from ``accuracy.csv`` and ``cost.csv``."""
-    layout.render_sources("analysis.tables.tablea2", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from analysis.study_results import Source
-from analysis.tables import layout, sparse_heads
-from nist.errors import run
+from analysis.tables import sparse_heads
 
 CLAIMS = {"dense": "a4.vgg.dense", "nist-1-2-100": "a4.vgg.scratch", "nist-1-2-100-p99.9": "a4.vgg.p999"}
 
@@ -17,12 +16,3 @@ def prefix(study: str, variant: str) -> str:
 def build(given: list[Source]) -> pd.DataFrame:
     """The rows of ``sparse_heads``, accuracies to two decimals, as the paper has maxima."""
     return sparse_heads.build(given, prefix, digits=2)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table A4 from ``accuracy.csv`` and ``cost.csv``."""
-    layout.render_sources("analysis.tables.tablea4", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

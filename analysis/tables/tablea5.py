@@ -13,7 +13,6 @@ from analysis.statistics import cost
 from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell
-from nist.errors import run
 
 IMAGES = 130_000  # C3: one number for all rows; A.4.4 has 100 classes of about 1,300
 WEIGHTS, EPOCHS, FLOPS, SHARE = "Active weights", "Epochs", "Total FLOPs (×10¹²)", "Rel. to dense (%)"
@@ -109,12 +108,3 @@ def _weights(counts: Mapping[str, int]) -> str:
 
 def _flops(ours: int, dense: int) -> dict:
     return {FLOPS: trillions(ours), SHARE: f"{100 * ours / dense:.3g}"}
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table A5 from ``accuracy.csv``, ``cost.csv`` and ``learning_curve.csv``."""
-    layout.render_sources("analysis.tables.tablea5", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

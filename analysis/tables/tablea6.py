@@ -9,7 +9,6 @@ from analysis.claims.claim import Claim, read
 from analysis.study_results import Source
 from analysis.tables import layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, cell
-from nist.errors import run
 
 PRINTED = ("mobilenetv1-cifar10", "sparse-3")  # the one comparison in the paper
 FIGURES = [
@@ -101,12 +100,3 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
 
 def _signed(value: float, digits: int) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build Table A6 from ``auc_sd.csv``, ``wilcoxon.csv`` and ``wilson.csv``."""
-    layout.render_sources("analysis.tables.tablea6", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -6,9 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from analysis import formatting
-from analysis.tables import layout
-from nist.errors import run
-from nist.studies.study import Study
+from analysis.study_results import Source
 
 QUANTITIES = {  # the statistic's column: its heading, and how its values are written
     "flops_eq3": ("Eq. 3 (10¹² FLOPs)", formatting.trillions),
@@ -20,12 +18,14 @@ MEASURED = ("seconds", "joules")
 MEASURED_WITH = ["device", "training_code"]
 
 
-def build(costs: pd.DataFrame, study: Study) -> pd.DataFrame:
+def build(given: list[Source]) -> pd.DataFrame:
     """One row a variant and device, text, in the study's order; each value with its ratio to the baseline's.
 
     What is measured is compared where the same training code measured it on the same device. Processes that shared
     their core, at a low priority, measure nothing.
     """
+    (source,) = given
+    study, costs = source.study, source.statistic("training_cost")
     rows = [
         {
             "Variant": study.variants[variant]["label"],
@@ -56,12 +56,3 @@ def _cell(row: pd.Series, name: str, costs: pd.DataFrame, baseline: str) -> str:
 
 def _written(value: float, write: Callable[[float], str]) -> str:
     return "–" if math.isnan(value) else write(value)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build the table of training costs from ``training_cost.csv``."""
-    layout.render("analysis.tables.trainingcost", build, argv)
-
-
-if __name__ == "__main__":
-    run(main)

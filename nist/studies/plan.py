@@ -151,6 +151,12 @@ def chosen(names: list[str] | str) -> dict[str, Study]:
     return {one.name: one for one in every if one.content["edition"] in EDITIONS[names]}
 
 
+def of_edition(edition: str) -> list[str]:
+    """Files of every study of that edition, sorted. Nothing else of them is read: another may be half written."""
+    paths = sorted(study.FOLDER.glob("*.yaml"))
+    return [str(path) for path in paths if yaml_file.read(path).get("edition") == edition]
+
+
 def _seeds(name: str, text: str) -> range:
     try:
         return study.parse_seeds(text)
@@ -177,6 +183,22 @@ def items(studies: dict[str, Study]) -> dict[str, dict]:
             if item not in manifest:
                 raise InputError(f"{one.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
     return manifest
+
+
+def of_the_paper(manifest: dict[str, dict], kind: str) -> list[str]:
+    """The paper's own items of one kind, ``figure`` or ``table``."""
+    return [name for name, entry in manifest.items() if entry["kind"] == kind and "studies" in entry]
+
+
+def fed_by(one: Study, manifest: dict[str, dict], kind: str) -> list[str]:
+    """Items of one kind that a study has for itself; where the paper has such an item of it, that one serves."""
+    feeds = {name: manifest[name] for name in one.content["feeds"]}
+    return [n for n, entry in feeds.items() if entry["kind"] == kind and one.name not in entry.get("studies", [])]
+
+
+def module_of(manifest: dict[str, dict], name: str) -> str:
+    """The module of ``analysis`` that makes an item."""
+    return f"analysis.{manifest[name]['kind']}s.{manifest[name].get('module', name)}"
 
 
 def named_by(manifest: dict[str, dict]) -> dict[str, Study]:

@@ -100,7 +100,7 @@ def test_a_figure_shows_a_text_as_it_is(tmp_path, experiment, text):
         axes.plot([1, 2], [0.1, 0.2], label=line.label, **line.line)
         axes.set_title(experiment.title)
         axes.legend()
-        style.save_all(figure, tmp_path / "a.svg")
+        style.save_all(figure, tmp_path / "a")
     assert [one.get_text() for one in axes.get_legend().get_texts()] == [text]
     names = {element.tag.rpartition("}")[2] for element in ElementTree.parse(tmp_path / "a.svg").iter()}
     assert "path" in names

@@ -50,7 +50,7 @@ def test_anything_that_can_change_a_number_counts(edited):
 
 
 def test_the_code_of_a_run_is_what_its_training_imports():
-    names = digest._imported(["nist.train", "nist.models.lenet5"])
+    names = digest.imported(["nist.train", "nist.models.lenet5"])
     assert {
         "nist.train",
         "nist.training.loop",
@@ -63,7 +63,7 @@ def test_the_code_of_a_run_is_what_its_training_imports():
 
 
 def test_the_rooms_that_decide_numbers_count_and_no_other():
-    names = {name for name in digest._imported(["nist.train", "nist.models.lenet5"]) if digest._decides(name)}
+    names = {name for name in digest.imported(["nist.train", "nist.models.lenet5"]) if digest._decides(name)}
     assert {name.split(".")[1] for name in names} == {*digest.DECISIVE}
     decisive = {"nist.training.session", "nist.training.cpu_ops", "nist.data.splits", "nist.sparse.mask"}
     assert decisive <= names
@@ -114,7 +114,7 @@ def package(tmp_path, monkeypatch):
 
 
 def test_a_model_of_ones_own_counts_with_all_that_it_imports_of_its_package(package):
-    names = digest._imported(["nist.train", "mine.wide"])
+    names = digest.imported(["nist.train", "mine.wide"])
     assert {name for name in names if name.startswith("mine")} == {"mine", "mine.wide", "mine.layers", "mine.parts"}
     before = digest_of_a_new_process("mine.wide")
     (package / "parts.py").write_text("WIDTH = 4\n")

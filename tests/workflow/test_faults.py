@@ -178,7 +178,7 @@ def test_statistics_do_not_take_metrics_of_another_configuration_that_were_put_b
     )
     assert snakemake(project)[0] != 0
     done = subprocess.run(
-        [sys.executable, "-m", "analysis.statistics.together", "--study", STUDY, METRICS, "-o", "statistics"],
+        [sys.executable, "-m", "analysis.statistics", "--study", STUDY, METRICS, "-o", "statistics"],
         cwd=project,
         capture_output=True,
         text=True,

@@ -146,7 +146,7 @@ def submit(cluster, tmp_path):
     def run(command, **resources):
         wanted = {"mem_mb": 1000, "runtime": 1, "gpus": 0, **resources}
         wanted = {name: amount for name, amount in wanted.items() if amount is not None}
-        properties = {"rule": "aa_calibration", "wildcards": {"study": "s"}, "threads": 1, "resources": wanted}
+        properties = {"rule": "statistics", "wildcards": {"study": "s"}, "threads": 1, "resources": wanted}
         script = tmp_path / "jobscript.sh"
         script.write_text(f"#!/bin/sh\n# properties = {json.dumps(properties)}\n{command}\n", encoding="utf-8")
         return call(cluster, "submit", str(script), cwd=tmp_path)

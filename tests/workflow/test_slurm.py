@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.statistics.together import INPUTS
+from analysis.contracts import STATISTICS
 from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.slurm_cluster import Cluster, ask, why_not
 from tests.workflow.small_study import VARIANTS, command, edit_yaml, make_project, metrics
@@ -84,7 +84,7 @@ def test_the_cluster_gives_the_metrics_of_a_local_run(trained, finished, variant
 def test_the_cluster_gives_the_statistics_and_verdicts_of_a_local_run(trained, finished):
     project = trained[0]
     files = sorted(path.relative_to(finished) for path in finished.glob("results/statistics/*/*.csv"))
-    assert len(files) == len(INPUTS) + 2  # the calibration and what needs it
+    assert len(files) == len(STATISTICS)
     for path in [*files, "results/claims.csv"]:
         ours, local = (pd.read_csv(folder / path) for folder in (project, finished))
         timeless = ours.columns.difference(MEASURED, sort=False)
@@ -125,4 +125,4 @@ def test_training_alone_asks_for_a_gpu_in_either_way(trained):
 
 def test_what_takes_seconds_is_no_job(trained):
     rules = {rule_of(job) for job in trained[3].values()}
-    assert rules == {"images", "trunk", "train", "statistics", "aa_calibration"}
+    assert rules == {"images", "trunk", "train", "statistics"}

@@ -15,6 +15,8 @@ import pytest
 
 from tests.workflow.small_study import ROOT, STUDY, VARIANTS, edit_yaml, jobs_of, logs, make_project, snakemake
 
+ITEMS = {"figures_of_lenet5-digits", "tables_of_lenet5-digits"}
+
 
 def planned(project, *arguments):
     """Number of jobs by rule that a dry run announces."""
@@ -58,10 +60,10 @@ def test_what_changes_no_number_and_no_picture_redoes_nothing(project):
 
 
 def test_what_changes_a_picture_redraws_and_computes_nothing(project):
-    append_comment(project / "analysis/figures/figa2.py")
-    assert planned(project) == {"figure": 1, "paper_figure": 1, "report": 1}
+    append_comment(project / "analysis/figures/mean_curves.py")
+    assert planned(project) == {"figures_of_lenet5-digits": 1, "paper_figures": 1, "report": 1}
     edit_yaml(project / STUDY, lambda content: content["variants"]["dense"].update(colour="green"))
-    assert planned(project).keys() == {"figure", "table", "paper_figure", "report"}
+    assert planned(project).keys() == {*ITEMS, "paper_figures", "report"}
 
 
 @pytest.mark.slow
@@ -70,10 +72,15 @@ def test_what_reads_studies_reads_them_again_when_the_defaults_change(project):
     assert planned(project) == {"ledger": 1, "findings": 1, "report": 1}
 
 
-@pytest.mark.parametrize("module", ["statistics/auc_sd", "resampling"])
-def test_what_changes_a_statistic_recomputes_and_trains_nothing(project, module):
-    append_comment(project / f"analysis/{module}.py")
-    assert set(planned(project)) == {"statistics", "aa_calibration", "holm", "figure", "table", "report"}
+def test_what_changes_a_statistic_recomputes_and_trains_nothing(project):
+    append_comment(project / "analysis/statistics/auc_sd.py")
+    assert set(planned(project)) == {"statistics", *ITEMS, "report"}
+
+
+def test_an_edit_deep_below_redoes_what_hangs_on_it(project):
+    append_comment(project / "nist/sparse/mask.py")  # counts of weights come from there, and the drawings of masks
+    drawn = {*ITEMS, "paper_figures", "paper_tables"}
+    assert set(planned(project)) == {"statistics", "ledger", "findings", *drawn, "report"}
 
 
 def test_what_changes_a_number_trains_again(project):
@@ -105,7 +112,7 @@ def test_the_paper_s_items_and_the_ledger_take_what_is_configured(project, tmp_p
     assert planned(project, *targets[1:]) == {}
     fresh = make_project(tmp_path / "fresh")
     jobs = planned(fresh, "--config", "studies=[alexnet-cifar10]", *targets)
-    assert set(jobs) == {"images", "ledger", "paper_table", "statistics", "train", "trunk"}
+    assert set(jobs) == {"images", "ledger", "paper_tables", "statistics", "train", "trunk"}
     # Stand-ins and pilots decide no claim.
     names = "[vgg16-cifar10, deit-small-cifar10, alexnet-cifar10-pilot]"
     assert set(planned(fresh, "--config", f"studies={names}", "--", "results/claims.csv")) == {"ledger"}
@@ -151,7 +158,7 @@ def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):
     path.write_bytes(path.read_bytes()[:500])
     done = snakemake(project, "results/statistics/lenet5-digits/accuracy.csv")
     assert done.returncode != 0
-    log = (project / "results/logs/statistics/lenet5-digits/together.log").read_text()
+    log = (project / "results/logs/statistics/lenet5-digits.log").read_text()
     assert "dense/seeds0-1.parquet: not a whole Parquet file" in log
     assert len(log.splitlines()) == 1
 

@@ -1,10 +1,13 @@
 # What NIST layers and heads cost on machines where that was measured; make bench measures, a person publishes.
+def code_of_cost(wildcards):
+    return code_of(f"analysis.tables.{wildcards.cost}")
 
 
 rule crossover:
+    localrule: True
     input:
         measured="results/published/benchmarks/{machine}/layers.parquet",
-        modules=["analysis/figures/crossover.py", "nist/benchmarks/results_file.py"],
+        code=code_of("analysis.figures.crossover"),
     output:
         multiext("results/figures/benchmarks/{machine}/crossover", ".svg", ".png"),
     log:
@@ -14,9 +17,10 @@ rule crossover:
 
 
 rule cost_table:
+    localrule: True
     input:
         measured="results/published/benchmarks/{machine}/{cost}.parquet",
-        modules=["analysis/tables/{cost}.py", "analysis/tables/layout.py", "nist/benchmarks/results_file.py"],
+        code=code_of_cost,
     output:
         csv="results/tables/benchmarks/{machine}/{cost}.csv",
         other=multiext("results/tables/benchmarks/{machine}/{cost}", ".md", ".tex"),

@@ -4,8 +4,8 @@ def published_replays():
     """Published replays of the studies that are rendered from published runs, with their checksums."""
     if not any(PUBLISHED.values()):
         return {}
-    blocks = published_blocks()[published.REPLAYS]
-    return published.checksums(path for path, block in blocks.items() if runs.name(block)[0] in STUDIES)
+    blocks = published_blocks()[store.REPLAYS]
+    return store.checksums(path for path, block in blocks.items() if runs.name(block)[0] in STUDIES)
 
 
 REPLAYS = published_replays()
@@ -15,12 +15,12 @@ def replays_to_train(wildcards):
     """One seed of each variant that the configured studies train and that has published runs."""
     seed = None if config["replay_seed"] == "first" else config["replay_seed"]
     try:
-        metrics = published_blocks()[published.METRICS].values()
+        metrics = published_blocks()[store.METRICS].values()
         seeds = {name: replays.chosen(metrics, experiment, seed) for name, experiment in STUDIES.items()}
     except InputError as error:
         raise WorkflowError(str(error)) from None
     if not any(seeds.values()):
-        raise WorkflowError(f"{published.FOLDER}: no published runs of {', '.join(STUDIES)} to replay")
+        raise WorkflowError(f"{store.FOLDER}: no published runs of {', '.join(STUDIES)} to replay")
     return [
         f"results/replays/{name}/{variant}/seeds{seed}-{seed}.parquet"
         for name, chosen in seeds.items()
@@ -29,6 +29,7 @@ def replays_to_train(wildcards):
 
 
 rule replays:
+    localrule: True
     input:
         replays_to_train,
 

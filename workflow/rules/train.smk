@@ -86,9 +86,10 @@ rule trunk:
 
 
 rule take:
+    localrule: True
     input:
         metrics=block_to_take,
-        module="analysis/metrics/reuse.py",
+        code=code_of("analysis.metrics.reuse"),
     output:
         "results/metrics/{study}/{variant}/from-{source}/seeds{first}-{last}.parquet",
     log:

@@ -9,22 +9,18 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import study_results
-from analysis.figures import fig1, fig2, fig3a, fig3b, fig4, figa1, figa2, figa3, figa4a, figa4b, figa5, figa6, style
+from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, mean_curves, style
+from analysis.figures.__main__ import main
 from analysis.metrics import runs
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from analysis.study_results import Source
 from nist.errors import InputError
-from nist.studies import study, yaml_file
+from nist.studies import plan, study, yaml_file
 
 MANIFEST = yaml_file.read(Path("config/figures.yaml"))
 DRAWINGS = ["fig1", "fig2", "figa1"]
-STATISTICS = {
-    importlib.import_module(f"analysis.figures.{name}"): item["statistics"][0]
-    for name, item in MANIFEST.items()
-    if item["kind"] == "figure" and item["statistics"]
-}
 OF_RUNS = [name for name, item in MANIFEST.items() if item["kind"] == "figure" and item.get("studies")]
 
 
@@ -51,10 +47,15 @@ def curves(name, epochs):
     return pd.DataFrame(rows)
 
 
-def drawn(module, names, epochs):
+def module_of(figure):
+    return importlib.import_module(plan.module_of(MANIFEST, figure))
+
+
+def drawn(figure, names, epochs):
     """Axes of a figure of whole studies."""
-    given = [Source(study.load(name), {STATISTICS[module]: curves(name, epochs)}) for name in names]
-    return style.compose(given, module.plot, STATISTICS[module], shared=module is fig3a).axes
+    module = module_of(figure)
+    given = [Source(study.load(name), {module.STATISTIC: curves(name, epochs)}) for name in names]
+    return style.compose(given, module, figure).axes
 
 
 def lines(axes):
@@ -67,17 +68,17 @@ def colours(axes):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "epochs", "shown", "expected"),
+    ("figure", "name", "epochs", "shown", "expected"),
     [
-        (fig3b, "deit-small-imagenet100", 400, (0, 400), ["red", "blue", "black", "purple", "green", "orange"]),
-        (figa2, "lenet5-cifar10", 120, (0, 60), ["red", "blue", "black", "purple"]),
-        (figa4a, "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
-        (figa4b, "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
-        (figa6, "deit-small-imagenet100", 400, (0, 50), ["red", "blue", "black", "purple", "green", "orange"]),
+        ("fig3b", "deit-small-imagenet100", 400, (0, 400), ["red", "blue", "black", "purple", "green", "orange"]),
+        ("figa2", "lenet5-cifar10", 120, (0, 60), ["red", "blue", "black", "purple"]),
+        ("figa4a", "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
+        ("figa4b", "alexnet-cifar10", 60, (0, 60), ["red", "blue", "black", "purple", "green"]),
+        ("figa6", "deit-small-imagenet100", 400, (0, 50), ["red", "blue", "black", "purple", "green", "orange"]),
     ],
 )
-def test_mean_curves_have_the_papers_epochs_and_colours(module, name, epochs, shown, expected):
-    (axes,) = drawn(module, [name], epochs)
+def test_mean_curves_have_the_papers_epochs_and_colours(figure, name, epochs, shown, expected):
+    (axes,) = drawn(figure, [name], epochs)
     assert axes.get_xlim() == shown
     assert colours(axes) == expected
     assert {line.get_xdata()[-1] for line in lines(axes).values()} == {shown[1]}
@@ -86,26 +87,26 @@ def test_mean_curves_have_the_papers_epochs_and_colours(module, name, epochs, sh
 
 @pytest.mark.parametrize("name", ["lenet5-cifar10", "lenet5-fmnist-controls", "alexnet-cifar10-controls"])
 def test_a_legend_leaves_the_axes_their_width(name):
-    (axes,) = drawn(figa2, [name], 60)
+    (axes,) = drawn("figa2", [name], 60)
     axes.figure.canvas.draw()
     assert axes.get_position().width > 0.75
     assert axes.get_window_extent().height > 0.5 * style.SIZE[1] * axes.figure.dpi
 
 
 def test_a_shorter_run_is_shown_as_long_as_it_is():
-    (axes,) = drawn(figa2, ["lenet5-cifar10"], 8)
+    (axes,) = drawn("figa2", ["lenet5-cifar10"], 8)
     assert axes.get_xlim() == (0, 8)
 
 
 def test_figa4_shows_training_and_validation_accuracy():
-    for module, level, label in ((figa4a, 0.2001, "Training"), (figa4b, 0.1001, "Validation")):
-        (axes,) = drawn(module, ["alexnet-cifar10"], 60)
+    for figure, level, label in (("figa4a", 0.2001, "Training"), ("figa4b", 0.1001, "Validation")):
+        (axes,) = drawn(figure, ["alexnet-cifar10"], 60)
         assert lines(axes)["Dense"].get_ydata()[0] == pytest.approx(level)
         assert axes.get_ylabel() == f"{label} accuracy (mean)"
 
 
 def test_fig3a_shows_dense_heads_at_both_learning_rates_and_two_sparse_ones():
-    axes = drawn(fig3a, ["vgg16-imagenet100", "vgg16-imagenet100-low"], 60)
+    axes = drawn("fig3a", ["vgg16-imagenet100", "vgg16-imagenet100-low"], 60)
     assert len(axes) == 1
     assert list(lines(axes[0])) == [
         "Dense, learning rate 1e-4",
@@ -117,7 +118,7 @@ def test_fig3a_shows_dense_heads_at_both_learning_rates_and_two_sparse_ones():
 
 
 def test_fig3b_marks_the_prune():
-    (axes,) = drawn(fig3b, ["deit-small-imagenet100"], 400)
+    (axes,) = drawn("fig3b", ["deit-small-imagenet100"], 400)
     assert [text.get_text() for text in axes.texts] == ["prune"]
     assert axes.texts[0].xy[0] == 200
 
@@ -126,9 +127,7 @@ def test_figa6_draws_variants_that_are_one_network_once():
     frame = curves("deit-small-imagenet100", 400)
     one = frame["variant"].isin(["nist-p60", "nist-p70"])
     frame.loc[one, "mean"] = 0.5 + 0.0001 * frame.loc[one, "epoch"]
-    figure = style.compose(
-        [Source(study.load("deit-small-imagenet100"), {"learning_curve": frame})], figa6.plot, "learning_curve"
-    )
+    figure = style.compose([Source(study.load("deit-small-imagenet100"), {"learning_curve": frame})], figa6, "figa6")
     labels = list(lines(figure.axes[0]))
     assert len(labels) == 5
     assert "NIST, 50 % → 60 %\nNIST, 50 % → 70 %" in labels
@@ -136,8 +135,7 @@ def test_figa6_draws_variants_that_are_one_network_once():
 
 @pytest.mark.parametrize("name", OF_RUNS)
 def test_lines_stay_apart_in_grey(name):
-    module = importlib.import_module(f"analysis.figures.{name}")
-    for axes in drawn(module, MANIFEST[name]["studies"], 30):
+    for axes in drawn(name, MANIFEST[name]["studies"], 30):
         dashes = [str(line._unscaled_dash_pattern) for line in lines(axes).values()]
         assert len(dashes) > 1
         assert len(set(dashes)) == len(dashes)
@@ -145,12 +143,10 @@ def test_lines_stay_apart_in_grey(name):
 
 @pytest.mark.parametrize("name", OF_RUNS)
 def test_a_figure_without_runs_says_how_to_make_them(name):
-    module, names = importlib.import_module(f"analysis.figures.{name}"), MANIFEST[name]["studies"]
-    figure = style.compose(
-        [Source(study.load(one)) for one in names], module.plot, STATISTICS[module], shared=module is fig3a
-    )
+    module, names = module_of(name), MANIFEST[name]["studies"]
+    figure = style.compose([Source(study.load(one)) for one in names], module, name)
     text = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
-    if module is fig3a:
+    if name == "fig3a":
         assert text.count(f"Not run: {'; '.join(names)}.") == 1
     else:
         assert [text.count(f"Not run: {one}.") for one in names] == [1] * len(names)
@@ -160,14 +156,14 @@ def test_a_figure_without_runs_says_how_to_make_them(name):
 def test_a_figure_draws_what_is_there_and_names_what_is_not():
     there, absent = study.load("vgg16-imagenet100"), study.load("vgg16-imagenet100-low")
     given = [Source(there, {"learning_curve": curves(there.name, 60)}), Source(absent)]
-    figure = style.compose(given, fig3a.plot, "learning_curve", shared=True)
+    figure = style.compose(given, fig3a, "fig3a")
     assert len(lines(figure.axes[0])) == 3
     assert figure.get_supxlabel().startswith("Not run: vgg16-imagenet100-low.\nsnakemake")
     command = " ".join(figure.get_supxlabel().splitlines())
     assert "studies=[vgg16-imagenet100, vgg16-imagenet100-low]" in command
     cifar10, fmnist = study.load("lenet5-cifar10"), study.load("lenet5-fmnist")
     given = [Source(cifar10, {"overfitting_gap": curves(cifar10.name, 60)}), Source(fmnist)]
-    panels = style.compose(given, figa3.plot, "overfitting_gap").axes
+    panels = style.compose(given, figa3, "figa3").axes
     assert [len(lines(axes)) for axes in panels] == [4, 0]
     assert "Not run: lenet5-fmnist" in panels[1].texts[0].get_text()
 
@@ -175,7 +171,7 @@ def test_a_figure_draws_what_is_there_and_names_what_is_not():
 def test_a_variant_without_runs_is_named():
     frame = curves("alexnet-cifar10", 60)
     given = [Source(study.load("alexnet-cifar10"), {"learning_curve": frame[frame["variant"] != "dense"]})]
-    figure = style.compose(given, figa4b.plot, "learning_curve")
+    figure = style.compose(given, mean_curves, "figa4b")
     assert len(lines(figure.axes[0])) == 4
     assert "Not run: variants dense of alexnet-cifar10." in figure.get_supxlabel()
 
@@ -198,12 +194,11 @@ def test_figa1_connects_inputs_one_to_one_and_then_densely():
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_drawing_has_the_same_bytes_every_time(name, tmp_path):
-    module = importlib.import_module(f"analysis.figures.{name}")
     for copy in ("a", "b"):
-        module.main(["-o", str(tmp_path / f"{copy}.svg")])
+        main(["--paper", "--only", name, "-o", str(tmp_path / copy)])
     for suffix in (".svg", ".pdf", ".png"):
-        content = (tmp_path / "a").with_suffix(suffix).read_bytes()
-        assert content == (tmp_path / "b").with_suffix(suffix).read_bytes()
+        content = (tmp_path / "a" / f"{name}{suffix}").read_bytes()
+        assert content == (tmp_path / "b" / f"{name}{suffix}").read_bytes()
         assert b"CreationDate" not in content
         assert b"dc:date" not in content
 
@@ -222,9 +217,10 @@ def test_files_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
         folder.mkdir(parents=True)
         learning_curve(runs.read(order)).to_csv(folder / "learning_curve.csv", index=False)
         arguments = ["--study", "mobilenetv1-cifar10", str(folder / "learning_curve.csv")]
-        fig4.main([*arguments, "-o", str(tmp_path / f"{copy}.svg")])
+        main([*arguments, "--only", "fig4", "-o", str(folder)])
     for suffix in (".svg", ".pdf", ".png"):
-        assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+        first, second = (tmp_path / copy / "mobilenetv1-cifar10" / f"fig4{suffix}" for copy in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_statistic_of_another_study_is_refused(tmp_path):
@@ -238,13 +234,13 @@ def test_a_statistic_of_another_study_is_refused(tmp_path):
 def test_a_statistic_that_was_not_given_is_named():
     given = [Source(study.load("alexnet-cifar10"), {"accuracy": pd.DataFrame({"variant": ["dense"]})})]
     with pytest.raises(InputError, match="alexnet-cifar10: learning_curve.csv is needed; given are accuracy.csv"):
-        style.compose(given, figa4b.plot, "learning_curve")
+        style.compose(given, mean_curves, "figa4b")
 
 
 def test_fig4_draws_mean_and_band_of_every_head(mobilenet, axes):
     experiment, frame = mobilenet
     curves = learning_curve(frame)
-    fig4.plot(curves, experiment, axes)
+    fig4.plot(curves, experiment, axes, "fig4")
     assert list(lines(axes)) == ["Dense-1", "Sparse-1 NIST", "Sparse-3 NIST"]
     rows = curves[(curves["variant"] == "sparse-3") & (curves["metric"] == "val_accuracy")]
     np.testing.assert_allclose(lines(axes)["Sparse-3 NIST"].get_ydata(), rows["mean"])
@@ -257,7 +253,7 @@ def test_fig4_draws_mean_and_band_of_every_head(mobilenet, axes):
 def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
     experiment, frame = mobilenet
     sd = epochwise_sd(frame)
-    figa5.plot(sd, experiment, axes)
+    figa5.plot(sd, experiment, axes, "figa5")
     assert list(lines(axes)) == ["Dense-1", "Sparse-3 NIST"]
     assert lines(axes)["Dense-1"].get_color() == style.SHADES["orange"]
     np.testing.assert_allclose(lines(axes)["Dense-1"].get_ydata(), sd[sd["variant"] == "dense-1"]["sd"])
@@ -265,7 +261,7 @@ def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
 
 def test_figa5_says_that_a_single_run_has_no_sd(mobilenet, axes):
     experiment, frame = mobilenet
-    figa5.plot(epochwise_sd(frame[frame["seed"] == 0]), experiment, axes)
+    figa5.plot(epochwise_sd(frame[frame["seed"] == 0]), experiment, axes, "figa5")
     assert [text.get_text() for text in axes.texts] == ["a single run has no SD"]
     assert axes.get_xlim()[1] == frame["epoch"].max()
 
@@ -273,10 +269,10 @@ def test_figa5_says_that_a_single_run_has_no_sd(mobilenet, axes):
 def test_figa2_and_figa3_draw_every_variant_of_lenet5(frame, axes):
     experiment = study.load("lenet5-digits")
     one = [frame([[0.5, 0.6]], train_accuracy=[[0.6, 0.8]], variant=name) for name in experiment.variants]
-    figa2.plot(learning_curve(pd.concat(one), ddof=0), experiment, axes)
+    mean_curves.plot(learning_curve(pd.concat(one), ddof=0), experiment, axes, "figa2")
     assert [line.get_ydata().tolist() for line in lines(axes).values()] == [[0.5, 0.6]] * 4
     axes.clear()
-    figa3.plot(overfitting_gap(pd.concat(one)), experiment, axes)
+    figa3.plot(overfitting_gap(pd.concat(one)), experiment, axes, "figa3")
     np.testing.assert_allclose(lines(axes)["Dense"].get_ydata(), [10, 20])  # points
 
 
@@ -288,5 +284,5 @@ def test_fig1_has_the_papers_connections():
 
 def test_figures_of_the_example_are_labelled_as_such(mobilenet, axes):
     experiment, frame = mobilenet
-    figa5.plot(epochwise_sd(frame), experiment, axes)
+    figa5.plot(epochwise_sd(frame), experiment, axes, "figa5")
     assert axes.get_title() == "Thin MobileNetV1 on handwritten digits (embedded example)"

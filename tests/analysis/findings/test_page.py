@@ -10,13 +10,12 @@ from analysis.claims import claim
 from analysis.findings import page
 from analysis.findings.verdicts import Verdicts
 from analysis.report import findings
-from analysis.statistics import aa_calibration, holm, together
+from analysis.statistics.study_runs import StudyRuns
 from nist import metrics_file
 from nist.errors import InputError
 from nist.studies import study
 
 NAME = "lenet5-fmnist"
-TESTED = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
 SEEDS, EPOCHS = 8, 6
 
 
@@ -84,12 +83,7 @@ def statistics(make_rows, description, load_study, tmp_path):
             configuration = experiment.configuration(variant)
             said = {"configuration": configuration, "sessions": list(sessions)}
             metrics_file.write(metrics[-1], rows, description(range(len(train)), epochs, **said))
-        together.compute(experiment, metrics, folder)
-        arguments = ["--study", str(experiment.path)]
-        aa_calibration.main([*arguments, *map(str, metrics), "-o", str(folder / "aa_calibration.csv")])
-        tests = [str(folder / f"{test}.csv") for test in [*TESTED, "epochs_to_accuracy", "gap_at_accuracy"]]
-        calibration = ["--calibration", str(folder / "aa_calibration.csv")]
-        holm.main([*arguments, *tests, *calibration, "-o", str(folder / "holm.csv")])
+        StudyRuns(experiment, metrics).write(folder)
         return experiment, sorted(folder.glob("*.csv"))
 
     return compute

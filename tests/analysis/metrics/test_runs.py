@@ -1,7 +1,7 @@
 import pytest
 
 from analysis.metrics import runs
-from analysis.statistics import accuracy
+from analysis.statistics import __main__ as statistics
 from nist import metrics_file as record
 from nist.errors import InputError, run
 
@@ -50,6 +50,6 @@ def test_diverged_runs_are_counted_and_kept(frame):
 
 def test_a_command_names_a_study_that_is_not_there(capsys):
     with pytest.raises(SystemExit) as stopped:
-        run(lambda: accuracy.main(["--study", "nowhere", "x.parquet", "-o", "y.csv"]))
+        run(lambda: statistics.main(["--study", "nowhere", "x.parquet", "-o", "y.csv"]))
     assert stopped.value.code == "error: config/studies/nowhere.yaml: no such file"
     assert capsys.readouterr().err == ""

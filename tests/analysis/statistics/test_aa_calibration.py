@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import rejections as decisions
-from analysis.statistics import resampling, sd_permutation, wilcoxon
-from analysis.statistics.aa_calibration import aa_calibration, halves, rejections
+from analysis.statistics import rejections, resampling, sd_permutation, wilcoxon
+from analysis.statistics.aa_calibration import aa_calibration, count_rejections, halves
 from tests.analysis.processes import autoregressive_arms
 
-SETTINGS = decisions.Settings(alternative="two-sided", confidence=0.95, margin=0.005)
+SETTINGS = rejections.Settings(alternative="two-sided", confidence=0.95, margin=0.005)
 INTERVALS = {f"{kind} interval of the log SD ratio" for kind in ("bootstrap", "jackknife")}
 
 
@@ -28,9 +27,9 @@ def test_wilcoxon_over_epochs_takes_chance_for_a_finding_and_permuted_runs_do_no
     # 20 runs of 30 epochs in either arm, drawn from one and the same process, 1000 times.
     rng = np.random.default_rng(1)
     arms = autoregressive_arms(rho, 20, 30, 1000, rng)
-    tests = decisions.of_curves(20, 199, SETTINGS, rng)
+    tests = rejections.of_curves(20, 199, SETTINGS, rng)
     chosen = {name: tests[name] for name in (wilcoxon.TEST, sd_permutation.TEST)}
-    counts = rejections(arms, chosen)
+    counts = count_rejections(arms, chosen)
     error = np.sqrt(naive * (1 - naive) / 1000)
     assert counts[wilcoxon.TEST] / 1000 == pytest.approx(naive, abs=3 * error)
     assert 0.035 <= counts[sd_permutation.TEST] / 1000 <= 0.065
@@ -56,7 +55,7 @@ def test_where_there_are_few_halves_each_is_there_once(n, ways):
 
 def test_rejections_counts_each_test():
     tests = {"larger": lambda ours, other: ours > other, "never": lambda ours, other: False}
-    assert rejections([(1, 0), (0, 1), (2, 1)], tests) == {"larger": 2, "never": 0}
+    assert count_rejections([(1, 0), (0, 1), (2, 1)], tests) == {"larger": 2, "never": 0}
 
 
 @pytest.fixture
@@ -142,6 +141,6 @@ def test_the_same_generator_gives_the_same_digits(calibrate, calibrated):
 
 def test_an_interval_that_is_open_rejects_nothing():
     flat = np.full((4, 3), 0.5)
-    tests = decisions.of_curves(4, 99, SETTINGS, np.random.default_rng(5))
-    assert rejections([(flat, flat)], {name: tests[name] for name in INTERVALS}) == dict.fromkeys(INTERVALS, 0)
+    tests = rejections.of_curves(4, 99, SETTINGS, np.random.default_rng(5))
+    assert count_rejections([(flat, flat)], {name: tests[name] for name in INTERVALS}) == dict.fromkeys(INTERVALS, 0)
     assert resampling.sd(flat).max() == 0

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.metrics import hits
+from analysis.metrics import hits, runs
 from analysis.metrics.hits import Hits
 from analysis.statistics import churn, readings
 from analysis.statistics import distributionwise_variance as dv
+from analysis.statistics.__main__ import main
 from nist import correctness, metrics_file
 from nist.errors import InputError
 from nist.studies import study
@@ -44,7 +45,7 @@ def test_without_a_run_it_is_that_of_the_others():
     np.testing.assert_allclose(part.without, [own for _, own in others])
 
 
-def runs(rng, n, images, sd):
+def generated(rng, n, images, sd):
     """Runs on images of a distribution, all of whose chances a run moves alike."""
     chance = np.clip(rng.normal(0.7, 0.05, images) + rng.normal(0, sd, (n, 1)), 0, 1)
     return rng.random((n, images)) < chance
@@ -52,7 +53,7 @@ def runs(rng, n, images, sd):
 
 @pytest.mark.parametrize("sd", [0, 0.03])
 def test_it_is_unbiased_where_the_variance_of_accuracies_is_not(sd):
-    found = [dv.parts(runs(np.random.default_rng(seed), 4, 100, sd), SEEDS[:4]) for seed in range(3000)]
+    found = [dv.parts(generated(np.random.default_rng(seed), 4, 100, sd), SEEDS[:4]) for seed in range(3000)]
     estimates = np.array([part.distributionwise for part in found])
     error = estimates.std() / np.sqrt(len(found))
     assert abs(estimates.mean() - sd**2) < 4 * error
@@ -62,7 +63,7 @@ def test_it_is_unbiased_where_the_variance_of_accuracies_is_not(sd):
 def test_its_interval_holds_it_as_often_as_it_says():
     held = 0
     for seed in range(400):
-        low, high = dv.interval(dv.parts(runs(np.random.default_rng(seed), 10, 300, 0.03), range(10)), 0.95)
+        low, high = dv.interval(dv.parts(generated(np.random.default_rng(seed), 10, 300, 0.03), range(10)), 0.95)
         held += low <= 0.03**2 <= high
     assert 0.91 <= held / 400 <= 0.98
 
@@ -71,7 +72,7 @@ def test_the_ratio_of_twice_the_spread_is_four():
     estimates = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        ours, reference = (dv.parts(runs(rng, 20, 2000, sd), list(range(20))) for sd in (0.06, 0.03))
+        ours, reference = (dv.parts(generated(rng, 20, 2000, sd), list(range(20))) for sd in (0.06, 0.03))
         estimate, low, high = dv.ratio(ours, reference, 0.95)
         estimates.append((estimate, low <= 4 <= high))
     assert np.median([estimate for estimate, _ in estimates]) == pytest.approx(4, rel=0.1)
@@ -79,7 +80,7 @@ def test_the_ratio_of_twice_the_spread_is_four():
 
 
 def test_runs_of_other_seeds_have_a_ratio_without_bounds():
-    ours, reference = (dv.parts(runs(RNG, 6, 500, 0.1), seeds) for seeds in (list(range(6)), list(range(1, 7))))
+    ours, reference = (dv.parts(generated(RNG, 6, 500, 0.1), seeds) for seeds in (list(range(6)), list(range(1, 7))))
     estimate, *bounds = dv.ratio(ours, reference, 0.95)
     assert estimate > 0
     assert np.isnan(bounds).all()
@@ -94,7 +95,7 @@ def test_what_cannot_be_told_is_not():
 
 
 def test_a_row_for_every_reading_and_epoch_and_the_mean_of_these():
-    epochs = {epoch: runs(RNG, 5, 100, 0.05) for epoch in range(1, 6)}
+    epochs = {epoch: generated(RNG, 5, 100, 0.05) for epoch in range(1, 6)}
     ours = Hits("small", "a", SEEDS, dict.fromkeys(correctness.READINGS, epochs[5]), epochs)
     frame = dv.distributionwise_variance([ours, variant("dense", FOUND, epochs=range(1, 6))], "dense")
     rows = frame[frame["variant"] == "a"].set_index("reading")
@@ -174,13 +175,13 @@ def write(make_rows, description, tmp_path, study_content, load_study):
 
 def test_images_are_read_by_seed_with_the_epochs_that_all_runs_kept(write):
     (first, early), (second, late) = write("dense", range(2)), write("dense", range(2, 4))
-    (found,) = hits.read([second, first])
+    (found,) = hits.of_blocks(runs.read_blocks([second, first]))
     assert found.seeds == [0, 1, 2, 3]
     both = np.concatenate([early, late])
     for epoch in (1, 2, 3):
         np.testing.assert_array_equal(found.epochs[epoch], both[:, epoch - 1])
     np.testing.assert_array_equal(found.readings["last"], both[:, 2])
-    scores = readings.readings(hits.runs.read([first, second]))
+    scores = readings.readings(runs.read([first, second]))
     for reading, each in found.readings.items():
         assert each.mean(axis=1).tolist() == scores[scores["reading"] == reading]["accuracy"].tolist()
 
@@ -188,7 +189,7 @@ def test_images_are_read_by_seed_with_the_epochs_that_all_runs_kept(write):
 def test_a_variant_with_a_run_without_images_is_left_out(write):
     paths = [write("dense", range(2))[0], write("dense", range(2, 4), with_images=False)[0]]
     paths.append(write("nist-1-10-p98", range(2), every_epoch=False)[0])
-    (found,) = hits.read(paths)
+    (found,) = hits.of_blocks(runs.read_blocks(paths))
     assert found.variant == "nist-1-10-p98"
     assert 3 in found.epochs
 
@@ -196,16 +197,16 @@ def test_a_variant_with_a_run_without_images_is_left_out(write):
 def test_runs_on_other_images_are_named(write):
     paths = [write("dense", range(2))[0], write("dense", range(2, 4), images=51)[0]]
     with pytest.raises(InputError, match="dense0.parquet, .*dense2.parquet: runs of .* on different numbers of images"):
-        list(hits.read(paths))
+        list(hits.of_blocks(runs.read_blocks(paths)))
 
 
 @pytest.mark.parametrize("statistic", [dv, churn])
 @pytest.mark.parametrize("with_images", [True, False])
 def test_the_command_writes_a_statistic_with_or_without_images(statistic, with_images, write, tmp_path, study_content):
     paths = [str(write(variant, range(3), with_images)[0]) for variant in ("dense", "nist-1-10-p98")]
-    target = tmp_path / f"{statistic.__name__.rpartition('.')[2]}.csv"
-    statistic.main(["--study", str(tmp_path / "lenet5-digits.yaml"), *paths, "-o", str(target)])
-    frame = pd.read_csv(target)
+    name = statistic.__name__.rpartition(".")[2]
+    main(["--study", str(tmp_path / "lenet5-digits.yaml"), *paths, "--only", name, "-o", str(tmp_path)])
+    frame = pd.read_csv(tmp_path / f"{name}.csv")
     assert frame.columns.tolist() == statistic.COLUMNS
     assert set(frame["variant"]) == ({"dense", "nist-1-10-p98"} if with_images else set())
     assert study.load(tmp_path / "lenet5-digits.yaml").baseline == "dense"

@@ -7,13 +7,20 @@ import pytest
 
 from analysis.metrics import runs
 from analysis.networks import macs
+from analysis.statistics import __main__ as statistics
 from analysis.statistics import training_cost
+from analysis.study_results import Source
+from analysis.tables import __main__ as tables
 from analysis.tables import trainingcost
 from nist.studies import study
 
 CONVOLUTIONS = 6 * 25 * 28**2 + 16 * 6 * 25 * 10**2 + 120 * 16 * 25  # LeNet-5 on digits: one channel
 HEAD = 120 * 10 + 84 * 10  # inside Eq. 1 with factors (10, 10), before the prune
 EPOCHS, TRAINED, VALIDATED = 6, 100, 50  # of the fixtures; the prune follows epoch 4
+
+
+def table_of(costs, experiment):
+    return trainingcost.build([Source(experiment, {"training_cost": costs})])
 
 
 @pytest.fixture
@@ -69,7 +76,7 @@ def test_runs_that_shared_their_core_measure_nothing(costs, disturbed, experimen
     found = costs(("dense", "a", [60.0]), more=[disturbed])
     assert found["n_measured"].tolist() == [0]
     assert found[["seconds", "joules", "flops_a_second"]].isna().all(axis=None)
-    table = trainingcost.build(found, experiment)
+    table = table_of(found, experiment)
     assert table.iloc[0][["Seconds an epoch", "Joules an epoch", "Runs"]].tolist() == ["–", "–", "2, 0 measured"]
 
 
@@ -92,7 +99,7 @@ def test_with_every_weight_active_it_is_what_a_dense_network_does(name):
 
 def test_ratios_are_to_the_baseline_and_what_is_measured_only_on_the_same_device(costs, experiment):
     found = costs(("dense", "a", [60.0]), ("nist-1-10-p99.5", "a", [30.0]), ("nist-1-10-p99.5", "b", [30.0]))
-    table = trainingcost.build(found, experiment).set_index(["Variant", "Device"])
+    table = table_of(found, experiment).set_index(["Variant", "Device"])
     assert "×" not in "".join(table.xs("Dense").iloc[0])
     same, other = (table.loc[("NIST (1, 10), 99.5 %", device)] for device in ("a", "b"))
     assert same["Eq. 3 (10¹² FLOPs)"].endswith(f"(× {found['flops_eq3'][1] / found['flops_eq3'][0]:.3g})")
@@ -104,15 +111,15 @@ def test_seconds_of_other_training_code_are_given_without_a_ratio(costs, experim
     runs_of = [("dense", "a", [60.0])] * 2 + [("nist-1-10-p99.5", "a", [30.0])] * 2
     same = costs(*runs_of, codes=["b" * 64, "a" * 64, "a" * 64, "b" * 64])
     assert same["training_code"].tolist() == ["a" * 12 + " " + "b" * 12] * 2
-    assert trainingcost.build(same, experiment).iloc[1]["Seconds an epoch"] == "0.5 (× 1)"
+    assert table_of(same, experiment).iloc[1]["Seconds an epoch"] == "0.5 (× 1)"
     other = costs(*runs_of, codes=["b" * 64, "a" * 64, "a" * 64, "a" * 64])
-    row = trainingcost.build(other, experiment).iloc[1]
+    row = table_of(other, experiment).iloc[1]
     assert (row["Seconds an epoch"], row["Joules an epoch"]) == ("0.5", "2.5")
     assert "×" in row["Eq. 3 (10¹² FLOPs)"]
 
 
 def test_without_runs_of_the_baseline_there_is_no_ratio_and_what_is_unknown_is_a_dash(costs, experiment):
-    table = trainingcost.build(costs(("nist-1-10-p99.5", "a", []), model="theirs"), experiment)
+    table = table_of(costs(("nist-1-10-p99.5", "a", []), model="theirs"), experiment)
     assert len(table) == 1
     assert not table.iloc[0].str.contains("×").any()
     assert table.loc[0, "Multiply-accumulates (10¹²)"] == table.loc[0, "Joules an epoch"] == "–"
@@ -120,9 +127,10 @@ def test_without_runs_of_the_baseline_there_is_no_ratio_and_what_is_unknown_is_a
 
 def test_the_command_writes_what_the_table_reads(costs, experiment, tmp_path):
     costs(("dense", "a", []))
-    csv, output = tmp_path / "training_cost.csv", tmp_path / "trainingcost.csv"
+    folder, output = tmp_path / experiment.name, tmp_path / "trainingcost.csv"
     arguments = ["--study", str(experiment.path)]
-    training_cost.main([*arguments, str(tmp_path / "0.parquet"), "-o", str(csv)])
-    trainingcost.main([*arguments, str(csv), "-o", str(output)])
+    statistics.main([*arguments, str(tmp_path / "0.parquet"), "--only", "training_cost", "-o", str(folder)])
+    csv = str(folder / "training_cost.csv")
+    tables.main([*arguments, csv, "--only", "trainingcost", "-o", str(tmp_path)])
     assert pd.read_csv(output)["Runs"].tolist() == [2]
     assert "$^{12}$" in output.with_suffix(".tex").read_text(encoding="utf-8")

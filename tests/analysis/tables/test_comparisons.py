@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import aa_calibration, holm, together
+from analysis.statistics.study_runs import StudyRuns
 from analysis.tables import comparisons
+from analysis.tables.__main__ import main
 
 NAMES = ["run_bootstrap", "paired_difference", "superiority", "epochs_to_accuracy", "gap_at_accuracy", "power"]
-TESTED = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
 
 
 @pytest.fixture
@@ -23,17 +23,12 @@ def make_table(metrics_file, load_study, study_content, tmp_path):
             metrics_file(name, values, study=experiment.name, variant=name, train_accuracy=np.full_like(values, 0.9))
             for name, values in curves.items()
         ]
-        together.compute(experiment, metrics, tmp_path)
-        path, study = (
-            {name: str(tmp_path / f"{name}.csv") for name in [*together.INPUTS, "aa", "holm"]},
-            str(experiment.path),
-        )
-        aa_calibration.main(["--study", study, *map(str, metrics), "-o", path["aa"]])
-        tests = [path[name] for name in [*TESTED, "epochs_to_accuracy", "gap_at_accuracy"]]
-        holm.main(["--study", study, *tests, "--calibration", path["aa"], "-o", path["holm"]])
-        inputs = [path[name] for name in ["holm", *NAMES]]
-        comparisons.main(["--study", study, *inputs, "-o", str(tmp_path / "table.csv")])
-        return pd.read_csv(tmp_path / "table.csv", dtype=str, keep_default_na=False).set_index(["Variant", "Question"])
+        folder = tmp_path / experiment.name
+        StudyRuns(experiment, metrics).write(folder)
+        inputs = [str(folder / f"{name}.csv") for name in ["holm", *NAMES]]
+        main(["--study", str(experiment.path), *inputs, "--only", "comparisons", "-o", str(tmp_path)])
+        table = pd.read_csv(tmp_path / "comparisons.csv", dtype=str, keep_default_na=False)
+        return table.set_index(["Variant", "Question"])
 
     return make
 

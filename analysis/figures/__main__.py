@@ -1,0 +1,29 @@
+"""``python -m analysis.figures``: the figures of a study, or the paper's own, in one process."""
+
+from importlib import import_module
+
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from analysis import study_results
+from analysis.figures import style
+from analysis.study_results import Item
+from nist.errors import run
+
+
+def draw(item: Item) -> Figure:
+    """A figure by its module: the drawing of ``draw``, or ``plot`` of every source."""
+    module = import_module(item.module)
+    return module.draw() if hasattr(module, "draw") else style.compose(item.given, module, item.name)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw the figures of a study, or those of the paper, as SVG, PDF and PNG."""
+    items, folder = study_results.parse("analysis.figures", main.__doc__, "figure", argv)
+    with plt.rc_context(style.LAYOUT):
+        for item in items:
+            style.save_all(draw(item), folder / item.name)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,27 @@
+"""Figs. A2, A4A, A4B and the curves of 3B: mean accuracy by epoch, one line a variant, without bands."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis.figures import style
+from nist.studies.study import Study
+
+STATISTIC = "learning_curve"
+SHOWN = {  # the metric of each figure, and its last epoch
+    "fig3b": ("val_accuracy", 400),
+    "figa2": ("val_accuracy", 60),  # of the 120 that Table A1 has (N3)
+    "figa4a": ("train_accuracy", 60),
+    "figa4b": ("val_accuracy", 60),
+}
+
+
+def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
+    """Draw the means of ``learning_curve`` that ``figure`` shows."""
+    metric, last = SHOWN[figure]
+    curves = curves[(curves["metric"] == metric) & (curves["epoch"] <= last)]
+    for line, rows in style.drawn(curves, style.series(study, figure)):
+        axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
+    axes.set_title(study.title)
+    style.epochs_axis(axes, last=min(last, curves["epoch"].max()))
+    style.percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
+    style.legend_below(axes)  # curves may leave no room among them
