@@ -4,6 +4,7 @@ Each takes inputs of shape ``(..., n_in)`` and returns ``(..., n_out)``.
 """
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import library
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 
 from nist.sparse.mask import Band
 
+Arithmetic = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
 FORMS = ("masked", "banded", "blocked", "compressed")
 
 
@@ -22,9 +24,8 @@ def masked(x: torch.Tensor, weight: torch.Tensor, mask: torch.Tensor | None, bia
     return F.linear(x, weight if mask is None else weight * mask, bias)
 
 
-def in_band(form: str, x: torch.Tensor, weight: torch.Tensor, band: Band) -> torch.Tensor:
-    """The ``banded`` or ``blocked`` form of any band; ``weight`` has shape ``(parts * k, n_in)``, columns by place."""
-    arithmetic = {"banded": banded, "blocked": blocked}[form]
+def in_band(arithmetic: Arithmetic, x: torch.Tensor, weight: torch.Tensor, band: Band) -> torch.Tensor:
+    """``banded`` or ``blocked`` of any band; ``weight`` has shape ``(parts * k, n_in)``, columns by place."""
     if band.channels > 1:
         x = x.unflatten(-1, (band.channels, -1)).transpose(-1, -2).flatten(-2)
     if band.is_spread:  # the band of Eq. 1 over as many inputs as outputs, of which those between the starts are zero

@@ -6,14 +6,13 @@ from typing import Self
 import torch
 from torch import nn
 
-from nist.sparse import cost_model, kernels
+from nist.sparse import cost_model, saved_state
 from nist.sparse.kernels import FORMS
-from nist.sparse.mask import SCHEMES, Band
+from nist.sparse.mask import Band
 from nist.sparse.optimizer_guard import watch
-
-# What the state may hold beside weight and bias, by form, which is also how a saved state is told apart.
-BUFFERS = ("mask", "inputs", "outputs", "band_numbers")
-STORED = {"weight", *BUFFERS}
+from nist.sparse.random_masks import RandomMask
+from nist.sparse.saved_state import BUFFERS, STORED
+from nist.sparse.storage import STORAGES, Storage
 
 
 def check_form(form: str, rows: int | None = None) -> None:
@@ -42,8 +41,10 @@ class NISTLinear(nn.Module):
     - ``compressed``: ``weight`` of shape (active weights,), and the input and output of each: what is left of a band
       after a prune.
     - ``auto``, the default: the cheapest of them by the rule in ``nist.sparse.cost_model`` for ``rows`` rows a batch
-    (images, or
-      images times tokens) on the layer's device, chosen anew when it is pruned or loaded. ``form`` then says which.
+      (images, or images times tokens) on the layer's device, chosen anew when it is pruned or loaded. ``form`` then
+      says which.
+
+    How each stores its weights is in ``nist.sparse.storage``.
 
     Biases are dense. Initial values are those of ``nn.Linear``, Kaiming uniform with a = √5 on the dense fan-in, masked
     afterwards (assumption U20): the same random state gives the same layer in every form.
@@ -53,7 +54,8 @@ class NISTLinear(nn.Module):
     Raises ``ValueError`` for a factor out of range, an unknown form or scheme, rows below 1, or the meta device.
     """
 
-    _is_copy = False  # of another layer, made by copy or pickle
+    is_copy = False  # of another layer, made by copy or pickle
+    is_masking = False  # in the masked form: whether a product needs the mask
 
     def __init__(
         self,
@@ -75,7 +77,7 @@ class NISTLinear(nn.Module):
         self._adopt(nn.Linear(n_in, n_out, bias=bias, device=device, dtype=dtype), form)
 
     @classmethod
-    def from_dense(cls, dense: nn.Module, band: Band, form: str = "auto", rows: int = 64) -> Self:
+    def from_dense(cls, dense: nn.Module, band: Band | RandomMask, form: str = "auto", rows: int = 64) -> Self:
         """The layer with the weights that ``dense``, an ``nn.Linear``, has at the connections of ``band``.
 
         It takes over the very parameters of ``dense``, so that an optimizer that holds them trains this layer;
@@ -87,7 +89,7 @@ class NISTLinear(nn.Module):
         layer._adopt(dense, form)
         return layer.train(dense.training)
 
-    def _set_up(self, band: Band, form: str, rows: int) -> None:
+    def _set_up(self, band: Band | RandomMask, form: str, rows: int) -> None:
         check_form(form, rows)
         self.band, self.is_automatic, self.rows = band, form == "auto", rows
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
@@ -96,15 +98,20 @@ class NISTLinear(nn.Module):
         check_device(dense.weight)
         weight = dense.weight.detach().reshape(self.out_features, self.in_features)
         self.weight, self.bias = dense.weight, dense.bias
-        inputs, outputs = self._edges()
+        inputs, outputs = self.band_edges()
         self._store(form, inputs, outputs, weight[outputs, inputs])
 
     def __setstate__(self, state: dict) -> None:
         """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
         super().__setstate__(state)
-        self._is_copy = self.is_masking = True
+        self.is_copy = self.is_masking = True
 
-    def _edges(self) -> tuple[torch.Tensor, torch.Tensor]:
+    @property
+    def _storage(self) -> Storage:
+        return STORAGES[self.form]
+
+    def band_edges(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Input and output index of every connection before any prune, ordered by input."""
         inputs, outputs = self.band.edges()
         return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
 
@@ -115,16 +122,7 @@ class NISTLinear(nn.Module):
         under autocast, for inputs that are not floating-point numbers.
         """
         self._check_inputs(x)
-        if self.form == "masked":
-            return kernels.masked(x, self.weight, self.mask if self.is_masking else None, self.bias)
-        if self.form == "compressed":
-            result = kernels.compressed(x, self.weight, self._rows, self.inputs)
-        else:
-            result = kernels.in_band(self.form, x, self.weight, self.band)
-        result = result if self.bias is None else result + self.bias
-        device = x.device.type
-        lowered = torch.is_autocast_enabled(device) and result.dtype != torch.float64  # which autocast leaves alone
-        return result.to(torch.get_autocast_dtype(device)) if lowered else result
+        return self._storage.forward(self, x)
 
     def _check_inputs(self, x: torch.Tensor) -> None:
         """The forms without a mask would take inputs of any width and type, and compute something else."""
@@ -136,29 +134,15 @@ class NISTLinear(nn.Module):
 
     def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Input and output index of every active weight, in the order of ``values``."""
-        if self.form == "masked":
-            outputs, inputs = self.mask.nonzero(as_tuple=True)
-            return inputs, outputs
-        if self.form == "compressed":
-            return self.inputs, self.outputs
-        inputs, outputs = self._edges()
-        order = torch.argsort(self.band.slots(inputs, outputs))
-        return inputs[order], outputs[order]
+        return self._storage.connections(self)
 
     def values(self, like: torch.Tensor | None = None) -> torch.Tensor:
         """The active weights, or the entries of a tensor stored ``like`` them, 1-D in the order of ``connections``."""
-        stored = self.weight.detach() if like is None else like
-        return stored[self.mask] if self.form == "masked" else stored.flatten()
+        return self._storage.entries(self, self.weight.detach() if like is None else like)
 
     def arranged(self, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """One value a connection, 1-D tensors, laid out as this layer's form stores them; zero where there is none."""
-        if self.form == "compressed":  # CSR: by output, then input
-            return values[torch.argsort(outputs * self.in_features + inputs)]
-        if self.form == "masked":
-            rows, slots = self.out_features, outputs * self.in_features + inputs
-        else:
-            rows, slots = self.band.parts * self.k, self.band.slots(inputs, outputs)
-        return values.new_zeros(rows * self.in_features).index_put((slots,), values).view(rows, self.in_features)
+        return self._storage.arranged(self, (inputs, outputs), values)
 
     def dense_weight(self) -> torch.Tensor:
         """The weight of the ``nn.Linear`` that computes the same, of shape ``(n_out, n_in)``."""
@@ -194,7 +178,7 @@ class NISTLinear(nn.Module):
     @property
     def active_weights(self) -> int:
         """Number of weights that are not masked or pruned."""
-        return int(self.mask.sum()) if self.form == "masked" else self.weight.numel()
+        return self._storage.active_weights(self)
 
     @property
     def is_pruned(self) -> bool:
@@ -236,21 +220,14 @@ class NISTLinear(nn.Module):
         whole = self.band.is_regular and len(values) == self.band.n_weights
         if form in ("banded", "blocked") and not whole:
             form = "compressed"
-        for name in (*BUFFERS, "_rows"):
+        for name in (*BUFFERS, "row_starts"):
             self._buffers.pop(name, None)
         self.form = form
         self._replace_weight(self.arranged(inputs, outputs, values))
-        if form == "masked":
-            self.register_buffer("mask", self.arranged(inputs, outputs, torch.ones_like(inputs, dtype=torch.bool)))
-            self.is_masking = self._is_copy or len(values) < self.dense_weights
-        elif form == "compressed":
-            self.register_buffer("inputs", self.arranged(inputs, outputs, inputs))
-            self.register_buffer("outputs", self.arranged(inputs, outputs, outputs))
-            counts = torch.bincount(outputs, minlength=self.out_features)
-            self.register_buffer("_rows", torch.cat([counts.new_zeros(1), counts.cumsum(0)]), persistent=False)
+        self._storage.register(self, (inputs, outputs))
         if self.band.is_regular:
-            numbers = self.k, self.band.parts, self.band.channels, SCHEMES.index(self.band.scheme)
-            self.register_buffer("band_numbers", torch.tensor(numbers, device=values.device))
+            numbers = torch.tensor(saved_state.band_numbers(self.band), device=values.device)
+            self.register_buffer("band_numbers", numbers)
 
     def _replace_weight(self, weight: torch.Tensor) -> None:
         """Put ``weight``, of another shape perhaps, into the parameter, which stays the same object.
@@ -275,7 +252,7 @@ class NISTLinear(nn.Module):
             super()._load_from_state_dict(state, prefix, metadata, strict, missing, unexpected, errors)
             return
         try:
-            inputs, outputs, values = self._connections_in(saved)
+            inputs, outputs, values = saved_state.connections_in(saved, self)
         except (KeyError, IndexError, ValueError, RuntimeError) as error:
             errors.append(
                 f"{prefix or 'state '}does not fit a {self.in_features} → {self.out_features} NIST layer: {error}"
@@ -293,42 +270,6 @@ class NISTLinear(nn.Module):
         return {"weight": self.weight.detach()} | {
             name: self._buffers[name] for name in BUFFERS if name in self._buffers
         }
-
-    def _connections_in(self, saved: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Inputs, outputs and values in a saved state; of a dense one, those at the connections that this layer has."""
-        weight, theirs = saved["weight"], self._band_in(saved)
-        if "inputs" in saved:
-            inputs, outputs, values = saved["inputs"], saved["outputs"], weight
-        elif theirs is not None and "mask" not in saved:
-            inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
-            values = weight.flatten()[theirs.slots(inputs, outputs)]
-        else:
-            weight = weight.flatten(1)  # a convolution's
-            if weight.shape != (self.out_features, self.in_features):
-                raise ValueError(f"its weight has shape {tuple(weight.shape)}")
-            outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else self.connections()[::-1]
-            values = weight[outputs.to(weight.device), inputs.to(weight.device)]
-        if not inputs.shape == outputs.shape == values.shape:
-            raise ValueError("its weights are not as many as its connections")
-        inside = (inputs >= 0) & (inputs < self.in_features) & (outputs >= 0) & (outputs < self.out_features)
-        if not (bool(inside.all()) and bool(self.band.contains(inputs.cpu(), outputs.cpu()).all())):
-            raise ValueError(f"its connections are not among those of factor {self.k}")
-        if len(torch.unique(outputs * self.in_features + inputs)) < len(values):
-            raise ValueError("it has a connection twice")
-        return inputs, outputs, values
-
-    def _band_in(self, saved: dict[str, torch.Tensor]) -> Band | None:
-        """The band that a saved state says it had before any prune, if it says so, as earlier versions did not always.
-
-        Raises ``ValueError`` for a narrower one than this layer's: its state would count as pruned.
-        """
-        if "band_numbers" not in saved:
-            return None
-        k, parts, channels, scheme = saved["band_numbers"].tolist()
-        theirs = Band(self.in_features, self.out_features, k, SCHEMES[scheme], parts, channels)
-        if theirs.n_weights < self.band.n_weights:
-            raise ValueError(f"its band has {theirs.n_weights} weights, and {self.band.n_weights} here")
-        return theirs
 
     def extra_repr(self) -> str:
         counts = f"k={self.k}, form={self.form}, active_weights={self.active_weights}"

@@ -51,12 +51,11 @@ class Band:
     parts: int = 1
     channels: int = 1
 
-    schemes: ClassVar[tuple[str, ...]] = SCHEMES
-    is_regular: ClassVar[bool] = True  # a band, which has forms without an index
+    is_regular: ClassVar[bool] = True  # it has forms without an index
 
     def __post_init__(self) -> None:
-        if self.scheme not in self.schemes:
-            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(self.schemes)}")
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(SCHEMES)}")
         for name, value, whole in (("parts", self.parts, self.n_out), ("channels", self.channels, self.n_in)):
             _check_whole(name, value)
             if value < 1 or whole % value:

@@ -2,27 +2,41 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from nist.sparse.mask import SCHEMES, Band
+from nist.sparse.mask import SCHEMES, Band, check_factor
 
 CONTROLS = ("permuted", "random")
 
 
 @dataclass(frozen=True)
-class Scattered(Band):
-    """As many connections as a band has, elsewhere; drawn from ``seed``, so that every run has its own.
+class RandomMask:
+    """As many connections as ``Band`` has, elsewhere; drawn from ``seed``, so that every run has its own.
 
     ``scheme`` is ``permuted``, Eq. 1 with its outputs renamed at random: fan-ins and fan-outs stay, neighbours
     do not; or ``random``, n_in · k connections drawn uniformly from all n_in · n_out. Such a layer is masked or
-    compressed.
+    compressed. Raises ``ValueError`` for a factor out of range or an unknown scheme.
     """
 
+    n_in: int
+    n_out: int
+    k: int
+    scheme: str
     seed: int | tuple[int, ...] = 0
 
-    schemes = CONTROLS
-    is_regular = False
+    is_regular: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.scheme not in CONTROLS:
+            raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(CONTROLS)}")
+        check_factor(self.n_in, self.n_out, self.k)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of connections."""
+        return self.n_in * self.k
 
     @cached_property
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
@@ -48,13 +62,13 @@ class Scattered(Band):
         return self.n_out - len(np.unique(self._edges[1]))
 
 
-def band(n_in: int, n_out: int, k: int, scheme: str, seed: tuple[int, ...] | int = 0) -> Band:
+def band(n_in: int, n_out: int, k: int, scheme: str, seed: tuple[int, ...] | int = 0) -> Band | RandomMask:
     """The connections of a layer by the name of their scheme; ``seed`` is for the controls among them.
 
-    Raises ``ValueError`` as ``Band`` does.
+    Raises ``ValueError`` as they do.
     """
     if scheme in CONTROLS:
-        return Scattered(n_in, n_out, k, scheme, seed=seed)
+        return RandomMask(n_in, n_out, k, scheme, seed=seed)
     if scheme not in SCHEMES:
         raise ValueError(f"unknown scheme {scheme!r}; there are {', '.join((*SCHEMES, *CONTROLS))}")
     return Band(n_in, n_out, k, scheme)

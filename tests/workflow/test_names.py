@@ -37,9 +37,7 @@ PLACES = [("study",), ("variants",), ("data", "dataset"), ("data", "class_list")
 
 def test_all_rules_with_a_command_are_seen():
     assert (
-        len(SHELLS)
-        == len(re.findall(r"^\s*shell:", SOURCE, re.MULTILINE))
-        == len(re.findall(r"^ +log:", SOURCE, re.M))
+        len(SHELLS) == len(re.findall(r"^\s*shell:", SOURCE, re.MULTILINE)) == len(re.findall(r"^ +log:", SOURCE, re.M))
     )
 
 

@@ -352,7 +352,7 @@ def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so()
         (kernels._gradient_of_weight, (gradient, x, weight)),
     ):
         torch.library.opcheck(
-            operator, (*arguments, layer._rows, layer.inputs), test_utils=("test_schema", "test_faketensor")
+            operator, (*arguments, layer.row_starts, layer.inputs), test_utils=("test_schema", "test_faketensor")
         )
 
 

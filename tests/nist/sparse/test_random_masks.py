@@ -9,7 +9,7 @@ from nist import NISTLinear, models, prune
 from nist.data import packed
 from nist.sparse.mask import Band
 from nist.sparse.prune import shared_out
-from nist.sparse.random_masks import CONTROLS, Scattered, band
+from nist.sparse.random_masks import CONTROLS, RandomMask, band
 from nist.studies import study
 from nist.training import session
 
@@ -19,7 +19,7 @@ SHAPES = [(120, 84, 1), (84, 10, 5), (10, 84, 3), (7, 5, 5)]
 @pytest.mark.parametrize("scheme", CONTROLS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_control_has_as_many_connections_as_the_band_each_once(scheme, shape):
-    control = Scattered(*shape, scheme, seed=3)
+    control = RandomMask(*shape, scheme, seed=3)
     inputs, outputs = control.edges()
     assert len({*zip(inputs.tolist(), outputs.tolist(), strict=True)}) == len(inputs) == shape[0] * shape[2]
     mask = np.zeros(shape[:2], dtype=bool)
@@ -34,14 +34,14 @@ def test_a_control_has_as_many_connections_as_the_band_each_once(scheme, shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_permuting_keeps_fan_outs_and_the_multiset_of_fan_ins(shape):
     n_in, n_out, k = shape
-    inputs, outputs = Scattered(*shape, "permuted", seed=3).edges()
+    inputs, outputs = RandomMask(*shape, "permuted", seed=3).edges()
     assert (np.bincount(inputs, minlength=n_in) == k).all()
     fan_in = np.bincount(Band(*shape).edges()[1], minlength=n_out)
     assert sorted(np.bincount(outputs, minlength=n_out)) == sorted(fan_in)
 
 
 def test_a_control_is_drawn_from_its_seed_and_is_not_the_band():
-    one, same, other = (Scattered(120, 84, 1, "permuted", seed=seed).edges()[1] for seed in (0, 0, 1))
+    one, same, other = (RandomMask(120, 84, 1, "permuted", seed=seed).edges()[1] for seed in (0, 0, 1))
     assert (one == same).all()
     assert (one != other).any()
     assert (one != Band(120, 84, 1).edges()[1]).any()
@@ -50,12 +50,12 @@ def test_a_control_is_drawn_from_its_seed_and_is_not_the_band():
 def test_random_connections_spare_no_place():
     counts = np.zeros((6, 4))
     for seed in range(3000):
-        counts[Scattered(6, 4, 1, "random", seed=seed).edges()] += 1
+        counts[RandomMask(6, 4, 1, "random", seed=seed).edges()] += 1
     assert abs(counts / 3000 - 0.25).max() < 6 * (0.25 * 0.75 / 3000) ** 0.5
 
 
 def test_unconnected_outputs_are_counted():
-    control = Scattered(10, 84, 3, "permuted")
+    control = RandomMask(10, 84, 3, "permuted")
     assert control.n_unconnected == Band(10, 84, 3).n_unconnected == 72
 
 
@@ -67,7 +67,7 @@ def test_an_unknown_scheme_is_an_error():
 @pytest.mark.parametrize("scheme", CONTROLS)
 @pytest.mark.parametrize("form", ["masked", "compressed", "auto", "banded"])
 def test_a_layer_on_a_control_computes_its_masked_product(scheme, form):
-    control = Scattered(20, 12, 3, scheme, seed=5)
+    control = RandomMask(20, 12, 3, scheme, seed=5)
     torch.manual_seed(0)
     dense = nn.Linear(20, 12)
     x, weight = torch.randn(4, 20), dense.weight.detach().clone()
@@ -82,7 +82,7 @@ def test_a_layer_on_a_control_computes_its_masked_product(scheme, form):
 
 def test_a_saved_layer_is_refused_by_one_with_other_connections():
     def layer(seed):
-        return NISTLinear.from_dense(nn.Linear(20, 12), Scattered(20, 12, 3, "random", seed=seed), "masked")
+        return NISTLinear.from_dense(nn.Linear(20, 12), RandomMask(20, 12, 3, "random", seed=seed), "masked")
 
     saved, same, other = layer(1), layer(1), layer(2)
     same.load_state_dict(saved.state_dict())
