@@ -10,11 +10,11 @@ _HOMES = {
     "NISTConv2d": "nist.sparse.convolution",
     "NISTLinear": "nist.sparse.linear",
     "audit": "nist.sparse.audit",
-    "densify": "nist.sparse.densify",
+    "densify": "nist.sparse.convert",
     "neuroseed_mask": "nist.sparse.mask",
     "prune": "nist.sparse.prune",
     "PruneOnce": "nist.sparse.prune",
-    "reform": "nist.sparse.reform",
+    "reform": "nist.sparse.convert",
     "sparsify": "nist.sparse.sparsify",
 }
 

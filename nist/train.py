@@ -11,12 +11,12 @@ from nist import correctness, metrics_file
 from nist.data import packed, sources
 from nist.errors import InputError, run
 from nist.models import pretrained
-from nist.runtime import faults, machine
+from nist.runtime import devices, faults, provenance
 from nist.runtime.files import check_writable, remove_partial
 from nist.runtime.heartbeat import Heartbeat
 from nist.runtime.interruption import Interruption
 from nist.studies import study
-from nist.training import checkpoint, finished, trunk
+from nist.training import artifacts, checkpoint
 from nist.training.checkpoint import Checkpoint, locked, path_of
 from nist.training.seed_block import Block
 from nist.training.session import Training, digests
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train a block of seeds of one variant of a study and write their per-epoch metrics to one Parquet file."""
     arguments = parse(argv)
     torch.set_num_threads(arguments.threads)
-    machine.keep_freed_memory()
+    devices.keep_freed_memory()
     check_writable(arguments.out.parent)  # now, not when all is trained
     experiment, seeds = study.load(arguments.study), arguments.seeds
     configuration = experiment.configuration(arguments.variant, arguments.epochs)
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         checkpoint = Checkpoint(place, arguments.minutes)
         if arguments.trunk:
-            trunk.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
+            artifacts.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
         training, classes = begin(arguments, experiment, configuration, checkpoint, interruption)
         last = shared.epoch if arguments.until_prune else configuration["training"]["epochs"]
         block = training.block(last, keep=arguments.until_prune)
@@ -110,10 +110,10 @@ def begin(
     interruption: Interruption,
 ) -> tuple[Training, list[str] | None]:
     """The training that a command line asks for, on a device of its own, with its data; and the names of classes."""
-    device = machine.choose_device(arguments.device)
+    device = devices.choose_device(arguments.device)
     check_device(arguments.device, device, checkpoint)
     bfloat16 = configuration["training"]["precision"] == "bfloat16"
-    if bfloat16 and device.type == "cpu" and machine.emulates_bfloat16():
+    if bfloat16 and device.type == "cpu" and devices.emulates_bfloat16():
         print("training.precision: this processor emulates bfloat16; float32 is faster here", file=sys.stderr)
     weights = pretrained.load(configuration, arguments.data_root, arguments.download)
     images, classes = sources.load(configuration["data"], arguments.data_root, arguments.cache, arguments.download)
@@ -137,7 +137,7 @@ def begin(
 def check_device(asked: str, device: torch.device, checkpoint: Checkpoint) -> None:
     """Raises ``InputError`` where what a GPU began would go on, for weeks perhaps, on a CPU that nobody asked for."""
     before = checkpoint.sessions[-1]["device"] if checkpoint.sessions else ""
-    if asked == "auto" and device.type == "cpu" and before and not machine.is_cpu(before):
+    if asked == "auto" and device.type == "cpu" and before and not provenance.is_cpu(before):
         raise InputError(
             f"--device auto: {before} trained this block so far, and no GPU is visible here; {UNTOUCHED} where there "
             "is one, or with --device cpu"
@@ -147,15 +147,17 @@ def check_device(asked: str, device: torch.device, checkpoint: Checkpoint) -> No
 def is_finished(arguments: argparse.Namespace, name: str, configuration: dict) -> bool:
     """Whether the trunk or the metrics are there already, of this configuration and code."""
     if arguments.until_prune:
-        return finished.is_trunk(arguments.out, arguments.seeds, digests(configuration))
-    return finished.is_block(arguments.out, name, arguments.variant, arguments.seeds, digests(configuration))
+        return artifacts.is_trunk(arguments.out, arguments.seeds, digests(configuration))
+    return artifacts.is_block(arguments.out, name, arguments.variant, arguments.seeds, digests(configuration))
 
 
 def write(arguments: argparse.Namespace, training: Training, block: Block, classes: list[str] | None) -> None:
     """Write the trunk or the metrics of a block that has been trained. If the disk refuses, its checkpoint has all."""
     try:
         if arguments.until_prune:
-            trunk.save(arguments.out, block.finished_rows(), training.sessions, block.states, training.digests)
+            artifacts.save_trunk(
+                arguments.out, block.finished_rows(), training.sessions, block.states, training.digests
+            )
         else:
             rows = block.finished_rows()
             # The metrics come last: where they are, what lies beside them is whole.

@@ -21,11 +21,11 @@ from tqdm import tqdm
 from nist.benchmarks import results_file
 from nist.benchmarks.timing import STEPS, Trial, in_turns
 from nist.errors import run
-from nist.runtime import machine
+from nist.runtime import devices, provenance
 from nist.sparse import cost_model
+from nist.sparse.convert import reform
 from nist.sparse.kernels import FORMS
 from nist.sparse.linear import NISTLinear
-from nist.sparse.reform import reform
 
 FACTORS = (1, 2, 10, 50)
 PRUNED = 0.1  # share of a band's weights that the pruned cases keep
@@ -132,11 +132,11 @@ def _rows(trials: dict[str, Trial], times: np.ndarray) -> list[dict]:
     ]
 
 
-def provenance(device: torch.device, threads: int) -> dict[str, str]:
+def where_measured(device: torch.device, threads: int) -> dict[str, str]:
     """Where and when something is measured, as ``nist.benchmarks.results_file`` keeps it."""
     return {
         "kind": device.type,
-        "device": machine.device_name(device),
+        "device": provenance.device_name(device),
         "threads": str(threads),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -168,9 +168,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default: %(default)s)")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
-    machine.keep_freed_memory()
-    device, seconds = machine.choose_device(arguments.device), arguments.seconds
-    where = {**provenance(device, arguments.threads), "bytes_a_second": str(bandwidth(device))}
+    devices.keep_freed_memory()
+    device, seconds = devices.choose_device(arguments.device), arguments.seconds
+    where = {**where_measured(device, arguments.threads), "bytes_a_second": str(bandwidth(device))}
     layers = [row for case in tqdm([*cases()], disable=None) for row in measure(case, device, seconds)]
     heads = [row for name in HEADS for rows in (64, 256) for row in measure_head(name, rows, device, 2 * seconds)]
     for name, rows in (("layers", layers), ("heads", heads)):

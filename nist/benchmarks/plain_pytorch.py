@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from nist import models
+from nist.models.build import build
 from nist.studies import study
 
 
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     side, channels = arrays["train_images"].shape[2:]
     size = configuration["data"]["image_size"]
     device = torch.device(arguments.device)
-    model = models.build(configuration["model"], (channels, size, size)).to(device)
+    model = build(configuration["model"], (channels, size, size)).to(device)
     settings = configuration["training"]
     options = {"num_workers": arguments.workers, "pin_memory": device.type == "cuda"}
     options |= {"persistent_workers": True} if arguments.workers else {}

@@ -21,12 +21,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from nist import models
 from nist.benchmarks import results_file
-from nist.benchmarks.layers import provenance
+from nist.benchmarks.layers import where_measured
 from nist.data import packed
 from nist.errors import run
-from nist.runtime import machine
+from nist.models.build import build
+from nist.runtime import devices
 from nist.studies import study
 from nist.training import session
 
@@ -56,7 +56,7 @@ def ours(argv: list[str]) -> None:
     """Train seeds of a variant, before its prune, on an ``.npz`` of images and print what the plain script prints."""
     name, variant, path, seeds, epochs, device = argv
     torch.set_num_threads(1)
-    machine.keep_freed_memory()
+    devices.keep_freed_memory()
     with np.load(path, allow_pickle=False) as archive:
         images = packed.Images(*(archive[field] for field in packed.Images._fields))
     where = torch.device(device)
@@ -90,7 +90,7 @@ def operations(model: dict, image_shape: tuple[int, int, int], training: int, va
 
     The first convolution needs no gradient of the images.
     """
-    network = models.build(model, image_shape).eval()
+    network = build(model, image_shape).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.zeros(1, *image_shape))
     convolution = next(name for name, layer in network.named_modules() if isinstance(layer, nn.Conv2d))
@@ -188,7 +188,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=2, help="for each seed (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of every trainer (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    device = machine.choose_device(arguments.device)
+    device = devices.choose_device(arguments.device)
     seeds = 20 if device.type == "cuda" else os.cpu_count()
     rows = []
     for name, variant, picture, share in tqdm(STUDIES, disable=None):
@@ -203,7 +203,7 @@ def main(argv: list[str] | None = None) -> None:
             ]
         setting = {"network": name, "variant": variant, "images": n_images, "epochs": arguments.epochs}
         rows += [{**setting, **row} for row in summary(rounds)]
-    results_file.write(arguments.out / device.type / "trainer.parquet", rows, provenance(device, os.cpu_count()))
+    results_file.write(arguments.out / device.type / "trainer.parquet", rows, where_measured(device, os.cpu_count()))
     return None
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from nist import models
+from nist.models import parts
 
 # Output channels, and whether a 2×2 maximum is taken after it (U38): three halvings of 32 leave 256 maps of 4×4.
 CONVOLUTIONS = ((64, True), (192, True), (384, False), (256, False), (256, True))
@@ -25,5 +25,5 @@ def backbone(image_shape: tuple[int, int, int], *, pooling: str = "none") -> tup
         if pooled:
             layers.append(nn.MaxPool2d(2))
         n_in = n_out
-    averaged = models.pooling(pooling)
+    averaged = parts.pooling(pooling)
     return nn.Sequential(*layers, *averaged, nn.Flatten()), n_in if averaged else n_in * SIDE**2

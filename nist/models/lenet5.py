@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from nist.models import ACTIVATIONS
+from nist.models.parts import ACTIVATIONS
 
 
 def backbone(image_shape: tuple[int, int, int], *, activation: str) -> tuple[nn.Module, int]:

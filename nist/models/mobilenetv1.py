@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from nist import models
+from nist.models import parts
 
 STEM = 32
 FEATURES = 1024
@@ -29,7 +29,7 @@ def backbone(
         layers.append(_convolution(n_in, n_out, kernel=1, stride=1))
         size = [_shrink(side, stride) for side in size]
         n_in = n_out
-    averaged = models.pooling(pooling)
+    averaged = parts.pooling(pooling)
     if not averaged and size != [1, 1]:
         raise ValueError(f"the strides leave {size[0]}×{size[1]} pixels of the image, not 1×1")
     return nn.Sequential(*layers, *averaged, nn.Flatten()), FEATURES

@@ -8,7 +8,7 @@ from math import floor
 import torch
 from torch import nn
 
-from nist.sparse.changeable import check_changeable
+from nist.sparse.checks import check_changeable
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
 from nist.sparse.optimizer_state import carry

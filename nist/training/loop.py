@@ -10,11 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist import correctness, models
+from nist import correctness
 from nist.data.augmentation import Augmentation
 from nist.data.deit_augmentation import Recipe
 from nist.data.splits import Prepared, is_recipe
 from nist.errors import InputError
+from nist.models.build import build
 from nist.runtime.heartbeat import beat
 from nist.sparse import optimizer_state
 from nist.sparse.layers import class_count
@@ -49,7 +50,7 @@ class Run(Scheduled):
         self.order, self.initialisation = seeds.generator(streams.data_order), streams.initialisation
         self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
         torch.manual_seed(streams.initialisation)
-        network = models.build(configuration["model"], self.training.image_shape, weights)
+        network = build(configuration["model"], self.training.image_shape, weights)
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.operations = Operations(cpu_ops.INSTEAD if self.device.type == "cpu" else {})

@@ -8,7 +8,7 @@ import torch
 from nist import digest
 from nist.data import packed, splits
 from nist.errors import InputError
-from nist.runtime import machine
+from nist.runtime import provenance
 from nist.runtime.energy import Meter
 from nist.runtime.heartbeat import Heartbeat
 from nist.runtime.interruption import Interruption
@@ -55,7 +55,7 @@ class Training:
         tf32 = configuration["training"]["precision"] == "tf32"
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         self.meter = Meter(device)
-        session = {**machine.session(device), "joules": self.meter.joules()}
+        session = {**provenance.session(device), "joules": self.meter.joules()}
         self.sessions = [*self.checkpoint.sessions, session]
 
     def _check_batches(self) -> None:
@@ -131,7 +131,7 @@ class Training:
             "versions": sessions[-1]["versions"],
             "commit": sessions[-1]["commit"],
             "started": sessions[0]["started"],
-            "ended": machine.now(),
+            "ended": provenance.now(),
             "sessions": sessions,
         }
 

@@ -13,7 +13,7 @@ import torch
 from nist import metrics_file, train
 from nist.data import packed
 from nist.errors import InputError
-from nist.runtime import machine
+from nist.runtime import devices, provenance
 from nist.studies import study
 from nist.training import loop, session
 from nist.training.checkpoint import Checkpoint
@@ -153,7 +153,7 @@ def test_bfloat16_changes_the_numbers_and_still_learns(short, images):
 
 @pytest.mark.parametrize("emulates", [True, False])
 def test_it_is_told_that_bfloat16_is_emulated(emulates, short, images, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(machine, "emulates_bfloat16", lambda: emulates)
+    monkeypatch.setattr(devices, "emulates_bfloat16", lambda: emulates)
     monkeypatch.setattr(train.sources, "load", lambda *arguments: (images, None))
     words = ["--study", short(precision="bfloat16").path, "--variant", "dense", "--seeds", "0-0", "--epochs", "1"]
     places = ["--out", tmp_path / "m.parquet", "--checkpoints", tmp_path / "kept", "--device", "cpu"]
@@ -198,8 +198,8 @@ def test_processes_that_read_images_are_as_many_as_the_cores_that_a_job_has(monk
 def test_cuda_asked_for_and_absent_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="no CUDA device is visible here; use --device cpu, or auto"):
-        machine.choose_device("cuda")
-    assert machine.choose_device("auto") == CPU
+        devices.choose_device("cuda")
+    assert devices.choose_device("auto") == CPU
 
 
 def test_the_command_trains_and_logs_plain_lines(tmp_path):
@@ -264,17 +264,17 @@ def test_the_commit_is_that_of_the_code(tmp_path, monkeypatch):
 
     package = tmp_path / "nist"
     package.mkdir()
-    monkeypatch.setattr(machine.nist, "__file__", str(package / "__init__.py"))
-    assert machine.commit() is None
+    monkeypatch.setattr(provenance.nist, "__file__", str(package / "__init__.py"))
+    assert provenance.commit() is None
     (package / "machine.py").write_text("1")
     git("init")
     git("add", "-A")
     git("commit", "-m", "first")
-    clean = machine.commit()
+    clean = provenance.commit()
     assert len(clean) == 40
     (tmp_path / "elsewhere").write_text("")
-    assert machine.commit() == clean
+    assert provenance.commit() == clean
     (package / "machine.py").write_text("2")
-    assert machine.commit() == clean + "+"
+    assert provenance.commit() == clean + "+"
     monkeypatch.setenv("PATH", "")
-    assert machine.commit() is None
+    assert provenance.commit() is None

@@ -15,7 +15,7 @@ from nist import metrics_file as record
 from nist import train, train_all
 from nist.data import packed
 from nist.errors import InputError, StoppedError
-from nist.runtime import machine
+from nist.runtime import provenance
 from nist.studies import study, trained
 from nist.studies.plan import Plan
 from nist.training import checkpoint, outlook
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_named_and_not_trained_over(command, tmp_path):
 def test_the_lowest_priority_is_the_jobs_own_and_recorded(command, monkeypatch, in_this_process, tmp_path):
     niceness = []
     monkeypatch.setattr(train_all.os, "nice", niceness.append)
-    monkeypatch.setattr(machine.os, "getpriority", lambda which, who: niceness[0])
+    monkeypatch.setattr(provenance.os, "getpriority", lambda which, who: niceness[0])
     command("--seeds", "0-0", "--nice")
     assert niceness == [19]
     sessions = record.read(tmp_path / metrics(tmp_path)[0]).description["sessions"]

@@ -14,7 +14,7 @@ from nist import metrics_file
 from nist.data import packed
 from nist.data.catalog import DATASETS
 from nist.errors import InputError
-from nist.models import build
+from nist.models.build import build
 from nist.studies import study
 from nist.training import session
 from nist.training.seed_block import LARGEST_STACKED

@@ -4,9 +4,10 @@ import torchvision
 from timm.optim import param_groups_weight_decay
 from torch import nn
 
-from nist import NISTLinear, models
+from nist import NISTLinear
 from nist.errors import InputError
 from nist.models import alexnet, vgg16
+from nist.models import build as builder
 from nist.sparse import layers as layout
 from nist.studies import study
 from nist.training import optimizers, session
@@ -20,7 +21,7 @@ def model_of(name, variant):
 
 def build(name, variant, shape, seed=0):
     torch.manual_seed(streams(seed).initialisation)
-    return models.build(model_of(name, variant), shape)
+    return builder.build(model_of(name, variant), shape)
 
 
 def parameters(network):
@@ -37,7 +38,7 @@ def test_lenet5_has_the_papers_parameters(name, channels, total):
 
 def test_lenet5_takes_only_32_pixels():
     with pytest.raises(InputError, match="lenet5 refuses .* takes images of 32×32 pixels, not 28×28"):
-        models.build(model_of("lenet5-fmnist", "dense"), (1, 28, 28))
+        builder.build(model_of("lenet5-fmnist", "dense"), (1, 28, 28))
 
 
 @pytest.mark.parametrize(("variant", "weights"), [("dense-1", 10_240), ("sparse-1", 5_120), ("sparse-3", 9_048)])
@@ -62,7 +63,7 @@ def test_alexnet_has_the_papers_parameters_and_heads(variant, weights):
 
 def test_alexnet_takes_only_32_pixels():
     with pytest.raises(InputError, match="alexnet refuses .* takes images of 32×32 pixels, not 28×28"):
-        models.build(model_of("alexnet-cifar10", "dense"), (3, 28, 28))
+        builder.build(model_of("alexnet-cifar10", "dense"), (3, 28, 28))
 
 
 def test_average_pooling_leaves_alexnet_the_mean_of_each_map():
@@ -82,13 +83,13 @@ def test_average_pooling_leaves_alexnet_the_mean_of_each_map():
 def test_alexnet_knows_two_poolings():
     model = {**model_of("alexnet-cifar10", "dense"), "options": {"pooling": "maximum"}}
     with pytest.raises(InputError, match="alexnet refuses .* unknown pooling 'maximum'; there are none, average"):
-        models.build(model, (3, 32, 32))
+        builder.build(model, (3, 32, 32))
 
 
 @pytest.mark.parametrize(("dropout", "layers"), [(0, 5), (0.5, 7)])
 def test_dropout_stands_before_every_layer_of_a_head_but_the_last(dropout, layers):
     model = model_of("lenet5-digits", "dense")
-    head = models.head({"head": {**model["head"], "sizes": [84, 20, 10], "dropout": dropout}})
+    head = builder.head({"head": {**model["head"], "sizes": [84, 20, 10], "dropout": dropout}})
     assert len(head) == layers
     assert [isinstance(layer, nn.Dropout) for layer in head[-2:]] == [False, False]
 
@@ -96,7 +97,7 @@ def test_dropout_stands_before_every_layer_of_a_head_but_the_last(dropout, layer
 def test_mobilenetv1_must_shrink_the_image_to_one_pixel():
     model = model_of("mobilenetv1-digits", "dense-1")
     with pytest.raises(InputError, match="the strides leave 2×2 pixels"):
-        models.build(model, (1, 32, 32))
+        builder.build(model, (1, 32, 32))
 
 
 @pytest.mark.parametrize("name", ["lenet5-digits", "mobilenetv1-digits"])
@@ -134,18 +135,18 @@ def test_logits_have_one_column_a_class():
 )
 def test_a_model_that_does_not_fit_is_named(change, message):
     with pytest.raises(InputError, match=message):
-        models.build({**model_of("lenet5-digits", "dense"), **change}, (1, 32, 32))
+        builder.build({**model_of("lenet5-digits", "dense"), **change}, (1, 32, 32))
 
 
 def test_a_head_that_does_not_fit_the_backbone_is_named():
     model = model_of("lenet5-digits", "dense")
     with pytest.raises(InputError, match="model.head.n_in: is 84, but lenet5 hands over 120 features"):
-        models.build({**model, "head": {**model["head"], "n_in": 84}}, (1, 32, 32))
+        builder.build({**model, "head": {**model["head"], "n_in": 84}}, (1, 32, 32))
 
 
 def test_vgg16_has_torchvisions_convolutions_and_freezes_four_blocks():
     model = model_of("vgg16-imagenet100", "nist-1-2-100")
-    network = models.build(model, (3, 224, 224))
+    network = builder.build(model, (3, 224, 224))
     assert parameters(network.backbone) == 14_714_688  # audit C10
     assert parameters(network.backbone) + layout.dense_weights(model) == 134_661_952  # and 8,292 biases: 134,670,244
     trained = sum(p.numel() for p in network.backbone.parameters() if p.requires_grad)
@@ -169,7 +170,7 @@ def test_frozen_blocks_start_and_stay_as_they_are(layer):
     torch.manual_seed(0)
     model = {**model_of("vgg16-imagenet100", "nist-1-2-100")}
     model["head"] = {**model["head"], "n_in": 512, "sizes": [8, 10], "factors": [1, 10]}
-    network = models.build(model, (3, 32, 32)).train()
+    network = builder.build(model, (3, 32, 32)).train()
     settings = study.load("vgg16-imagenet100").content["training"]["optimizers"][0]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = optimizers.create(settings, network)
@@ -200,7 +201,7 @@ DEIT = {"dense": (21_233_664, 21_704_164), "nist-p50": (10_616_832, 11_087_332)}
 
 @pytest.mark.parametrize("variant", DEIT)
 def test_deit_small_has_the_papers_counts(variant):
-    network = models.build(model_of("deit-small-imagenet100", variant), (3, 224, 224))
+    network = builder.build(model_of("deit-small-imagenet100", variant), (3, 224, 224))
     active, dense = sparsified_weights(network.sparsified)
     assert (active, dense) == (DEIT[variant][0], 21_233_664)
     other = session.parameter_counts(network)["other"]
@@ -213,7 +214,7 @@ def test_deit_small_starts_from_the_same_values_dense_and_masked():
         torch.manual_seed(0)
         model = model_of("deit-small-imagenet100", variant)
         model["options"] = {**model["options"], "drop_path": 0.0}
-        states.append(models.build(model, (3, 32, 32)))
+        states.append(builder.build(model, (3, 32, 32)))
     dense, sparse = states
     for name, layer in sparse.named_modules():
         if isinstance(layer, NISTLinear):
@@ -224,7 +225,7 @@ def test_deit_small_starts_from_the_same_values_dense_and_masked():
 
 def test_deit_small_decays_what_timm_decays():
     torch.manual_seed(0)
-    network = models.build(model_of("deit-small-imagenet100", "dense"), (3, 32, 32))
+    network = builder.build(model_of("deit-small-imagenet100", "dense"), (3, 32, 32))
     settings = study.load("deit-small-imagenet100").content["training"]["optimizers"][0]
     ours = optimizers.create(settings, network).param_groups
     theirs = param_groups_weight_decay(network.model, 0.05, no_weight_decay_list=network.model.no_weight_decay())
@@ -250,7 +251,7 @@ def test_blocks_that_do_not_fit_are_named(change, message):
     for key, value in change.items():
         model[key] = {**model[key], **value} if isinstance(value, dict) else value
     with pytest.raises(InputError, match=message):
-        models.build(model, (3, 32, 32))
+        builder.build(model, (3, 32, 32))
 
 
 OWN = """
@@ -278,7 +279,7 @@ def own(tmp_path, monkeypatch):
         (package / "small.py").write_text(f"{OWN}\n{part} = {function}\n", encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
         model = {"name": f"{package.name}.small", "options": options, "head" if part == "backbone" else "blocks": {}}
-        return models.build(model, (1, 8, 8))
+        return builder.build(model, (1, 8, 8))
 
     return build
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nist import models
 from nist.data.normalisation import PUBLISHED, Normalise
 from nist.errors import InputError
 from nist.models import pretrained, vgg16
+from nist.models.build import build
 from nist.studies import study
 
 
@@ -48,7 +48,7 @@ def given(tmp_path, configuration, backbone):
 def test_a_network_starts_from_the_file(tmp_path, given, backbone, suffix):
     tensors = pretrained.load(given(suffix), tmp_path)
     model = {"name": "vgg16", "options": {"frozen_blocks": 4}, "head": small_head()}
-    network = models.build(model, (3, 32, 32), tensors)
+    network = build(model, (3, 32, 32), tensors)
     for name, value in backbone.state_dict().items():
         assert torch.equal(network.backbone.state_dict()[name], value), name
 
@@ -105,10 +105,10 @@ def test_nothing_is_unpickled(tmp_path, given):
 def test_weights_of_another_network_are_named(backbone):
     model = {"name": "vgg16", "options": {"frozen_blocks": 0}, "head": small_head()}
     with pytest.raises(InputError, match="no features.0.weight among them; are they weights of vgg16"):
-        models.build(model, (3, 32, 32), {})
+        build(model, (3, 32, 32), {})
     state = backbone.state_dict() | {"features.2.bias": torch.zeros(3)}
     with pytest.raises(InputError, match=r"features.2.bias has shape \(3,\), but vgg16 needs \(64,\)"):
-        models.build(model, (3, 32, 32), state)
+        build(model, (3, 32, 32), state)
 
 
 def test_timm_is_asked_by_name(tmp_path, configuration, backbone, monkeypatch):

@@ -15,7 +15,7 @@ import yaml
 from nist import metrics_file, train
 from nist.data import packed
 from nist.errors import InputError, StoppedError
-from nist.runtime import faults, files, locks, machine
+from nist.runtime import devices, faults, files, locks, provenance
 from nist.studies import study
 from nist.training import checkpoint, seed_block, session
 from nist.training.loop import Run
@@ -173,7 +173,7 @@ UNTOUCHED = "nothing was changed; start it again"
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
 def test_a_job_asked_to_stop_before_it_trains_stops_at_once(words, tmp_path, monkeypatch, name):
     ask = lambda *_: os.kill(os.getpid(), signal.Signals[name])  # noqa: E731
-    monkeypatch.setattr(machine, "choose_device", ask)  # which may wait for hours for a GPU
+    monkeypatch.setattr(devices, "choose_device", ask)  # which may wait for hours for a GPU
     with pytest.raises(StoppedError, match=f"^{name}; {UNTOUCHED}$"):
         train.main(words())
     assert not (tmp_path / "m.parquet").exists()
@@ -187,7 +187,7 @@ def test_a_fault_before_it_trains_is_told_too(words, monkeypatch):
 
 def test_what_a_gpu_began_goes_on_on_a_cpu_only_if_that_is_asked_for(words, undisturbed, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(machine, "device_name", lambda device: "NVIDIA H100")
+        patch.setattr(provenance, "device_name", lambda device: "NVIDIA H100")
         failing_after(5, raising(MemoryError()), patch)
         with pytest.raises(StoppedError):
             train.main(words())
@@ -232,7 +232,7 @@ def test_without_room_for_a_checkpoint_a_stopped_job_says_what_there_is(words, m
 def test_without_room_for_the_result_nothing_is_lost(words, undisturbed, tmp_path, monkeypatch, options):
     with monkeypatch.context() as patch:
         patch.setattr(metrics_file.pq, "write_table", full)
-        patch.setattr(train.trunk, "save", full)
+        patch.setattr(train.artifacts, "save_trunk", full)
         with pytest.raises(StoppedError, match="No space left on device; nothing is lost: started again"):
             train.main([*words(minutes=60), *options])
     patched = []
@@ -336,7 +336,7 @@ def test_no_clock_that_goes_backwards_matters(words, undisturbed, tmp_path, monk
             train.main(words())
     for path in tmp_path.glob("kept/**/*"):
         os.utime(path, (4e9, 4e9))
-    monkeypatch.setattr(machine, "now", lambda: "1970-01-01T00:00:00+00:00")
+    monkeypatch.setattr(provenance, "now", lambda: "1970-01-01T00:00:00+00:00")
     train.main(words())
     assert rows(tmp_path / "m.parquet") == undisturbed
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from nist import NISTLinear, models, prune
+from nist import NISTLinear, prune
 from nist.data import packed
+from nist.models import build
 from nist.sparse.mask import Band
 from nist.sparse.prune import shared_out
 from nist.sparse.random_masks import CONTROLS, RandomMask, band
@@ -97,7 +98,7 @@ def test_a_control_starts_with_the_values_of_the_band_in_every_layer(load_study,
     heads = []
     for variant in ("nist-1-10-p98", "nist-1-10-p99.5"):
         torch.manual_seed(11)
-        heads.append(models.head(experiment.configuration(variant)["model"]))
+        heads.append(build.head(experiment.configuration(variant)["model"]))
     control, literal = (each[0].dense_weight() for each in heads)
     common = (control != 0) & (literal != 0)
     assert common.any()

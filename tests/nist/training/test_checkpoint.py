@@ -5,8 +5,9 @@ import sys
 import pytest
 import torch
 
-from nist import metrics_file, models, train
+from nist import metrics_file, train
 from nist.data import packed
+from nist.models import build
 from nist.training import checkpoint, session
 from nist.training.checkpoint import Checkpoint
 
@@ -66,9 +67,9 @@ def test_a_stopped_block_goes_on_to_the_same_bits(short, images, wholes, tmp_pat
 
 
 def test_dropout_goes_on_to_the_same_bits_too(short, images, tmp_path, monkeypatch):
-    plain = models.head
+    plain = build.head
     with_dropout = lambda model: torch.nn.Sequential(torch.nn.Dropout(0.5), *plain(model))  # noqa: E731
-    monkeypatch.setattr(models, "head", with_dropout)
+    monkeypatch.setattr(build, "head", with_dropout)
     whole, _ = session.train_block(short, "dense", range(1), images, CPU)
     path = tmp_path / "block.safetensors"
     with monkeypatch.context() as patch:

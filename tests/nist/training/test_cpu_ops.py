@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist import models
+from nist.models.build import build
 from nist.studies import study
 from nist.training import cpu_ops
 from nist.training.operations import Operations
@@ -98,7 +98,7 @@ def test_batch_normalisation_and_its_statistics_are_torchs(side, is_training):
 )
 def test_a_training_step_of_a_whole_network_is_torchs(name, variant, shape):
     torch.manual_seed(0)
-    network = models.build(study.load(name).configuration(variant)["model"], shape).double()
+    network = build(study.load(name).configuration(variant)["model"], shape).double()
     x, labels = torch.randn(8, *shape, dtype=torch.float64), torch.randint(10, (8,))
     results = []
     for operations in (OPERATIONS, Operations({})):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nist import metrics_file as record
 from nist.errors import InputError
-from nist.training import checkpoint, finished, trunk
+from nist.training import artifacts, checkpoint
 from nist.training.checkpoint import Checkpoint
 from tests.refusals import FUZZED, PLACES, sampled_damage
 
@@ -27,7 +27,7 @@ def files(trained_rows, metrics_file, tmp_path):
     rows = trained_rows(ACCURACIES)
     kept, stem = tmp_path / "block.safetensors", tmp_path / "trunk.safetensors"
     Checkpoint(kept).write(rows, [SESSION], STATES)
-    trunk.save(stem, rows, [SESSION], STATES, DIGESTS)
+    artifacts.save_trunk(stem, rows, [SESSION], STATES, DIGESTS)
     metrics = metrics_file("m", ACCURACIES, describe={"configuration": {"prune": None}})
     return {"checkpoint": kept, "trunk": stem, "metrics": metrics}
 
@@ -61,7 +61,7 @@ def refused(start, call, *arguments):
 def from_trunk(path):
     """What a trunk gives, ``None`` if it is refused."""
     kept = Checkpoint(None)
-    if refused("trunk.safetensors: damaged trunk (", trunk.graft, kept, path, DIGESTS, range(1), "v"):
+    if refused("trunk.safetensors: damaged trunk (", artifacts.graft, kept, path, DIGESTS, range(1), "v"):
         return None
     return kept.rows, kept.sessions, {seed: list(map(str, state.values())) for seed, state in kept.states.items()}
 
@@ -171,21 +171,21 @@ def test_a_whole_checkpoint_of_another_block_is_named(trained_rows, tmp_path, ch
 
 def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, trained_rows, tmp_path):
     path, kept = files["trunk"], Checkpoint(None)
-    trunk.graft(kept, path, DIGESTS, range(1), "other")
+    artifacts.graft(kept, path, DIGESTS, range(1), "other")
     assert kept.rows == trained_rows(ACCURACIES, variant="other")
     assert (kept.sessions, kept.source, [*kept.states]) == ([SESSION], path, [0])
     before = kept.rows
-    trunk.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
+    artifacts.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
     assert kept.rows is before  # what has begun goes on from its own checkpoint
-    assert finished.is_trunk(path, range(1), DIGESTS)
+    assert artifacts.is_trunk(path, range(1), DIGESTS)
     for place, digests, seeds, message in (
         (path, DIGESTS[::-1], range(1), "trunk of another configuration or another version of the code"),
         (path, DIGESTS, range(2), r"trunk of seeds \[0\], not 0-1"),
         (tmp_path / "none", DIGESTS, range(1), "none: no such trunk; train it with --until-prune"),
     ):
-        assert not finished.is_trunk(place, seeds, digests)
+        assert not artifacts.is_trunk(place, seeds, digests)
         with pytest.raises(InputError, match=message):
-            trunk.graft(Checkpoint(None), place, digests, seeds, "v")
+            artifacts.graft(Checkpoint(None), place, digests, seeds, "v")
 
 
 @pytest.mark.parametrize("change", [{"started": None}, {"device": 1}, {"versions": ...}])

@@ -9,11 +9,12 @@ from PIL import Image
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from nist import digest, metrics_file, models, train
+from nist import digest, metrics_file, train
 from nist.data import packed
 from nist.data.catalog import DATASETS
 from nist.errors import StoppedError
 from nist.models import lenet5, vgg16
+from nist.models.build import build
 from nist.sparse import layers
 from nist.sparse.mask import kept_weights, neuroseed_mask
 from nist.studies import study
@@ -235,7 +236,7 @@ def assert_one_step(name, configuration):
         model["head"][key] = model["head"][key] and [64 if n == 4096 else n for n in model["head"][key]]
     if "vgg16" in name:  # a map of one pixel in place of 7×7
         model["head"]["n_in"], size = 512, 32
-    network = models.build(model, (channels, size, size)).double().train()
+    network = build(model, (channels, size, size)).double().train()
     images, labels = torch.randn(4, channels, size, size, dtype=torch.float64), torch.tensor([3, 1, 4, 1])
     trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
     parameters = {name: value.detach().clone().requires_grad_() for name, value in trained.items()}
@@ -266,7 +267,7 @@ def test_one_step_of_deit_is_that_of_adamw_by_hand(variant):
     model, settings = configuration["model"], configuration["training"]["optimizers"][0]
     model["options"] = {**model["options"], "drop_path": 0.0}
     torch.manual_seed(0)
-    network = models.build(model, (3, 32, 32)).double().train()
+    network = build(model, (3, 32, 32)).double().train()
     plain = timm.create_model("deit_small_patch16_224", num_classes=100, img_size=32).double().train()
     images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([3, 1, 4, 99])
     leaves = {name: network.get_parameter(f"model.{name}").detach().clone() for name, _ in plain.named_parameters()}

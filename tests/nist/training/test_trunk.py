@@ -118,14 +118,14 @@ def test_a_trunk_that_does_not_fit_is_named(command, tmp_path):
 def test_a_trunk_goes_on_from_a_checkpoint(command, tmp_path, monkeypatch):
     whole = command("whole.safetensors", "nist-1-10-p98", "--until-prune")
     with monkeypatch.context() as patch:
-        patch.setattr(train.trunk, "save", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(train.artifacts, "save_trunk", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(StoppedError, match="stopped at once; nothing is lost"):
             command("trunk.safetensors", "nist-1-10-p98", "--until-prune", "--minutes", 0)
     patched = []
     monkeypatch.setattr(session.Run, "measured_epoch", lambda run: patched.append(run))
     again = command("trunk.safetensors", "nist-1-10-p98", "--until-prune")
     assert not patched  # every epoch was in the checkpoint
-    ours, theirs = (train.trunk.checkpoint.read(path)[1] for path in (again, whole))
+    ours, theirs = (train.artifacts.checkpoint.read(path)[1] for path in (again, whole))
     assert all(torch.equal(ours[seed][name], theirs[seed][name]) for seed in theirs for name in theirs[seed])
 
 

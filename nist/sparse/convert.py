@@ -1,14 +1,16 @@
-"""Changing the form of a model's NIST layers."""
+"""Changing the form of a model's NIST layers, and taking NIST out of a model again."""
 
+import copy
 from functools import partial
 
 import torch
 from torch import nn
 
-from nist.sparse.changeable import check_changeable
+from nist.sparse.checks import check_changeable
 from nist.sparse.linear import check_form
 from nist.sparse.optimizer_state import carry
 from nist.sparse.prune import nist_layers
+from nist.sparse.sparsify import replaced
 
 
 def reform(
@@ -26,3 +28,14 @@ def reform(
     for layer in nist_layers(module):
         carry(layer, optimizer, partial(layer.change_form, form, rows))
     return module
+
+
+def densify(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` that computes the same without NIST, for anything that knows ``nn.Linear`` to export.
+
+    An ``nn.Linear``, or the convolution that it was, takes the place of each NIST layer, with explicit zeros for masked
+    and pruned weights. Training mode, devices, data types and ``requires_grad`` are kept, hooks of NIST layers are not,
+    and ``module`` itself is left as it is.
+    """
+    dense = copy.deepcopy(module)
+    return replaced(dense, {layer: layer.dense() for layer in nist_layers(dense)})

@@ -1,8 +1,10 @@
-"""One GPU a process: jobs that run at the same time on a machine with several never share one by accident."""
+"""The device of a process. Jobs that run at the same time on a machine with several GPUs never share one."""
 
+import ctypes
 import errno
 import hashlib
 import os
+import platform
 import socket
 import sys
 import tempfile
@@ -12,10 +14,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+import torch
+
+from nist.errors import InputError
 from nist.runtime import locks
+from nist.runtime.provenance import lines_of
 
 SECONDS = 1.0  # between two looks at GPUs that are all taken
 _claimed: list[IO | socket.socket] = []  # claims live as long as the process, however it ends
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes the GPU if there is one; of several that are visible, one that no other job of this user has.
+
+    Raises ``InputError`` if CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: no CUDA device is visible here; use --device cpu, or auto")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    if torch.cuda.device_count() == 1:
+        return torch.device("cuda")
+    # Jobs may see different GPUs, each counted from 0: CUDA_VISIBLE_DEVICES. A UUID is the same to all of them.
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(torch.cuda.device_count())]
+    device = torch.device("cuda", claim(names))
+    torch.cuda.set_device(device)  # what is made without naming a device is made there too
+    return device
 
 
 def claim(names: Sequence[str], folder: Path | None = None) -> int:
@@ -63,3 +87,20 @@ def _named_socket(path: Path) -> socket.socket | None:
             raise
         return None
     return claimed
+
+
+def emulates_bfloat16() -> bool:
+    """Whether this processor lists its instructions and has none for bfloat16."""
+    lists = [line.split() for line in lines_of("/proc/cpuinfo") if line.startswith(("flags", "Features"))]
+    return bool(lists) and not {"avx512_bf16", "amx_bf16", "bf16"} & set(lists[0])
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory for the next step instead of handing it back to the kernel and faulting it in anew.
+
+    Activations are larger than its default thresholds: they would be returned after every step (mallopt(3)).
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        mallopt, trim_threshold, mmap_threshold = ctypes.CDLL(None).mallopt, -1, -3
+        mallopt(trim_threshold, 1 << 30)
+        mallopt(mmap_threshold, 1 << 30)

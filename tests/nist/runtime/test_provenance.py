@@ -1,6 +1,6 @@
 import pytest
 
-from nist.runtime import machine
+from nist.runtime import devices
 
 
 @pytest.mark.parametrize(
@@ -15,5 +15,5 @@ from nist.runtime import machine
     ],
 )
 def test_bfloat16_is_emulated_where_no_instruction_for_it_is_listed(monkeypatch, lines, emulates):
-    monkeypatch.setattr(machine, "_lines", lambda path: lines)
-    assert machine.emulates_bfloat16() == emulates
+    monkeypatch.setattr(devices, "lines_of", lambda path: lines)
+    assert devices.emulates_bfloat16() == emulates

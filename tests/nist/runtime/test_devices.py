@@ -6,13 +6,13 @@ import types
 import pytest
 import torch
 
-from nist.runtime import gpus, machine
+from nist.runtime import devices
 
 CLAIM = """
 import pathlib, sys, time
-from nist.runtime import gpus
-gpus.SECONDS = 0.05
-print(gpus.claim(sys.argv[2:], pathlib.Path(sys.argv[1])), flush=True)
+from nist.runtime import devices
+devices.SECONDS = 0.05
+print(devices.claim(sys.argv[2:], pathlib.Path(sys.argv[1])), flush=True)
 time.sleep(600)
 """
 
@@ -63,10 +63,10 @@ def test_a_file_system_without_locks_is_said(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(gpus.locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(devices.locks.fcntl, "flock", refuse)
     with pytest.warns(UserWarning, match=f"{tmp_path}: no locks on this file system .No locks available."):
-        assert gpus.claim(["a"], tmp_path) == 0
-    gpus._claimed.pop().close()
+        assert devices.claim(["a"], tmp_path) == 0
+    devices._claimed.pop().close()
 
 
 @pytest.fixture
@@ -76,18 +76,18 @@ def two_gpus(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: types.SimpleNamespace(uuid=f"uuid-{index}"))
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr(gpus, "claim", lambda names: names.index("uuid-1"))
+    monkeypatch.setattr(devices, "claim", lambda names: names.index("uuid-1"))
     return chosen
 
 
 @pytest.mark.parametrize("name", ["cuda", "auto"])
 def test_a_job_takes_the_gpu_that_it_claimed(two_gpus, name):
-    assert machine.choose_device(name) == torch.device("cuda", 1)
+    assert devices.choose_device(name) == torch.device("cuda", 1)
     assert two_gpus == [torch.device("cuda", 1)]
 
 
 def test_the_one_gpu_that_a_scheduler_leaves_visible_is_taken(two_gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert machine.choose_device("cuda") == torch.device("cuda")
-    assert machine.choose_device("cpu") == torch.device("cpu")
+    assert devices.choose_device("cuda") == torch.device("cuda")
+    assert devices.choose_device("cpu") == torch.device("cpu")
     assert two_gpus == []
