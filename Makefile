@@ -10,7 +10,7 @@
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
-# make lint    format and lint checks
+# make lint    format, lint and types
 # make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
 # make clean   remove what rules made; make distclean also removes the environment
@@ -95,6 +95,8 @@ bench-scale: $(ENVIRONMENT)
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
+	@snakefmt --check Snakefile workflow && snakemake --lint
+	@mypy
 
 audit: $(ENVIRONMENT)
 	@python .ci/audit.py

@@ -10,6 +10,10 @@ include: "workflow/rules/readable.smk"
 configfile: "config/config.yaml"
 
 
+# Used with --software-deployment-method apptainer alone; docs/containers.md builds it.
+container: "nist.sif"
+
+
 report: "workflow/report/workflow.rst"
 
 
@@ -17,11 +21,11 @@ include: "workflow/rules/common.smk"
 
 
 rule all:
-    localrule: True
     input:
         "results/report.html",
         "results/claims.csv",
-        statistics_of(STUDIES),
+        PIPELINE.statistics(STUDIES),
+    localrule: True
 
 
 include: "workflow/rules/train.smk"

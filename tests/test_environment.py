@@ -17,8 +17,9 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "snakemake": "snakemake-minimal"
 @pytest.fixture(scope="module")
 def declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    requirements = map(Requirement, [*project["dependencies"], *project["optional-dependencies"]["dev"]])
-    return {requirement.name: requirement for requirement in requirements}
+    extras = project["optional-dependencies"].values()
+    requirements = map(Requirement, [*project["dependencies"], *(text for extra in extras for text in extra)])
+    return {requirement.name: requirement for requirement in requirements if requirement.name != project["name"]}
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ NIST = {
     "calibration": {"errors", "benchmarks"},
     "train": {*FLOOR, "runtime", *METRICS, "data", "studies", "models", "training"},
     "train_all": {*FLOOR, "runtime", "data", "studies", "training"},
+    "commands": {"errors"},
 }
 ANALYSIS = {
     "contracts": set(),
@@ -36,6 +37,7 @@ ANALYSIS = {
     "published": {"formatting", "metrics"},
     "networks": set(),
     "study_results": {"cli"},
+    "pipeline": {"contracts", "metrics", "published"},
     "statistics": {"cli", "contracts", "metrics", "published", "networks"},
     "claims": {"cli", "networks", "statistics"},
     "figures": {"study_results"},

@@ -22,9 +22,9 @@ from tests.workflow.small_study import edit_yaml
 ROOT = Path(__file__).parents[2]
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
-SHELLS = re.findall(r"^ +shell:\n((?:^ +\".*\n)+)", SOURCE, re.MULTILINE)
+SHELLS = re.findall(r"^ +shell:\n((?:^ +[\"'].*\n)+)", SOURCE, re.MULTILINE)
 # What may stand in a command as it is: files, made of literals and constrained wildcards; a number; one of a few words.
-BARE = re.compile(r"output(\.\w+|\[\d\])?|log|threads|params\.module|config\[device\]|DOWNLOAD|wildcards\.\w+")
+BARE = re.compile(r"output(\.\w+|\[\d\])?|log|threads|params\.module|wildcards\.\w+")
 CONSTRAINTS = "".join(re.findall(r"wildcard_constraints:\n((?: +\w+=.*\n)+)", SOURCE))
 CONSTRAINED = dict(re.findall(r'(\w+)="(.+)",', CONSTRAINTS))
 OUTPUTS = "".join(re.findall(r"^    (?:output|log|benchmark):\n((?:^        .*\n)+)", SOURCE, re.MULTILINE))

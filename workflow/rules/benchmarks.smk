@@ -1,10 +1,5 @@
 # What NIST layers and heads cost on machines where that was measured; make bench measures, a person publishes.
-def code_of_cost(wildcards):
-    return code_of(f"analysis.tables.{wildcards.cost}")
-
-
 rule crossover:
-    localrule: True
     input:
         measured="results/published/benchmarks/{machine}/layers.parquet",
         code=code_of("analysis.figures.crossover"),
@@ -12,19 +7,20 @@ rule crossover:
         multiext("results/figures/benchmarks/{machine}/crossover", ".svg", ".png"),
     log:
         "results/logs/figures/benchmarks/{machine}/crossover.log",
+    localrule: True
     shell:
         "python -m analysis.figures.crossover {input.measured:q} -o {output} > {log} 2>&1"
 
 
 rule cost_table:
-    localrule: True
     input:
         measured="results/published/benchmarks/{machine}/{cost}.parquet",
-        code=code_of_cost,
+        code=lambda wildcards: code_of(f"analysis.tables.{wildcards.cost}"),
     output:
         csv="results/tables/benchmarks/{machine}/{cost}.csv",
         other=multiext("results/tables/benchmarks/{machine}/{cost}", ".md", ".tex"),
     log:
         "results/logs/tables/benchmarks/{machine}/{cost}.log",
+    localrule: True
     shell:
         "python -m analysis.tables.{wildcards.cost} {input.measured:q} -o {output.csv} > {log} 2>&1"

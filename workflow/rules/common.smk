@@ -1,38 +1,38 @@
-# The configuration, checked once and planned by nist.studies.plan; what rules share.
-from functools import cache
+# The configuration, checked once; what rules share. What goes into them and comes out is analysis.pipeline's to say.
+import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from analysis.contracts import STATISTICS
-from analysis.metrics import runs
-from analysis.published import replays, store
+from analysis.pipeline import Pipeline, extended_by
 from nist.digest import code_of
 from nist.errors import InputError
-from nist.studies import inheritance, plan, study
+from nist.studies import plan, study
 
-published_blocks = cache(store.read_by_kind)
 
-try:
-    PLAN = plan.of_configuration(config)
-    ITEMS = plan.items(PLAN.studies)
-    PAPER_STUDIES = plan.named_by(ITEMS)
-    TRAINS = config["metrics_source"] != "published"
-    if TRAINS:
-        KEPT, REMARKS = {name: PLAN.kept(name) for name in PLAN.studies}, []
-    else:
-        KEPT, REMARKS = store.renderable(published_blocks()[store.METRICS], PLAN.studies.values())
-    STUDIES = {name: PLAN.studies[name] for name in KEPT}
-except InputError as error:
-    raise WorkflowError(str(error)) from None
+def said(function, *arguments):
+    """The result of ``function``; what is wrong with the input in one line, without a traceback."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
-for remark in REMARKS:
-    logger.warning(remark)
 
-# What reads published metrics has their checksums as a parameter, in place of their age: a clone's files are all new.
-PUBLISHED = {name: store.checksums(paths) for name, paths in KEPT.items()}
+PIPELINE = said(Pipeline, config)
+PLAN, STUDIES = PIPELINE.plan, PIPELINE.studies
+REPLAYS = PIPELINE.replays()
 MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
+# Where data lie and what trains them reaches commands so, and not as params: moving a data set must not retrain anything.
+os.environ |= {
+    "NIST_DATA_ROOT": config["data_root"],
+    "NIST_DEVICE": config["device"],
+    "NIST_DOWNLOAD": "--download" if config["download"] == "yes" else "",
+}
+
+for remark in PIPELINE.remarks:
+    logger.warning(remark)
 
 
 wildcard_constraints:
@@ -49,17 +49,14 @@ wildcard_constraints:
 
 
 def metrics_of(name):
-    """Metrics files of all variants of a study: those that are published, and those that training makes."""
-    return [ancient(path) for path in PUBLISHED[name]] + (PLAN.metrics(name) if TRAINS else [])
+    """Metrics of a study. Published ones count by checksum, a parameter, and not by age: a clone's files are all new."""
+    return [ancient(path) for path in PIPELINE.published(name)] + PIPELINE.made(name)
 
 
-def statistics_of(names, statistics=STATISTICS):
-    return [f"results/statistics/{name}/{statistic}.csv" for name in names for statistic in statistics]
+def block_of(wildcards):
+    return int(wildcards.first), int(wildcards.last)
 
 
-def images_of(wildcards):
-    return PLAN.images(wildcards.study)
-
-
-def training_digest(wildcards):
-    return PLAN.digest(wildcards.study, wildcards.variant)
+def trunk_of(wildcards):
+    path = PLAN.trunk_file(wildcards.study, wildcards.variant, block_of(wildcards))
+    return [path] if path else []

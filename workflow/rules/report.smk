@@ -1,42 +1,9 @@
-# The ledger of the paper's claims, the findings and the page.
-
-
-def extended_by(paths):
-    """Files beside the studies at ``paths`` that these are merged from: what they extend, and the defaults."""
-    paths = {*map(str, paths)}
-    return sorted({str(file) for path in paths for file in inheritance.files(Path(path))} - paths)
-
-
-def of_editions(editions):
-    return [name for name, one in STUDIES.items() if one.content["edition"] in editions]
-
-
-@cache
-def the_papers_studies(wildcards):
-    """Every study of the paper, configured or not: its settings are checked without a run."""
-    return plan.of_edition("paper")
-
-
-def studies_of_findings(wildcards):
-    """The paper's, configured or not, and what is configured of their pilots and controls."""
-    beside = [str(STUDIES[name].path) for name in of_editions(study.EVIDENCE)]
-    return sorted({*the_papers_studies(wildcards), *beside})
-
-
-def extended_by_the_papers(wildcards):
-    return extended_by(the_papers_studies(wildcards))
-
-
-def extended_by_findings(wildcards):
-    return extended_by(studies_of_findings(wildcards))
-
-
+# The ledger of the paper's claims, the findings and the page. Settings of every study of the paper are checked, run or not.
 rule ledger:
-    localrule: True
     input:
-        statistics=statistics_of(of_editions(["paper"])),
-        studies=the_papers_studies,
-        extended=extended_by_the_papers,
+        statistics=PIPELINE.statistics(PIPELINE.of_editions("paper")),
+        studies=lambda wildcards: plan.of_edition("paper"),
+        extended=lambda wildcards: extended_by(plan.of_edition("paper")),
         code=code_of("analysis.claims.__main__"),
     output:
         report(
@@ -47,38 +14,40 @@ rule ledger:
         ),
     log:
         "results/logs/ledger.log",
+    localrule: True
     shell:
         "python -m analysis.claims {input.statistics:q} --studies {input.studies:q} -o {output} > {log} 2>&1"
 
 
 rule findings:
-    localrule: True
     input:
-        statistics=statistics_of(of_editions(study.EVIDENCE)),
-        studies=studies_of_findings,
-        extended=extended_by_findings,
+        statistics=PIPELINE.statistics(PIPELINE.of_editions(*study.EVIDENCE)),
+        studies=lambda wildcards: PIPELINE.findings_studies(),
+        extended=lambda wildcards: extended_by(PIPELINE.findings_studies()),
         claims="results/claims.csv",
         code=code_of("analysis.findings.__main__"),
     output:
         "results/findings.md",
     log:
         "results/logs/findings.log",
+    localrule: True
     shell:
         "python -m analysis.findings --studies {input.studies:q} --claims {input.claims:q} -o {output} {input.statistics:q}"
         " > {log} 2>&1"
 
 
 rule report:
-    localrule: True
     input:
         metrics=[path for name in STUDIES for path in metrics_of(name)],
-        figures=[path for name in [None, *STUDIES] for path in item_files(name, "figure", [".svg"])],
-        tables=[path for name in [None, *STUDIES] for path in item_files(name, "table", [".csv"])],
-        benchmarks=[f"results/published/benchmarks/{machine}/layers.parquet" for machine in MACHINES],
-        costs=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES)
-        + expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]),
+        figures=PIPELINE.all_items("figure"),
+        tables=PIPELINE.all_items("table"),
+        benchmarks=expand("results/published/benchmarks/{machine}/layers.parquet", machine=MACHINES),
+        crossovers=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES),
+        costs=expand(
+            "results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]
+        ),
         studies=[str(one.path) for one in STUDIES.values()],
-        extended=extended_by(one.path for one in STUDIES.values()),
+        extended=extended_by(str(one.path) for one in STUDIES.values()),
         replays=[ancient(path) for path in REPLAYS],
         manifest=str(plan.MANIFEST),
         claims="results/claims.csv",
@@ -87,10 +56,11 @@ rule report:
         code=code_of("analysis.report.__main__"),
     output:
         "results/report.html",
-    params:
-        replays=REPLAYS,
     log:
         "results/logs/report.log",
+    localrule: True
+    params:
+        replays=REPLAYS,
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
         " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q}"
