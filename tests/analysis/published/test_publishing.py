@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.published import add, provenance, store
-from nist import metrics_file
+from nist import digest, metrics_file
 from nist.benchmarks import results_file
 from nist.errors import InputError
 from nist.studies import study
@@ -64,6 +64,15 @@ def test_the_provenance_adds_up_the_energy_of_sessions_if_all_recorded_it(train,
     add.publish([train(sessions=sessions)])
     head, _, row = (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8").splitlines()[-3:]
     assert row.split(" | ")[head.split(" | ").index("Joules")] == shown
+
+
+def test_runs_of_another_layout_of_the_code_are_published_beside_those_of_this_one(train):
+    """A worktree trains on at one commit while modules move: the configuration admits its runs, whatever the code."""
+    this = digest.of_training_code("lenet5")
+    add.publish([train(training_code_digest=this), train(first=2, training_code_digest="f" * 64)])
+    found = [block.description["training_code_digest"] for block in store.read().values()]
+    assert found == [this, "f" * 64]
+    assert "f" * 12 in (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8")
 
 
 ENERGIES = [[{"joules": value}] for value in ("many", -1.0, True, 1e300)]
