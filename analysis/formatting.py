@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-NOT_SHOWN = "not shown to differ"
+NOT_SIGNIFICANT = "not significantly different"
 UNTOLD = "undefined"
 
 
@@ -40,7 +40,7 @@ def interval_in_points(row: pd.Series) -> str:
     return f"{points(row['difference'])} points {interval(row['low'], row['high'], points)}"
 
 
-def said(low: float, high: float, more: str, less: str, neither: str = NOT_SHOWN) -> str:
+def said(low: float, high: float, more: str, less: str, neither: str = NOT_SIGNIFICANT) -> str:
     """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``.
 
     Where there is none, nothing.
@@ -65,6 +65,11 @@ def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
     return (
         bare_percent(mean, digits) if pd.isna(margin) else f"{bare_percent(mean, digits)} ± {bare_percent(margin, 2)}"
     )
+
+
+def margin_of(row: pd.Series) -> str:
+    """Mean ± margin of a row of the statistic ``accuracy``."""
+    return percent_margin(row["mean"], row["margin"])
 
 
 def three_digits(value: float) -> str:

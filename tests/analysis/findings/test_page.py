@@ -22,7 +22,7 @@ SEEDS, EPOCHS = 8, 6
 def test_an_interval_allows_one_of_three_things_to_be_said():
     assert formatting.said(0.1, 0.2, "higher", "lower") == "higher"
     assert formatting.said(-0.2, -0.1, "higher", "lower") == "lower"
-    assert formatting.said(-0.1, 0.1, "higher", "lower") == "not shown to differ"
+    assert formatting.said(-0.1, 0.1, "higher", "lower") == "not significantly different"
     assert formatting.said(float("nan"), float("nan"), "higher", "lower") == "undefined"
 
 
@@ -124,7 +124,7 @@ def test_the_numbers_are_those_of_the_runs(text, accuracies):
 
 def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
     assert re.search(r"NIST \(1, 10\), 99.5 %: SD × \d+\.\d\d \(.*?\), less steady\.", text)
-    assert re.search(r"NIST \(1, 10\), 98 %: SD × [01]\.\d\d \(.*?\), not shown to differ\.", text)
+    assert re.search(r"NIST \(1, 10\), 98 %: SD × [01]\.\d\d \(.*?\), not significantly different\.", text)
 
 
 def test_training_costs_what_it_is_counted_and_what_was_measured(text):
@@ -145,7 +145,7 @@ def test_runs_are_laid_out_by_the_classes_that_their_prune_cut_off(text, accurac
 
 
 def test_a_gap_that_is_smaller_because_less_is_fitted_is_said_to_be(text):
-    assert "its gap is not shown to differ" in text
+    assert "its gap is not significantly different" in text
     assert "the smaller gap at the end goes with fitting less" in text
     assert "NIST (1, 10), 99.5 %: after the prune not every run fits again" not in text  # nothing was lost at its prune
 
@@ -230,8 +230,8 @@ def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(controls):
     # Heads that were not run count among the six.
     text, curves = controls(5, "dense-p99.5", "no-hidden-layer-p95.5")
     line = row(text, "Dense, pruned to 99.5 %")
-    assert re.search(r"× 0\.\d\d \(.*\), not shown to differ \|", line)  # of 5 pairs p is 0.06 at the lowest
-    assert re.search(r"\), (higher|not shown to differ once corrected, higher by itself) \|", text)
+    assert re.search(r"× 0\.\d\d \(.*\), not significantly different \|", line)  # of 5 pairs p is 0.06 at the lowest
+    assert re.search(r"\), (higher|not significantly different once corrected, higher by itself) \|", text)
     assert "with as few weights chosen otherwise. 5 of 20 runs of each head; so many runs" in text
     assert "P of SD can be 0.062, and 0.38 once corrected, at the lowest" in text
     peak = 100 * curves["no-hidden-layer-p95.5"][0][:, 4:].max(axis=1).mean()

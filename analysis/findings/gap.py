@@ -1,0 +1,37 @@
+"""What the text of the findings may ask of the overfitting gap."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import formatting
+from analysis.findings.rows import StudyRows
+from analysis.statistics import gap_at_accuracy
+
+
+@dataclass(frozen=True)
+class Gap(StudyRows):
+    """Overfitting gaps of a study's runs, at the end and at equal training accuracy."""
+
+    def gap(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> pd.Series:
+        """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
+        return self.row("gap_at_accuracy", variant, metric=metric)
+
+    def gap_difference(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> str:
+        """The gap less the baseline's, in points with its interval; nothing where no training accuracy is common."""
+        row = self.gap(variant, metric)
+        return "" if math.isnan(row["difference"]) else formatting.interval_in_points(row)
+
+    def gaps_by_level(self, variant: str) -> list[pd.Series]:
+        """The gap at equal training accuracy at every level that it is read at, the highest first."""
+        return [self.gap(variant, metric) for metric in gap_at_accuracy.LOWER]
+
+    @property
+    def gaps_end_smaller(self) -> bool:
+        """Whether every head's gap at the last epoch is smaller than the baseline's."""
+        return all(self.gap(variant, gap_at_accuracy.LAST)["high"] < 0 for variant in self.compared)
+
+    def last_train(self, variant: str) -> float:
+        """Training accuracy of the last epoch, mean over runs, a fraction."""
+        return float(self.row("learning_curve", variant, metric="train_accuracy", epoch=self.epochs)["mean"])
