@@ -7,7 +7,7 @@ test); it is contradicted if any of them is, at a level divided by their number.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, product
-from math import exp, inf, isnan
+from math import exp, inf, isfinite, isnan, nan
 
 from analysis.claims import intervals
 from analysis.claims.claim import Claim
@@ -15,6 +15,7 @@ from analysis.claims.evidence import Evidence
 from analysis.claims.intervals import Sample
 from analysis.claims.outcome import Estimate, Outcome
 from analysis.claims.values import FILTERS
+from analysis.statistics.run_bootstrap import jackknife_intervals
 
 LEVEL = 0.05
 
@@ -50,11 +51,38 @@ def equivalence(claim: Claim, evidence: Evidence) -> Outcome:
 
 
 def steadier(claim: Claim, evidence: Evidence) -> Outcome:
-    """Every side in ``less`` has a lower mean epochwise SD than every side in ``more``; ours is the ratio of SDs."""
-    found = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
-    log_ratio = found.estimate
-    ratio = Estimate(exp(log_ratio.value), exp(log_ratio.low), exp(log_ratio.high), log_ratio.n)
-    return Outcome(found.verdict, found.reason, ratio)
+    """Every side in ``less`` has a lower mean epochwise SD than every side in ``more``; ours is the ratio of SDs.
+
+    Variants of one study are compared with its baseline by the permutation of whole runs, paired by seed. Sides of two
+    studies, which no seed pairs, are compared by the F distribution.
+    """
+    pairs = named_pairs(claim.parameters)
+    if any("/" in side for pair in pairs for side in pair):
+        found = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
+    else:
+        found = _of_all([_permuted(claim, evidence, *pair, len(pairs)) for pair in pairs], (0.0, inf))
+    ratio = found.estimate
+    return Outcome(found.verdict, found.reason, Estimate(exp(ratio.value), exp(ratio.low), exp(ratio.high), ratio.n))
+
+
+def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: int) -> Comparison:
+    """The log ratio of SDs, ``more`` over ``less``: its two-sided p decides, the jackknife's interval says how large.
+
+    A permutation holds its level where few runs have long tails, which no interval of the ratio does.
+    """
+    where = {"metric": claim.parameters["metric"]}
+    tested = evidence.row("sd_permutation", claim.study, less, baseline=more, **where)
+    rows = evidence.rows("run_bootstrap", claim.study, less, quantity="log_sd_ratio", **where)
+    sized, ratio, p = jackknife_intervals(rows).iloc[0], -float(tested["log_sd_ratio"]), float(tested["p_two_sided"])
+    has_spread = isfinite(ratio) and isfinite(p)
+    found = Estimate(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
+    return Comparison(
+        f"{more} against {less}, p = {p:.2g} over whole runs",
+        found,
+        holds=has_spread and ratio > 0 and p <= LEVEL,
+        excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,
+        room=found.low if has_spread else nan,
+    )
 
 
 def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from analysis.statistics.epochs_to_converge import epochs_to_converge
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
+from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.sd_permutation import sd_permutation
 from analysis.statistics.wilcoxon import wilcoxon
 from analysis.statistics.wilson import wilson
 from nist.errors import InputError
@@ -193,6 +195,8 @@ def run_statistics():
         "overfitting_gap": overfitting_gap(frame),
         "epochs_to_converge": epochs_to_converge(frame),
         "auc_sd": auc_sd(sd),
+        "sd_permutation": sd_permutation(frame, "dense", resamples=99, rng=rng),
+        "run_bootstrap": run_bootstrap(frame, "dense", resamples=99, rng=rng, confidence=0.95),
         "wilcoxon": wilcoxon(sd, "dense"),
         "wilson": wilson(sd, "dense"),
         "cost": names.assign(epochs=120, training_images=50_000),

@@ -1,6 +1,7 @@
 """Rules that order two variants, on statistics made by hand: each verdict at its edge."""
 
-from math import isnan, sqrt
+import re
+from math import inf, isnan, log, sqrt
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from scipy import stats
 from analysis.claims import orderings
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochwise_sd import epochwise_sd
-from tests.analysis.claims.by_hand import decide, evidence, long, make
+from analysis.statistics.resampling import flips
+from analysis.statistics.sd_permutation import permutation_test
+from tests.analysis.claims.by_hand import STUDY, decide, evidence, long, make
 
 
 class TestDirection:
@@ -114,21 +117,68 @@ class TestEquivalence:
         assert decide(make("equivalence", self.RULE, unit="points"), given).verdict == verdict
 
 
-class TestSteadierWithoutSpread:
-    @pytest.mark.parametrize("runs", [3, 5, 20])
-    @pytest.mark.parametrize("dead", ["a", "b"])
-    def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, runs, dead):
-        rng = np.random.default_rng(0)
-        curves = {name: rng.uniform(0.4, 0.6, (runs, 4)) for name in ("a", "b")}
-        curves[dead][:] = 0.1
-        table = auc_sd(epochwise_sd(pd.concat([long(name, one) for name, one in curves.items()])))
-        found = decide(make("steadier", TestSteadier.RULE, unit="×"), evidence(auc_sd=table, n=runs))
-        assert found.verdict == "inconclusive"
-        assert "runs have no spread" in found.reason
+def spreads(ratio, p, n=20, low=None, high=None):
+    """Evidence on the SD of ``b`` beside the baseline ``a``: ``ratio`` is that of a over b."""
+    names = {"variant": "b", "metric": "val_accuracy", "baseline": "a"}
+    tested = pd.DataFrame([{**names, "log_sd_ratio": -log(ratio), "p_two_sided": p, "n": n}])
+    ends = {"low": -log(high or 1.5 * ratio), "high": -log(low or ratio / 1.5)}
+    row = {**names, "quantity": "log_sd_ratio", "estimate": -log(ratio), **ends}
+    bootstrap = pd.DataFrame([{**row, "interval": "BCa", "low": -9.0}, {**row, "interval": "jackknife, Student t"}])
+    return evidence(sd_permutation=tested, run_bootstrap=bootstrap, n=n)
 
 
 class TestSteadier:
     RULE = "statistic=auc_sd; metric=val_accuracy; more=a; less=b"
+
+    @pytest.mark.parametrize(
+        ("ratio", "p", "verdict"),
+        [
+            (1.6, 0.05, "reproduced"),
+            (1.6, 0.051, "inconclusive"),
+            (1 / 1.6, 0.051, "inconclusive"),
+            (1 / 1.6, 0.05, "contradicted"),
+        ],
+    )
+    def test_whole_runs_decide(self, ratio, p, verdict):
+        found = decide(make("steadier", self.RULE, unit="×"), spreads(ratio, p))
+        assert found.verdict == verdict
+        assert found.estimate.value == pytest.approx(ratio)
+        assert found.estimate.low == pytest.approx(ratio / 1.5)  # the jackknife's, not the bootstrap's
+        assert f"p = {p:.2g} over whole runs" in found.reason
+
+    def test_it_says_how_many_runs_would_settle_it(self):
+        found = decide(make("steadier", self.RULE, unit="×"), spreads(1.2, 0.3))
+        assert re.search(r"about \d+ runs a side would settle it", found.reason)
+
+    @pytest.mark.parametrize("ratio", [1e-300, 1e300])
+    def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, ratio):
+        given = spreads(ratio, 0.001)
+        given.statistics[STUDY, "sd_permutation"]["log_sd_ratio"] = inf if ratio < 1 else -inf
+        found = decide(make("steadier", self.RULE, unit="×"), given)
+        assert found.verdict == "inconclusive"
+        assert "runs have no spread" in found.reason
+
+    @pytest.mark.parametrize(("sd", "found_in"), [(0.627, 0.9), (1.0, 0.1)])
+    def test_it_finds_the_papers_ratio_with_twenty_runs_and_hardly_any_where_there_is_none(self, sd, found_in):
+        rng, decided = np.random.default_rng(1), []
+        for _ in range(20):
+            a, b = (curves_of_runs(rng, scale) for scale in (1.0, sd))
+            result = permutation_test(b, a, *flips(20, 499, rng), "two-sided")
+            decided.append(decide(make("steadier", self.RULE), spreads(1 / result["sd_ratio"], result["p"])).verdict)
+        share = decided.count("reproduced") / 20
+        assert share >= found_in if sd < 1 else share <= found_in
+
+
+def curves_of_runs(rng, sd, n=20, epochs=30, correlation=0.7):
+    """Accuracies whose noise remembers the epoch before, as that of runs does."""
+    noise = rng.standard_normal((n, epochs))
+    for epoch in range(1, epochs):
+        noise[:, epoch] = correlation * noise[:, epoch - 1] + sqrt(1 - correlation**2) * noise[:, epoch]
+    return 0.7 + 0.02 * sd * noise
+
+
+class TestSteadierOfTwoStudies:
+    RULE = "statistic=auc_sd; metric=val_accuracy; more=a; less=lenet5-cifar10/b"
     EDGE = sqrt(stats.f.ppf(0.975, 19, 19))  # 1.59
 
     @pytest.mark.parametrize(
@@ -141,3 +191,14 @@ class TestSteadier:
         found = decide(make("steadier", self.RULE, unit="×"), evidence(auc_sd=auc_sd))
         assert found.verdict == verdict
         assert found.estimate.value == pytest.approx(ratio)
+
+    @pytest.mark.parametrize("runs", [3, 5, 20])
+    @pytest.mark.parametrize("dead", ["a", "b"])
+    def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, runs, dead):
+        rng = np.random.default_rng(0)
+        curves = {name: rng.uniform(0.4, 0.6, (runs, 4)) for name in ("a", "b")}
+        curves[dead][:] = 0.1
+        table = auc_sd(epochwise_sd(pd.concat([long(name, one) for name, one in curves.items()])))
+        found = decide(make("steadier", self.RULE, unit="×"), evidence(auc_sd=table, n=runs))
+        assert found.verdict == "inconclusive"
+        assert "runs have no spread" in found.reason

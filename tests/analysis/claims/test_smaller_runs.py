@@ -90,6 +90,7 @@ def random_tables(variants, rng, epochs, n):
         "run_bootstrap": one.assign(
             quantity="log_sd_ratio", interval="jackknife, Student t", estimate=-0.2, low=-0.3, high=-0.1
         ),
+        "sd_permutation": one.assign(baseline=variants[0], log_sd_ratio=-0.2, p_two_sided=0.2),
         "auc_sd": one.assign(mean_sd=rng.uniform(0.001, 0.05, len(one)), auc_sd=rng.uniform(0.1, 1, len(one))),
         "wilson": one.assign(share=0.8, low=0.7, high=0.9),
         "wilcoxon": one.assign(p=0.001, p_two_sided=0.002),
