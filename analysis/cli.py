@@ -12,8 +12,8 @@ from nist.runtime.files import replacing
 from nist.studies import study
 
 
-def parser(module: str, description: str, inputs: str) -> argparse.ArgumentParser:
-    """A parser for ``python -m module --study … input [input …] -o output``; ``inputs`` says what the inputs are.
+def parser(module: str, description: str | None, inputs: str) -> argparse.ArgumentParser:
+    """A parser for ``python -m module --study … input [input …] -o output``; ``inputs`` describes the inputs.
 
     ``@file`` stands for the arguments in a file, one a line: a command can be given only so many.
     """

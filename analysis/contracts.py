@@ -1,4 +1,4 @@
-"""What the files of statistics hold that others read: the columns that tell rows apart, and those of numbers."""
+"""Contracts of the files of statistics: key columns, and columns of numbers that others read."""
 
 import pandas as pd
 

@@ -1,6 +1,6 @@
-"""What the workflow's rules ask of a configuration: which files go in, and which come out. Needs no Snakemake."""
+"""Inputs and outputs of the workflow's rules, for a configuration. Needs no Snakemake."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -25,9 +25,9 @@ class Pipeline:
         self.items = plan.items(self.plan.studies)
         self.paper_studies = plan.named_by(self.items)
         self.is_training = config["metrics_source"] != "published"
-        if self.is_training:
-            kept, self.remarks = {name: self.plan.kept(name) for name in self.plan.studies}, []
-        else:
+        kept: Mapping[str, Sequence[Path | str]] = {name: self.plan.kept(name) for name in self.plan.studies}
+        self.remarks: list[str] = []
+        if not self.is_training:
             kept, self.remarks = store.renderable(self.blocks[store.METRICS], self.plan.studies.values())
         self.studies = {name: self.plan.studies[name] for name in kept}
         self.checksums = {name: store.checksums(paths) for name, paths in kept.items()}
@@ -112,7 +112,7 @@ class Pipeline:
 
         Raises ``InputError`` if there is none.
         """
-        metrics, wanted = self.blocks[store.METRICS].values(), None if seed == "first" else seed
+        metrics, wanted = self.blocks[store.METRICS].values(), None if isinstance(seed, str) else seed
         seeds = {name: replays.chosen(metrics, one, wanted) for name, one in self.studies.items()}
         if not any(seeds.values()):
             raise InputError(f"{store.FOLDER}: no published runs of {', '.join(self.studies)} to replay")

@@ -1,4 +1,4 @@
-"""What figures and tables are made from: studies, and the statistics of those that have been run."""
+"""Sources of figures and tables: studies, and the statistics of those that have been run."""
 
 import argparse
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Item(NamedTuple):
 
 
 def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
-    """What has not been run, whole studies and variants of others, in words, and the command that runs it; or nothing.
+    """Studies and variants without runs, in words, and the command that runs them; nothing if there are none.
 
     The command names all studies that are shown ``together``, by default those given: one left out would be missing.
     """
@@ -85,8 +85,8 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
     ]
 
 
-def parse(module: str, description: str, kind: str, argv: list[str] | None) -> tuple[list[Item], Path]:
-    """What a command for figures or tables is to make: items of one ``kind``, and the folder that they go to.
+def parse(module: str, description: str | None, kind: str, argv: list[str] | None) -> tuple[list[Item], Path]:
+    """Items of one ``kind`` that a command for figures or tables makes, and the folder that they go to.
 
     They are those that a study feeds or, with ``--paper``, those of the paper; ``--only`` chooses among them.
     """

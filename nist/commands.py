@@ -1,4 +1,4 @@
-"""Commands of the installed package, with a word on what to install where something is missing."""
+"""Commands of the installed package. Where an extra is not installed, they name it."""
 
 import sys
 from importlib import import_module

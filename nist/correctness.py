@@ -33,7 +33,7 @@ def path_of(metrics: Path) -> Path:
 
 def packed(hits: np.ndarray) -> str:
     """What a row of a run keeps of an epoch, as text: ``hits`` is boolean, one an image, in the order of the images."""
-    return base64.b64encode(np.packbits(hits)).decode()
+    return base64.b64encode(np.packbits(hits).data).decode()
 
 
 def write(metrics: Path, rows: list[dict], images: int, every_epoch: bool) -> None:

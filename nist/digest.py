@@ -1,4 +1,4 @@
-"""Digests of what decides a run's numbers, configuration and training code; and the files that a module hangs on."""
+"""Digests of a configuration and of the training code; and the files that a module depends on."""
 
 import ast
 import hashlib
@@ -73,7 +73,7 @@ def _named(text: str, package: str) -> tuple[str, ...]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module
+            base = resolve_name("." * node.level + (node.module or ""), package)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return tuple(names)
 
@@ -96,7 +96,7 @@ def source(name: str) -> Path | None:
         if spec is None:
             return None
         places = spec.submodule_search_locations or []
-    return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") else None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
 def _substance(source: str) -> str:

@@ -74,7 +74,7 @@ def write(path: Path | str, rows: list[dict], description: dict) -> None:
 
 
 def as_table(rows: list[dict]) -> pa.Table:
-    """Rows, one dictionary a run and epoch, as a table sorted by these; what else they hold is left out."""
+    """Rows, one dictionary a run and epoch, as a table sorted by run and epoch; unknown keys are left out."""
     return pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
 
 

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     shared = experiment.trunk(arguments.variant, arguments.epochs)
     if shared is None and (arguments.until_prune or arguments.trunk):
         raise InputError(f"{experiment.path}: variants.{arguments.variant} is not pruned, so it has no trunk")
-    if arguments.until_prune:
+    if shared and arguments.until_prune:
         configuration = shared.configuration
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
     interruption = Interruption(UNTOUCHED)
@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> None:
             arguments.out.touch()  # newer than what Snakemake takes it to be made from
             return
         checkpoint = Checkpoint(place, arguments.minutes)
-        if arguments.trunk:
+        if shared and arguments.trunk:
             artifacts.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
         training, classes = begin(arguments, experiment, configuration, checkpoint, interruption)
-        last = shared.epoch if arguments.until_prune else configuration["training"]["epochs"]
+        last = shared.epoch if shared and arguments.until_prune else configuration["training"]["epochs"]
         block = training.block(last, keep=arguments.until_prune)
         interruption.outlook = ""
         with faults.told(block.outlook, interruption):

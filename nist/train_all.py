@@ -34,7 +34,7 @@ class Job(NamedTuple):
 
 
 def jobs(plan: Plan) -> Iterator[Job]:
-    """What trains the studies of a plan, in an order that works, in the files in which the workflow's own rules write.
+    """Commands that train the studies of a plan, in order, into the files that the workflow uses too.
 
     All variants of the first seeds come first, so that pairs grow. Variants that are pruned go on from their trunk,
     which comes before the first of them. Runs that a study takes from another one are not trained; name that study too.
@@ -60,14 +60,15 @@ def train(waiting: Iterable[Job], options: list[str], end: float, at_once: int =
     ``StoppedError`` if a job fails, which has said why, or if this process is asked to end; the jobs that run then end
     their epoch first.
     """
-    waiting, running, done, failed, stopping = list(waiting), {}, 0, "", False
+    running: dict[subprocess.Popen, Job] = {}
+    waiting, done, failed, stopping = list(waiting), 0, "", False
     with passing_on(running) as asked:
         while running or (waiting and not stopping):
             for child in [child for child in running if child.poll() is not None]:
-                job = running.pop(child)
+                ended = running.pop(child)
                 done += child.returncode == 0
                 if child.returncode and not (failed or stopping or asked):
-                    failed = f"{shlex.join(command(job, options)[1:])} ended with status {child.returncode}"
+                    failed = f"{shlex.join(command(ended, options)[1:])} ended with status {child.returncode}"
             if not stopping and (failed or asked or time.monotonic() > end):
                 stopping = True
                 for child in running if not asked else ():  # processes that read images end at a second signal

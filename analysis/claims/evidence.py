@@ -1,4 +1,4 @@
-"""What the rules read: the statistics of the studies that were run, and how large the runs were beside the paper's."""
+"""Evidence for the rules: statistics of the studies that were run, and how large the runs were beside the paper's."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -105,9 +105,10 @@ def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
     data set, it is another experiment, and nothing is decided; the reason says what these runs alone would say. A claim
     that is read from a figure of fewer epochs than the experiment has, ``figure_epochs``, is decided by runs of those.
     """
-    if outcome.verdict.startswith("arithmetic"):
+    n = outcome.estimate.n
+    if n is None or outcome.verdict.startswith("arithmetic"):
         return outcome
-    names, n = involved(claim), outcome.estimate.n
+    names = involved(claim)
     epochs = int(claim.parameters["figure_epochs"]) if "figure_epochs" in claim.parameters else None
     differences = sorted({text for name in names if (text := evidence.shortfall(*name, epochs))})
     runs, diverged = max(PAPER[name].runs for name, _ in names), sum(evidence.diverged(*name) for name in names)

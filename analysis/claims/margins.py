@@ -1,4 +1,4 @@
-"""What a printed ± or p can be at all, from mean, maximum and number of runs: bounds that need no training."""
+"""Bounds on a printed ± or p from the mean, the maximum and the number of runs: no training needed."""
 
 from collections.abc import Callable
 from functools import cache

@@ -13,7 +13,7 @@ from analysis.claims import intervals
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
 from analysis.claims.intervals import Sample
-from analysis.claims.outcome import Estimate, Outcome
+from analysis.claims.outcome import Measured, Outcome
 from analysis.claims.values import FILTERS
 from analysis.statistics.run_bootstrap import jackknife_intervals
 
@@ -28,7 +28,7 @@ class Comparison:
     """
 
     name: str
-    estimate: Estimate
+    estimate: Measured
     holds: bool
     excluded: bool
     room: float
@@ -41,13 +41,13 @@ def direction(claim: Claim, evidence: Evidence) -> Outcome:
     Of several names in ``statistic``, each must say so.
     """
     bound = float(claim.parameters.get("by", 0)) * float(claim.scale)
-    return _judge(claim, evidence, intervals.of_difference, (bound, inf), LEVEL)
+    return Outcome(*_judge(claim, evidence, intervals.of_difference, (bound, inf), LEVEL))
 
 
 def equivalence(claim: Claim, evidence: Evidence) -> Outcome:
     """Sides differ by less than ``margin``: two one-sided tests at 5 %, which is a 90 % interval within the margin."""
     margin = float(claim.parameters["margin"]) * float(claim.scale)
-    return _judge(claim, evidence, intervals.of_difference, (-margin, margin), 2 * LEVEL)
+    return Outcome(*_judge(claim, evidence, intervals.of_difference, (-margin, margin), 2 * LEVEL))
 
 
 def steadier(claim: Claim, evidence: Evidence) -> Outcome:
@@ -58,11 +58,10 @@ def steadier(claim: Claim, evidence: Evidence) -> Outcome:
     """
     pairs = named_pairs(claim.parameters)
     if any("/" in side for pair in pairs for side in pair):
-        found = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
+        verdict, reason, ratio = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
     else:
-        found = _of_all([_permuted(claim, evidence, *pair, len(pairs)) for pair in pairs], (0.0, inf))
-    ratio = found.estimate
-    return Outcome(found.verdict, found.reason, Estimate(exp(ratio.value), exp(ratio.low), exp(ratio.high), ratio.n))
+        verdict, reason, ratio = _of_all([_permuted(claim, evidence, *pair, len(pairs)) for pair in pairs], (0.0, inf))
+    return Outcome(verdict, reason, Measured(exp(ratio.value), exp(ratio.low), exp(ratio.high), ratio.n))
 
 
 def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: int) -> Comparison:
@@ -75,7 +74,7 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     rows = evidence.rows("run_bootstrap", claim.study, less, quantity="log_sd_ratio", **where)
     sized, ratio, p = jackknife_intervals(rows).iloc[0], -float(tested["log_sd_ratio"]), float(tested["p_two_sided"])
     has_spread = isfinite(ratio) and isfinite(p)
-    found = Estimate(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
+    found = Measured(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
     return Comparison(
         f"{more} against {less}, p = {p:.2g} over whole runs",
         found,
@@ -101,20 +100,23 @@ def _judge(
     interval: Callable[[Sample, Sample, float], tuple[float, float, float]],
     claimed: tuple[float, float],
     level: float,
-) -> Outcome:
-    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``."""
+) -> tuple[str, str, Measured]:
+    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``.
+
+    Returns the verdict, why, and the estimate that it rests on.
+    """
     where = {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
     statistics, comparisons = claim.parameters["statistic"].split(), []
     named = [(pair, statistic) for pair in named_pairs(claim.parameters) for statistic in statistics]
     for pair, statistic in named:
-        sides = [evidence.sample(statistic, side, claim.study, **where) for side in pair]
-        difference, low, high = interval(*sides, 1 - level)
-        _, safe_low, safe_high = interval(*sides, 1 - LEVEL / len(named))
+        more, less = (evidence.sample(statistic, side, claim.study, **where) for side in pair)
+        difference, low, high = interval(more, less, 1 - level)
+        _, safe_low, safe_high = interval(more, less, 1 - LEVEL / len(named))
         by = f", {statistic.replace('_', ' ')}" if len(statistics) > 1 else ""
         comparisons.append(
             Comparison(
                 " against ".join(pair) + by,
-                Estimate(difference, low, high, min(side.n for side in sides)),
+                Measured(difference, low, high, min(more.n, less.n)),
                 holds=claimed[0] < low and high < claimed[1],
                 excluded=safe_high <= claimed[0] or safe_low >= claimed[1],
                 room=min(low - claimed[0], claimed[1] - high),
@@ -123,21 +125,21 @@ def _judge(
     return _of_all(comparisons, claimed)
 
 
-def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> Outcome:
+def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> tuple[str, str, Measured]:
     excluded = [one for one in comparisons if one.excluded]
     worst = min(excluded or comparisons, key=lambda one: -inf if isnan(one.room) else one.room)
     if excluded:
-        return Outcome("contradicted", worst.name, worst.estimate)
+        return "contradicted", worst.name, worst.estimate
     if all(one.holds for one in comparisons):
-        return Outcome("reproduced", worst.name, worst.estimate)
+        return "reproduced", worst.name, worst.estimate
     if isnan(worst.room):
         reason = "one run has no spread" if worst.estimate.n < 2 else "runs have no spread"
-        return Outcome("inconclusive", f"{worst.name}; {reason}", worst.estimate)
+        return "inconclusive", f"{worst.name}; {reason}", worst.estimate
     found = worst.estimate
     nearest = min(claimed, key=lambda end: abs((found.low + found.high) / 2 - end))
     needed = intervals.runs_to_settle(found.low, found.high, nearest, found.n)
     settle = f"; about {needed} runs a side would settle it" if needed else ""
-    return Outcome("inconclusive", f"{worst.name}{settle}", found)
+    return "inconclusive", f"{worst.name}{settle}", found
 
 
 def _epochs(part: str) -> list[str]:

@@ -26,6 +26,16 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Measured(Estimate):
+    """An estimate from runs, which has all of that."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A verdict, why, and the estimate it rests on if there is one."""
 

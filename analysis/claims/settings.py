@@ -1,6 +1,7 @@
 """Claims that are settings: does a study's YAML say what the paper prints? No run decides that."""
 
 from collections.abc import Callable
+from typing import Any
 
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
@@ -21,7 +22,7 @@ def setting(claim: Claim, evidence: Evidence) -> Outcome:
     try:
         return Outcome("arithmetic ok", "the study is set up as printed", Estimate(_adopted(claim, evidence)))
     except NotRun as missing:
-        other = evidence.claims.get(claim.parameters.get("against"))
+        other = evidence.claims.get(claim.parameters.get("against", ""))
         if other is None or other.printed == claim.printed:
             raise
         if other.parameters.get("against") == claim.id and not isinstance(missing, SetOtherwise):
@@ -30,8 +31,8 @@ def setting(claim: Claim, evidence: Evidence) -> Outcome:
         return Outcome("arithmetic wrong", reason, Estimate(other.printed))
 
 
-def _adopted(claim: Claim, evidence: Evidence) -> object:
-    """What the studies have, if it is what is printed. Raises ``NotRun`` if not, or if one is not there."""
+def _adopted(claim: Claim, evidence: Evidence) -> Any:
+    """The studies' setting, if it is the printed one. Raises ``NotRun`` if not, or if a study is not there."""
     parameters = claim.parameters
     for name in parameters.get("of", claim.study).split():
         experiment = evidence.studies.get(name)
@@ -46,7 +47,7 @@ def _adopted(claim: Claim, evidence: Evidence) -> object:
     return ours
 
 
-def at(experiment: Study, path: str):
+def at(experiment: Study, path: str) -> Any:
     """What stands at ``path`` of a study's YAML, or ``None``."""
     value = experiment.content
     for key in path.split("/"):
@@ -81,7 +82,7 @@ MEASURES: dict[str, Callable[[Study], object]] = {
 }
 
 
-def _same(claim: Claim, ours: object) -> bool:
+def _same(claim: Claim, ours: Any) -> bool:
     if isinstance(ours, str):
         return ours == claim.printed
     first, last = claim.figure.rounded

@@ -17,7 +17,7 @@ from analysis.claims import intervals, margins
 from analysis.claims.arithmetic import RELATIONS, printed
 from analysis.claims.claim import Claim, Figure
 from analysis.claims.evidence import PAPER, Evidence
-from analysis.claims.outcome import Estimate, Outcome
+from analysis.claims.outcome import Estimate, Measured, Outcome
 from analysis.statistics.run_bootstrap import jackknife_intervals
 
 FILTERS = ("reading", "metric")
@@ -118,7 +118,7 @@ def bound(claim: Claim, evidence: Evidence) -> Outcome:
     outcomes = []
     for side in claim.parameters["of"].split():
         sample = _sample(claim, evidence, side)
-        outcomes.append(bounded(claim, Estimate(sample.mean, *intervals.of_mean(sample), sample.n)))
+        outcomes.append(bounded(claim, Measured(sample.mean, *intervals.of_mean(sample), sample.n)))
     return weakest(outcomes)
 
 
@@ -146,7 +146,7 @@ def meets(figure: Figure, value: float, n: int, of_runs: Interval, tolerance: fl
     ``of_runs`` gives the interval that any number of runs would leave if nothing else changed.
     """
     low, high = of_runs(n)
-    estimate = Estimate(value, low, high, n)
+    estimate = Measured(value, low, high, n)
     if not (isfinite(low) and isfinite(high)):
         return Outcome("inconclusive", "one run has no spread", estimate)
     last = figure.value + figure.step if figure.can_be_cut else figure.rounded[1]
@@ -159,7 +159,7 @@ def meets(figure: Figure, value: float, n: int, of_runs: Interval, tolerance: fl
     return Outcome("inconclusive", f"our interval is too wide; {settle}", estimate)
 
 
-def bounded(claim: Claim, ours: Estimate) -> Outcome:
+def bounded(claim: Claim, ours: Measured) -> Outcome:
     """Compare our interval with a printed bound."""
     relation, value = claim.parameters["relation"], claim.figure.value
     if not (isfinite(ours.low) and isfinite(ours.high)):
@@ -214,18 +214,18 @@ def _margin_row(claim: Claim, evidence: Evidence) -> tuple[Figure, Figure, Figur
     return claim.figure, mean, best
 
 
-def _first_epochs(claim: Claim, curve: pd.DataFrame) -> Estimate:
+def _first_epochs(claim: Claim, curve: pd.DataFrame) -> Measured:
     runs, n, mean = PAPER[claim.study].runs, int(curve["n"].iloc[0]), curve["mean"].to_numpy()
     if "share" in claim.parameters:
         level = float(claim.parameters["share"]) * mean[-1]
     else:
         level = mean.max() - float(claim.parameters["within"]) / 100
     if n < 2:
-        return Estimate(_first(curve, mean, level), np.nan, np.nan, n)
+        return Measured(_first(curve, mean, level), np.nan, np.nan, n)
     samples = [intervals.Sample(*row) for row in curve[["mean", "sd", "n"]].itertuples(index=False)]
     low, high = zip(*(intervals.of_next_mean(sample, runs) for sample in samples), strict=True)
     last = float(curve["epoch"].iloc[-1])  # the level is reached by then, by definition
-    return Estimate(_first(curve, mean, level), _first(curve, high, level), min(_first(curve, low, level), last), n)
+    return Measured(_first(curve, mean, level), _first(curve, high, level), min(_first(curve, low, level), last), n)
 
 
 def _ends_of_first_epochs(claim: Claim, curve: pd.DataFrame, n: int) -> tuple[float, float]:

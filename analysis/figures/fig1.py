@@ -12,7 +12,10 @@ BY_OFFSET = [style.SHADES[colour] for colour in ("blue", "orange", "purple")]
 
 def plot(n_in: int, n_out: int, k: int, axes: Axes) -> None:
     """Draw both layers as columns of neurons, the first on top, and a line for every connection, coloured by t."""
-    heights = {"in": [-i for i in range(n_in)], "out": [-(j + 0.5) * n_in / n_out + 0.5 for j in range(n_out)]}
+    heights: dict[str, list[float]] = {
+        "in": [-i for i in range(n_in)],
+        "out": [-(j + 0.5) * n_in / n_out + 0.5 for j in range(n_out)],
+    }
     for position, (i, j) in enumerate(zip(*edges(n_in, n_out, k), strict=True)):
         ends, t = (heights["in"][i], heights["out"][j]), position % k
         axes.plot([0, 1], ends, color=BY_OFFSET[t], linewidth=1.3, zorder=1, label=f"t = {t}" if i == 0 else None)

@@ -1,5 +1,7 @@
 """Fig. A1: topographical input mapping, (a) in the retina and (b) in a multilayer perceptron with k = 1 first."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -50,7 +52,7 @@ def _connect(upper: np.ndarray, lower: np.ndarray, level: int, axes: Axes) -> No
         axes.plot([start, end], [1 - level, -level], color=style.LINE, linewidth=0.9, zorder=1)
 
 
-def _units(places: np.ndarray, level: int, name: str, axes: Axes, **look: str) -> None:
+def _units(places: np.ndarray, level: int, name: str, axes: Axes, **look: Any) -> None:
     axes.scatter(places, np.full(len(places), -level), s=60, edgecolor=style.INK, linewidth=0.9, zorder=2, **look)
     axes.annotate(name, (WIDTH + 0.3, -level), va="center", fontsize=9, annotation_clip=False)
 

@@ -35,7 +35,7 @@ SHADES = {
 }
 INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (11, 2.5)), (0, (3, 1, 1, 1, 1, 1))]
-LAYOUT = {
+LAYOUT: dict = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -92,7 +92,8 @@ def legend_below(axes: Axes) -> None:
         extent = legend.get_window_extent()
         if extent.width <= 0.95 * SIZE[0] * figure.dpi:
             break
-    figure.set_figheight(max(figure.get_figheight(), SIZE[1] + extent.height / figure.dpi - LEGEND))
+    if isinstance(figure, Figure):  # a part of a figure has no height of its own
+        figure.set_figheight(max(figure.get_figheight(), SIZE[1] + extent.height / figure.dpi - LEGEND))
 
 
 def epochs_axis(axes: Axes, last: int | None = None) -> None:

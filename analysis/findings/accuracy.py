@@ -1,4 +1,4 @@
-"""What the text of the findings may ask of accuracies."""
+"""Accuracies, for the text of the findings."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the text of the findings may ask of weights and of the cost of training."""
+"""Weights and the cost of training, for the text of the findings."""
 
 import math
 from dataclasses import dataclass
@@ -19,6 +19,3 @@ class Cost(StudyRows):
         asked += [(row, name, f"{name} on {row['device']}") for row in rows for name in trainingcost.MEASURED]
         ratios = [(text, trainingcost.ratio(row, name, costs, self.baseline)) for row, name, text in asked]
         return ", ".join(f"{text} × {ratio:.3g}" for text, ratio in ratios if not math.isnan(ratio))
-
-    def weights(self, variant: str) -> str:
-        return f"{self.row('cost', variant)['final']:,.0f}"

@@ -1,4 +1,4 @@
-"""All that the text of the findings may ask of one study that has been run."""
+"""One study that has been run, for the text of the findings."""
 
 import math
 from dataclasses import dataclass
@@ -78,6 +78,6 @@ class StudyFacts(Spread, Gap, Cost):
 
 
 def _once_corrected(said: str) -> str:
-    """What the interval says by itself, of several that were asked."""
+    """The interval's answer, marked where Holm's correction does not agree."""
     alone = said in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD)
     return said if alone else f"{formatting.NOT_SIGNIFICANT} once corrected, {said} by itself"

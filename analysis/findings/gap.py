@@ -1,4 +1,4 @@
-"""What the text of the findings may ask of the overfitting gap."""
+"""The overfitting gap, for the text of the findings."""
 
 import math
 from dataclasses import dataclass

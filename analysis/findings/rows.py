@@ -66,6 +66,9 @@ class StudyRows:
     def epochs(self) -> int:
         return int(self.source.statistic("cost")["epochs"].max())
 
+    def weights(self, variant: str) -> str:
+        return f"{self.row('cost', variant)['final']:,.0f}"
+
     def not_run(self) -> str:
         """Labels of the variants that have no runs."""
         there = self.source.variants()

@@ -1,4 +1,4 @@
-"""What the text of the findings may ask of the spread over runs."""
+"""Spread over runs, for the text of the findings."""
 
 import math
 from dataclasses import dataclass

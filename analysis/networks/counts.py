@@ -183,5 +183,5 @@ def weight_layers(network: str) -> int:
 
 
 def kept(dense: int, sparsity: float) -> int:
-    """What a prune to ``sparsity`` keeps of ``dense`` weights, to find out which count a printed figure came from."""
+    """Weights that a prune to ``sparsity`` keeps of ``dense``, to see which count a printed figure came from."""
     return kept_weights(dense, sparsity)

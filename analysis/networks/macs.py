@@ -83,7 +83,7 @@ def _training(network: list[Layer]) -> int:
 
 
 def state_bytes(configuration: dict) -> int:
-    """Bytes of what a run goes on from, without random streams: numbers, and two of Adam beside each trained one."""
+    """Bytes of a run's state without random streams: its numbers, and two of Adam's for each trained one."""
     numbers = sum(layer.trained * (1 if layer.frozen else 3) + layer.kept for layer in layers(configuration))
     return FLOAT * numbers
 

@@ -1,4 +1,4 @@
-"""``python -m analysis.published``: what is published, or with ``--check`` whether it is whole."""
+"""``python -m analysis.published``: list the published runs, or with ``--check`` only check them."""
 
 from analysis.published.store import main
 from nist.errors import run

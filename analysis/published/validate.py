@@ -55,7 +55,7 @@ def check_description(path: Path, description: dict) -> None:
 
 
 def _is_session(session: object) -> bool:
-    """Whether what a session says of energy, cut off outputs, runs at once, priority and stops are such numbers."""
+    """Whether the optional entries of a session (energy, outputs cut off, runs at once, priority, stops) are valid."""
     if not isinstance(session, dict):
         return False
     energy, cut_off = session.get("joules"), session.get("unreached_outputs", {})

@@ -12,7 +12,8 @@ PAGE = Path("docs/assumptions.md")
 
 def read(path: Path = PAGE) -> dict[str, pd.DataFrame]:
     """Tables by their headings, cells as text without Markdown. Raises ``InputError`` if there is none."""
-    tables, heading = {}, ""
+    tables: dict[str, list[list[str]]] = {}
+    heading = ""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

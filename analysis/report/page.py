@@ -197,8 +197,8 @@ def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
 
 def _kilojoules(group: list[dict]) -> str:
     """Energy of all blocks of a variant, where each of them recorded its own."""
-    energies = [joules(description) for description in group]
-    return NOT_RECORDED if None in energies else f"{sum(energies) / 1000:.1f}"
+    energies = [energy for description in group if (energy := joules(description)) is not None]
+    return f"{sum(energies) / 1000:.1f}" if len(energies) == len(group) else NOT_RECORDED
 
 
 def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
@@ -239,7 +239,7 @@ def _counted(counts: pd.DataFrame, name: str, entry: dict, folder: str) -> pd.Da
 
 
 def contents(arguments: argparse.Namespace) -> dict:
-    """What ``page`` shows, read from the files that the arguments name."""
+    """Read the files that the arguments name into the content of the page."""
     blocks = runs.read_blocks(arguments.inputs)
     manifest, results = yaml_file.read(arguments.manifest), arguments.results
     frame = runs.join(blocks)

@@ -15,8 +15,8 @@ from nist.errors import InputError, run
 from nist.metrics_file import Block
 from nist.studies import study
 
-# Column of the CSV file, its heading in print, and how it is written there.
-JOBS = {
+Columns = dict[str, tuple[str, Callable]]  # of the CSV file: the heading in print, and how a value is written there
+JOBS: Columns = {
     "study": ("Study", str),
     "runs": ("Runs", "{:,.0f}".format),
     "block_size": ("Seeds a job", "{:,.0f}".format),
@@ -29,7 +29,7 @@ JOBS = {
     "checkpoint_bytes": ("Checkpoint of a job, GB", lambda value: f"{value / 1e9:,.3f}"),
     "image_bytes": ("Images, GB", lambda value: f"{value / 1e9:,.1f}"),
 }
-HOURS = {
+HOURS: Columns = {
     "study": ("Study", str),
     "epochs": ("Epochs of all runs", "{:,.0f}".format),
     "flops": ("PFLOP, floor", lambda value: f"{value / 1e15:,.0f}"),
@@ -91,12 +91,12 @@ def priced(table: pd.DataFrame, tflops: float | None, price: float | None, cpu_p
 
 
 def total(table: pd.DataFrame) -> pd.DataFrame:
-    """One more row: sums of what can be added, not known where one of them is not."""
+    """A last row of sums; a sum is not known where one of its parts is not."""
     added = [name for name in table if name not in NOT_ADDED]
     return pd.DataFrame([{"study": "Together", **table[added].sum(skipna=False)}])
 
 
-def printed(table: pd.DataFrame, columns: dict[str, tuple[str, Callable]]) -> str:
+def printed(table: pd.DataFrame, columns: Columns) -> str:
     """Columns of the table and their total as Markdown."""
     columns = {name: column for name, column in columns.items() if name in table and not (table[name] == 0).all()}
     cells = {

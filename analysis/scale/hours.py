@@ -45,7 +45,7 @@ def image_bytes(data: dict) -> int | None:
 
 
 def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
-    """FLOPs of training and validating ``n_seeds`` seeds of what the study trains; ``None`` where images are not known.
+    """FLOPs of training and validating ``n_seeds`` seeds of a study; ``None`` where the images are not known.
 
     Two a multiply-accumulate; normalisations, activations, optimizers and augmentation are left out.
     """

@@ -1,4 +1,4 @@
-"""What it takes Snakemake to plan many jobs: this workflow beside plain rules of as many jobs that only touch files."""
+"""How long Snakemake plans many jobs: this workflow beside plain rules of as many jobs that only touch files."""
 
 import argparse
 import os
@@ -65,7 +65,7 @@ def cases(folder: Path, blocks: int, seeds: int) -> dict[str, tuple[Path, list[s
     project, plain = link(folder / "project"), folder / "plain"
     plain.mkdir()
     one = study.load(STUDY)
-    n, trunks = blocks // len(one.variants), {one.trunk(name).key for name in one.variants if one.trunk(name)}
+    n, trunks = blocks // len(one.variants), {trunk.key for name in one.variants if (trunk := one.trunk(name))}
     (plain / "Snakefile").write_text(PLAIN.format(trunks=len(trunks), blocks=n), encoding="utf-8")
     paper = [path.stem for path in study.FOLDER.glob("*.yaml") if study.load(path).content["edition"] == "paper"]
     every = ", ".join(f"{name}: 0-{seeds - 1}" for name in paper)

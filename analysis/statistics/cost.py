@@ -1,5 +1,6 @@
 """Weights, compression and training cost of a head, from shapes and Eq. 3 alone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ def head_weights(configuration: dict) -> dict:
     }
 
 
-def ratios(counts: dict) -> dict:
+def ratios(counts: Mapping[str, int]) -> dict:
     """``initial_sparsity`` and ``final_sparsity``, fractions, and ``compression``, from the result of ``head_weights``.
 
     Compression is dense / final, and so 1 for a dense head (assumption N6).

@@ -66,7 +66,7 @@ def parts(found: np.ndarray, seeds: list[int]) -> Parts:
 
 
 def interval(part: Parts, confidence: float) -> tuple[float, float]:
-    """Bounds of the distribution-wise variance: those of the total less what the images add, which is known well.
+    """Bounds of the distribution-wise variance: those of the total less the share of the images, which is known well.
 
     The total's are of Student's t on its logarithm, with the jackknife's standard error; NaN for fewer than three runs
     and where they do not differ.
@@ -98,12 +98,25 @@ def _factor(logarithms: np.ndarray, confidence: float) -> float:
 
 def of_variant(found: Hits) -> dict[tuple[str, int | None], Parts]:
     """The parts at every reading and epoch, and the mean over epochs where all runs kept more than one."""
-    result = {(reading, None): parts(each, found.seeds) for reading, each in found.readings.items()}
-    by_epoch = {(EPOCH, epoch): parts(each, found.seeds) for epoch, each in found.epochs.items()}
+    result: dict[tuple[str, int | None], Parts] = {
+        (reading, None): parts(each, found.seeds) for reading, each in found.readings.items()
+    }
+    by_epoch = [parts(each, found.seeds) for each in found.epochs.values()]
     if len(by_epoch) > len(found.readings):
-        means = (np.mean([part[place] for part in by_epoch.values()], axis=0) for place in range(4))
-        result |= {(MEAN, None): Parts(*means, found.seeds), **by_epoch}
+        result[MEAN, None] = _mean(by_epoch)
+        result |= {(EPOCH, epoch): part for epoch, part in zip(found.epochs, by_epoch, strict=True)}
     return result
+
+
+def _mean(every: list[Parts]) -> Parts:
+    """The mean of parts of the variance of the same runs."""
+    return Parts(
+        total=np.mean([part.total for part in every], axis=0),
+        of_images=np.mean([part.of_images for part in every], axis=0),
+        totals=np.mean([part.totals for part in every], axis=0),
+        of_images_without=np.mean([part.of_images_without for part in every], axis=0),
+        seeds=every[0].seeds,
+    )
 
 
 def distributionwise_variance(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> pd.DataFrame:

@@ -65,26 +65,26 @@ def common_level(*arms: Arm) -> float:
 
 def compare(ours: Arm, reference: Arm, level: float, confidence: float) -> dict[str, float]:
     """``COLUMNS``, paired by run; but for the level NaN throughout if a run of either arm is never at it."""
-    sides = [
+    side, reference_side = (
         at_level(arm, level) if arm.train.size else np.full((2, len(arm.train)), np.nan) for arm in (ours, reference)
-    ]
-    return _measured(level, *sides, confidence)
+    )
+    return _measured(level, side, reference_side, confidence)
 
 
 def compare_last(
     ours: tuple[np.ndarray, np.ndarray], reference: tuple[np.ndarray, np.ndarray], confidence: float
 ) -> dict[str, float]:
     """``COLUMNS`` of the last epoch, of training and validation accuracies, each of shape (runs, epochs)."""
-    sides = [
+    side, reference_side = (
         ((train - validation)[:, -1], np.full(len(train), train.shape[1])) for train, validation in (ours, reference)
-    ]
-    return _measured(np.nan, *sides, confidence)
+    )
+    return _measured(np.nan, side, reference_side, confidence)
 
 
 def _measured(level: float, ours: Iterable, reference: Iterable, confidence: float) -> dict[str, float]:
     (gap, epoch), (gap_baseline, epoch_baseline) = ours, reference
-    means = {"gap": gap, "gap_baseline": gap_baseline, "epoch": epoch, "epoch_baseline": epoch_baseline}
-    means = {name: values.mean() for name, values in means.items()}
+    sides = {"gap": gap, "gap_baseline": gap_baseline, "epoch": epoch, "epoch_baseline": epoch_baseline}
+    means = {name: values.mean() for name, values in sides.items()}
     return {"level": level, **means, **paired_test(gap, gap_baseline, confidence)}
 
 
@@ -100,14 +100,15 @@ def gap_at_accuracy(frame: pd.DataFrame, baseline: str, confidence: float = 0.95
     rows = []
     for study, group in frame.groupby("study", sort=False):
         diverged = runs.count(group).set_index("variant")["n_diverged"]
-        measured = [
+        recorded = [
             pairing.curves_with_baseline(group, baseline, column)
             for column in ("train_accuracy", "val_accuracy", "active_weights")
         ]
-        for (variant, *train), (_, *validation), (_, *weights) in zip(*measured, strict=True):
+        for (variant, *train), (_, *validation), (_, *weights) in zip(*recorded, strict=True):
             ours, reference = (final_arm(*curves) for curves in zip(train, validation, weights, strict=True))
             highest = common_level(ours, reference)
-            found = {LAST: compare_last(*zip(train, validation, strict=True), confidence)}
+            whole, whole_reference = zip(train, validation, strict=True)
+            found = {LAST: compare_last(whole, whole_reference, confidence)}
             found |= {name: compare(ours, reference, highest - lower, confidence) for name, lower in LOWER.items()}
             for metric, measured in found.items():
                 values = (study, metric, variant, baseline, len(ours.train), diverged[variant], diverged[baseline])

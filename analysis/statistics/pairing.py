@@ -89,7 +89,7 @@ def compare_curves(
 def compare_readings(
     readings: pd.DataFrame, baseline: str, measure: Callable[[np.ndarray, np.ndarray], dict], columns: Sequence[str]
 ) -> pd.DataFrame:
-    """What ``measure`` says of every variant and the baseline in each reading, which is the ``metric`` of the result.
+    """Apply ``measure`` to every variant and the baseline, for each run score; that is the ``metric`` of the result.
 
     ``readings`` is the result of ``analysis.statistics.readings``. ``measure`` takes two arrays of shape (seeds,),
     paired by seed, and returns ``columns`` of one row. Before them stand ``NAMES``.

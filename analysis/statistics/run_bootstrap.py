@@ -1,4 +1,4 @@
-"""Intervals from a bootstrap of whole runs, paired by seed: sizes of what the paper gives a p or a Wilson interval for.
+"""Intervals from a bootstrap of whole runs, paired by seed: effect sizes beside the paper's p and Wilson interval.
 
 A sample draws seeds with replacement and takes all epochs of both variants' runs of that seed; SDs, shares and
 differences are computed anew in each. Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapters 8 and 14.
@@ -72,10 +72,16 @@ def run_bootstrap(
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)
     spreads = pairing.compare_curves(
-        frame, baseline, lambda *arms: spread_intervals(*arms, weights, confidence, ddof), COLUMNS
+        frame,
+        baseline,
+        lambda ours, reference: spread_intervals(ours, reference, weights, confidence, ddof),
+        COLUMNS,
     )
     differences = pairing.compare_readings(
-        readings(frame), baseline, lambda *arms: difference_interval(*arms, weights, confidence), COLUMNS
+        readings(frame),
+        baseline,
+        lambda ours, reference: difference_interval(ours, reference, weights, confidence),
+        COLUMNS,
     )
     settings = {"confidence": confidence, "resamples": resamples, "ddof": ddof}
     return pd.concat([spreads, differences], ignore_index=True).assign(**settings)

@@ -56,7 +56,8 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
     forward, training = _macs(configuration, active)
     measured = [block for block in group if is_measured(block.description)]
     seconds = pd.concat([block.table["seconds"].to_pandas() for block in measured] or [pd.Series(dtype=float)])
-    energies = [joules(block.description) for block in measured] or [None]
+    energies = [energy for block in measured if (energy := joules(block.description)) is not None]
+    all_recorded = len(energies) == len(measured) > 0
     macs = training * images
     return {
         **dict(zip([*runs.GROUP, "device"], name, strict=True)),
@@ -64,7 +65,7 @@ def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
         "flops_eq3": eq3.training_flops(active, images),
         "macs": macs,
         "seconds": seconds.mean(),
-        "joules": math.nan if None in energies else math.fsum(energies) / len(seconds),
+        "joules": math.fsum(energies) / len(seconds) if all_recorded else math.nan,
         "flops_a_second": FLOPS_PER_MAC
         * (macs + forward * said[0]["validation_images"])
         / (len(active) * seconds.mean()),

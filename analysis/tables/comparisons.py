@@ -1,4 +1,4 @@
-"""What can be said of every variant beside the baseline, by the paper's test of steadiness and by tests that hold."""
+"""Table of comparisons: each variant beside the baseline, by the paper's test and by tests over whole runs."""
 
 from collections.abc import Callable
 from functools import partial

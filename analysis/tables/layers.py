@@ -1,4 +1,4 @@
-"""What a NIST layer costs in every form, beside the floor that memory sets: from ``nist.benchmarks.layers``."""
+"""Table of the cost of a NIST layer in every form, beside the floor that memory bandwidth sets."""
 
 import pandas as pd
 

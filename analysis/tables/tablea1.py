@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 
@@ -25,10 +26,10 @@ OPTIMIZERS = {"adam": "Adam", "sgd": "SGD", "adamw": "AdamW"}
 def build(given: list[Source]) -> pd.DataFrame:
     """A row as printed for every model, and one for each of its studies below it; text, and no runs needed."""
     claims, rows = read(), []
-    for model, (name, *ids) in MODELS.items():
-        studies = [source.study for source in given if source.study.content["model"]["name"] == model]
+    for network, (name, model, experiment) in MODELS.items():
+        studies = [source.study for source in given if source.study.content["model"]["name"] == network]
         if studies:
-            rows.append({"Model": name, "Source": PAPER, **_printed(*ids, claims)})
+            rows.append({"Model": name, "Source": PAPER, **_printed(model, experiment, claims)})
         rows += [{"Model": name, "Source": study.name, **_settings(study)} for study in studies]
     return pd.DataFrame(rows)
 
@@ -58,7 +59,7 @@ def _settings(study: Study) -> dict:
     }
 
 
-def _optimizer(stage: Mapping[str, object]) -> str:
+def _optimizer(stage: Mapping[str, Any]) -> str:
     options = {"momentum": stage.get("momentum"), "wd": stage["weight_decay"]}
     given = ", ".join(f"{name}={value:g}" for name, value in options.items() if value)
     return OPTIMIZERS[stage["name"]] + (f"({given})" if given else "")

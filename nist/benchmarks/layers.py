@@ -26,6 +26,7 @@ from nist.sparse import cost_model
 from nist.sparse.convert import reform
 from nist.sparse.kernels import FORMS
 from nist.sparse.linear import NISTLinear
+from nist.sparse.mask import Band
 
 FACTORS = (1, 2, 10, 50)
 PRUNED = 0.1  # share of a band's weights that the pruned cases keep
@@ -94,8 +95,8 @@ def candidates(case: Case, device: torch.device) -> dict[str, nn.Module]:
 def measure(case: Case, device: torch.device, seconds: float) -> list[dict]:
     """Rows of one case, one a candidate, from as many rounds as fit into ``seconds``."""
     layers = candidates(case, device)
-    masked = layers["masked"]
-    chosen = cost_model.cheapest(masked.band, masked.active_weights, case.rows, device.type)
+    band = Band(case.n_in, case.n_out, case.k)
+    chosen = cost_model.cheapest(band, int(case.kept * band.n_weights), case.rows, device.type)
     trials = {name: Trial(layer, case.n_in, case.n_out, case.rows, device) for name, layer in layers.items()}
     rows = _rows(trials, in_turns(trials, seconds))
     return [{**case._asdict(), **row, "chosen": row["candidate"] == chosen} for row in rows]

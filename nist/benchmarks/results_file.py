@@ -21,7 +21,7 @@ def write(path: Path, rows: list[dict], where: dict[str, str]) -> None:
 
 
 def read(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """What ``write`` wrote. Raises ``InputError`` for a file that is missing or not of ``nist.benchmarks.layers``."""
+    """Read a file of ``write``. Raises ``InputError`` for one that is missing or not of ``nist.benchmarks.layers``."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; {MAKES}")
     try:

@@ -18,6 +18,8 @@ STEPS = ("forward", "backward", "step")
 class Trial:
     """One network on a batch of ``rows`` inputs of ``n_in`` features, trained with Adam."""
 
+    output: torch.Tensor  # during a step
+
     def __init__(self, network: nn.Module, n_in: int, n_out: int, rows: int, device: torch.device):
         self.network, self.device = network, device
         self.optimizer = torch.optim.Adam(network.parameters(), fused=True)
@@ -39,7 +41,8 @@ class Trial:
         yield lambda: self.output.backward(self.gradient)
         yield self.optimizer.step
         self.optimizer.zero_grad()
-        self.x.grad = self.output = None
+        self.x.grad = None
+        del self.output
 
     def _synchronize(self) -> None:
         if self.device.type == "cuda":
@@ -83,7 +86,8 @@ def in_turns(trials: dict[str, Trial], seconds: float) -> np.ndarray:
     for name, trial in trials.items():
         trial.time()  # allocates, and the first step makes the optimizer's state
         turns[name] = 1 + min(20, int(0.02 / sum(trial.time())))
-    rounds, end = [], time.perf_counter() + seconds
+    rounds: list[list[np.ndarray]] = []
+    end = time.perf_counter() + seconds
     while len(rounds) < 4 or time.perf_counter() < end:
         rounds.append([np.median([trial.time() for _ in range(turns[name])], axis=0) for name, trial in trials.items()])
     return np.array(rounds)

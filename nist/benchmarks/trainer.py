@@ -46,7 +46,7 @@ def generated(n: int, side: int, channels: int) -> packed.Images:
     """Random pictures: what they show makes no difference to time."""
     rng = np.random.default_rng(0)
     counts = {"train": n, "test": n // TEST_SHARE}
-    parts = []
+    parts: list[np.ndarray] = []
     for count in counts.values():
         parts += [rng.integers(0, 256, (count, side, side, channels), dtype=np.uint8), rng.integers(0, 10, count)]
     return packed.Images(*parts)
@@ -189,7 +189,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="turns of every trainer (default: %(default)s)")
     arguments = parser.parse_args(argv)
     device = devices.choose_device(arguments.device)
-    seeds = 20 if device.type == "cuda" else os.cpu_count()
+    cores = os.cpu_count() or 1
+    seeds = 20 if device.type == "cuda" else cores
     rows = []
     for name, variant, picture, share in tqdm(STUDIES, disable=None):
         n_images = arguments.images if device.type == "cuda" else int(share * arguments.images)
@@ -203,7 +204,7 @@ def main(argv: list[str] | None = None) -> None:
             ]
         setting = {"network": name, "variant": variant, "images": n_images, "epochs": arguments.epochs}
         rows += [{**setting, **row} for row in summary(rounds)]
-    results_file.write(arguments.out / device.type / "trainer.parquet", rows, where_measured(device, os.cpu_count()))
+    results_file.write(arguments.out / device.type / "trainer.parquet", rows, where_measured(device, cores))
     return None
 
 

@@ -17,7 +17,7 @@ class Dataset:
     classes: tuple[str, ...]
     counts: dict[str, int] | None
     digests: dict[str, str] | None
-    repository: str | None = None
+    repository: str = ""  # none of what comes with a package
     revision: str | None = None
     files: tuple[str, ...] = ()
 

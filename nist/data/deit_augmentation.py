@@ -40,7 +40,7 @@ class Recipe:
             is_training=True,
             scale=tuple(settings["resized_crop"]),
             hflip=0.5 * settings["flip"],
-            color_jitter=None,
+            color_jitter=None,  # type: ignore[arg-type]  # its annotation leaves out the None that it takes
             auto_augment=settings["randaugment"],
             interpolation=settings["interpolation"],
             mean=tuple(value / 255 for value in mean),

@@ -64,7 +64,7 @@ def load(
 def cache_folder(
     cache: Path, name: str, size: int, fit: str, n_classes: int, classes: Iterable[str] | Path | str | None = None
 ) -> Path:
-    """Where the cache of what ``load`` is asked for lies."""
+    """Folder of the cache of a data set as ``load`` reads it."""
     class_list = Path(classes).name if isinstance(classes, (str, Path)) else None
     return cache / cache_name(name, size, fit, n_classes, class_list)
 
@@ -248,7 +248,7 @@ def _encoded_rows(groups: list, start: int, stop: int) -> Iterator[tuple[str, io
         with reading(shard), pq.ParquetFile(shard) as file:
             images = file.read_row_group(group, columns=[column])[column].slice(begin, end - begin).to_pylist()
         for row, image in enumerate(images, start=first + begin):
-            yield f"{shown(shard)}: row {row}", io.BytesIO((image or {}).get("bytes"))
+            yield f"{shown(shard)}: row {row}", io.BytesIO((image or {}).get("bytes") or b"")
 
 
 def _names(names: Iterable[str]) -> str:

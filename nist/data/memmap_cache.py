@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Split:
 
     files: list[tuple[str, int]]
     labels: np.ndarray
-    encoded: Callable[[int, int], list[tuple[str, Path | BinaryIO]]]
+    encoded: Callable[[int, int], Sequence[tuple[str, Path | BinaryIO]]]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ def read(folder: Path, verify: bool = False) -> tuple[dict, Images] | None:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        plan, arrays = manifest["plan"], {}
+        plan = manifest["plan"]
+        arrays: dict[str, np.ndarray] = {}
         whole = of_configuration(plan) == manifest["plan_sha256"]
         for split in SPLITS:
             content = plan["splits"][split]
@@ -240,7 +241,7 @@ def _writable(path: Path, shape: tuple[int, ...], resume: bool) -> np.memmap:
 
 
 def _digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
 
 
 @contextmanager

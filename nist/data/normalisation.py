@@ -1,4 +1,4 @@
-"""Maps from pixels, 0 … 255, to what a network is fed; and what a change of the map does to a first convolution."""
+"""Normalisation of pixels, 0 … 255, and how the weights of a first convolution change with it."""
 
 from typing import NamedTuple
 
@@ -46,6 +46,10 @@ def _moments(pixels: np.ndarray) -> tuple[float, float]:
 
 class Normalise(nn.Module):
     """An ``Affine`` map of images on ``device``."""
+
+    order: torch.Tensor | None
+    mean: torch.Tensor
+    sd: torch.Tensor
 
     def __init__(self, affine: Affine, device: torch.device):
         super().__init__()

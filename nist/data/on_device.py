@@ -25,7 +25,8 @@ class Split:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
-        return tuple(self.images.shape[1:])
+        _, channels, height, width = self.images.shape
+        return channels, height, width
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +57,9 @@ class Split:
         permutation, draws = self.order(order, augmentation)
         for batch in self.batches(batch_size, drop_last):
             images, labels = self.take(permutation[batch])
-            yield (images if draws is None else augmentation.apply(images, draws[batch])), labels
+            if augmentation and draws is not None:
+                images = augmentation.apply(images, draws[batch])
+            yield images, labels
 
     def in_order(self, batch_size: int) -> Iterator:
         """All images in large batches, for evaluation."""

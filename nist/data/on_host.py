@@ -47,7 +47,7 @@ class LoadedSplit:
         keys = list(zip(permutation.tolist(), draws.tolist(), strict=True))
         read = self._read([keys[start : start + batch_size] for start in range(0, end, batch_size)], on_host)
         for start, (images, labels) in zip(range(0, end, batch_size), read, strict=True):
-            if augmentation and not on_host:
+            if isinstance(augmentation, Augmentation):
                 images = augmentation.apply(images, draws[start : start + batch_size].to(self.device))
             yield images, labels
 
@@ -80,7 +80,7 @@ class Samples(Dataset):
     def __getitem__(self, key: tuple[int, int | None]) -> tuple[torch.Tensor, int]:
         index, draw = key
         image = np.array(self.images[index])
-        if self.recipe is None:
+        if self.recipe is None or draw is None:
             return torch.from_numpy(image).permute(2, 0, 1), int(self.labels[index])
         with seeded(draw):
             return self.recipe.transform(Image.fromarray(image)), int(self.labels[index])

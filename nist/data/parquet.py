@@ -70,16 +70,16 @@ def decode(dataset: Dataset, split: str, shards: list[Path]) -> tuple[np.ndarray
     Raises ``InputError`` that names the shard, and the row where there is one, if a file is cut off, an image does not
     decode to the data set's shape, a label is no class, or the classes are not as many as they should be.
     """
-    images, labels = [], []
+    images, by_shard = [], []
     for shard in shards:
         encoded, shard_labels = _read(shard, len(dataset.classes))
-        labels.append(shard_labels)
+        by_shard.append(shard_labels)
         with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
             pixels = pool.map(partial(_pixels, shape=dataset.shape, shard=shard), encoded, range(len(encoded)))
             images += tqdm(pixels, total=len(encoded), desc=f"decoding {shard.name}", unit=" images", disable=None)
     if not images:
         raise InputError(f"{dataset.name}: {split}: no images in {', '.join(map(str, shards))}; fetch them again")
-    labels = np.concatenate(labels)
+    labels = np.concatenate(by_shard)
     _check_counts(dataset, split, labels, shards)
     return np.stack(images), labels
 
@@ -125,7 +125,7 @@ def checked_labels(shard: Path, labels: list, n_classes: int) -> np.ndarray:
 
 def _pixels(encoded: bytes | None, row: int, *, shape: tuple[int, int, int], shard: Path) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with Image.open(io.BytesIO(encoded or b"")) as image:
             if image.size[::-1] != shape[:2]:  # before its pixels are unpacked, however many it says they are
                 raise InputError(f"{shard}: row {row}: image of {image.size[::-1]} pixels; expected {shape[:2]}")
             return np.asarray(image.convert(MODES[shape[2]])).reshape(shape)

@@ -1,4 +1,4 @@
-"""From decoded images to what a run is fed: training and validation split on the device, and their normalisation."""
+"""Decoded images made ready for a run: training and validation split on the device, normalised."""
 
 from typing import NamedTuple
 

@@ -50,7 +50,7 @@ class Transformer(nn.Module):
     @property
     def sparsified(self) -> nn.Module:
         """The module whose linear layers NIST sparsifies."""
-        return self.model.blocks
+        return self.model.get_submodule("blocks")
 
     def forward(self, images):
         """Map ``(batch, channels, height, width)`` to logits ``(batch, classes)``."""
@@ -103,7 +103,7 @@ def _made(name: str, part: str, image_shape: tuple[int, int, int], options: dict
 
 
 def _check_made(name: str, part: str, made: object) -> None:
-    """Raise ``InputError`` unless ``made`` is what a model's function ``part`` is to return."""
+    """Raise ``InputError`` unless a model's function ``part`` returned the right types."""
     kinds, meant = MADE[part]
     found = made if isinstance(made, tuple) else (made,)
     if len(found) != len(kinds) or not all(map(isinstance, found, kinds)):

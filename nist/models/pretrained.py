@@ -86,8 +86,8 @@ def _from_timm(name: str, download: bool) -> dict[str, torch.Tensor]:
 
 def _converted(tensors: dict[str, torch.Tensor], trained: str, used: str) -> dict[str, torch.Tensor]:
     weight = next((name for name, value in tensors.items() if value.dim() == 4), None)
-    bias = weight and weight.removesuffix("weight") + "bias"
-    if bias not in tensors:
+    bias = f"{(weight or '').removesuffix('weight')}bias"
+    if weight is None or bias not in tensors:
         raise InputError(f"data.normalisation: {used}, but the weights are for {trained} and cannot be converted")
     parameters = converted(tensors[weight], tensors[bias], PUBLISHED[trained], PUBLISHED[used])
     return {**tensors, weight: parameters[0], bias: parameters[1]}

@@ -34,7 +34,8 @@ def backbone(image_shape: tuple[int, int, int], *, frozen_blocks: int) -> tuple[
     for layer in features:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     for layer in features[: ends[frozen_blocks - 1] + 1] if frozen_blocks else ():
         layer.requires_grad_(False)
     layers = OrderedDict(features=features, flatten=ChannelsLastFlatten())

@@ -64,6 +64,7 @@ def claim(names: Sequence[str], folder: Path | None = None) -> int:
 
 
 def _claim(path: Path) -> bool:
+    claimed: IO | socket.socket | None
     try:
         claimed = locks.hold(path)
     except locks.NoLocksError as error:

@@ -16,17 +16,20 @@ MILLIJOULES = 1000  # a joule
 
 
 class Meter:
-    """Counts the energy of ``device`` from now on. It never fails: what is not reported is ``None``."""
+    """Counts the energy of ``device`` from now on. It never fails: energy that is not reported is ``None``."""
 
     def __init__(self, device: torch.device):
         self._counter = Counter.of(device)
-        self._start = self._counter and self._counter.millijoules()
+        self._start = self._counter.millijoules() if self._counter else None
 
     def joules(self) -> float | None:
         """Energy in joules since the meter was made; ``None`` where the device does not report it, or was shared."""
-        if self._start is not None and not self._counter.is_alone():
+        if self._counter is None or self._start is None:
+            return None
+        if not self._counter.is_alone():
             self._start = None
-        now = None if self._start is None else self._counter.millijoules()
+            return None
+        now = self._counter.millijoules()
         # A driver that was loaded anew counts from zero.
         return None if now is None or now < self._start else (now - self._start) / MILLIJOULES
 

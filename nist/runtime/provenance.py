@@ -48,7 +48,7 @@ def commit() -> str | None:
 
 
 def versions() -> dict:
-    """Versions of what computes the numbers."""
+    """Versions of Python, torch and numpy."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
 
 

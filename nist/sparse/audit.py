@@ -35,21 +35,19 @@ def audit(module: nn.Module) -> list[LayerAudit]:
     return [_audit(name, layer) for name, layer in module.named_modules() if isinstance(layer, NISTLinear)]
 
 
-def unreached_outputs(layers: Sequence[nn.Module]) -> int:
+def unreached_outputs(layers: Sequence[nn.Linear | NISTLinear]) -> int:
     """Outputs of a chain of linear layers that no path of active weights joins to an input of the first.
 
     Such an output is the same whatever the input, and a class of a classifier that no image speaks for. ``layers`` are
     ``nn.Linear`` or NIST layers in order, each fed by the one before it, feature by feature.
     """
-    reached = None
+    reached = torch.ones(layers[0].in_features, dtype=torch.bool, device=layers[0].weight.device)
     for layer in layers:
         if isinstance(layer, NISTLinear):
             inputs, outputs = layer.connections()
-            live = outputs if reached is None else outputs[reached[inputs]]
-            reached = torch.bincount(live, minlength=layer.out_features) > 0
+            reached = torch.bincount(outputs[reached[inputs]], minlength=layer.out_features) > 0
         else:
-            some = reached is None or bool(reached.any())
-            reached = torch.full((layer.out_features,), some, device=layer.weight.device)
+            reached = reached.any().expand(layer.out_features)
     return int((~reached).sum())
 
 

@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -92,7 +93,7 @@ def _source_of_forward(kind: type) -> str:
 
 
 def _source(kind: type, name: str) -> str:
-    """Of a method or property, with what it overrides if it calls that; empty if there is none.
+    """Source of a method or property, with the one it overrides if it calls ``super()``; empty if there is none.
 
     That of an ``nn.TransformerEncoderLayer`` is left out: its fast path is switched off in ``replaced``.
     """
@@ -101,8 +102,9 @@ def _source(kind: type, name: str) -> str:
         if name not in vars(base) or base in (nn.Module, nn.TransformerEncoderLayer):
             continue
         found = vars(base)[name]
+        method: Any = found.fget if isinstance(found, property) else found
         with contextlib.suppress(OSError, TypeError):  # of what was not read from a file, or is no method
-            source += inspect.getsource(found.fget if isinstance(found, property) else found)
+            source += inspect.getsource(method)
         if "super()" not in source:
             break
     return source

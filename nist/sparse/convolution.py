@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from nist.sparse.linear import NISTLinear
+from nist.sparse.linear import Dense, NISTLinear
 
 
 class NISTConv2d(NISTLinear):
@@ -13,8 +13,9 @@ class NISTConv2d(NISTLinear):
     they are counted channels-last. Made by ``from_dense``.
     """
 
-    def _adopt(self, dense: nn.Conv2d, form: str) -> None:
-        self.kernel_size = dense.kernel_size
+    def _adopt(self, dense: Dense, form: str) -> None:
+        height, width = dense.weight.shape[2:]
+        self.kernel_size = height, width
         super()._adopt(dense, form)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -38,8 +39,15 @@ class NISTConv2d(NISTLinear):
         """A plain ``nn.Conv2d`` that computes the same; masked and pruned weights are explicit zeros in it."""
         weight = self.dense_weight()
         channels = self.in_features // (self.kernel_size[0] * self.kernel_size[1])
-        options = {"bias": self.bias is not None, "device": weight.device, "dtype": weight.dtype}
-        return self._fill(nn.Conv2d(channels, self.out_features, self.kernel_size, **options), weight)
+        convolution = nn.Conv2d(
+            channels,
+            self.out_features,
+            self.kernel_size,
+            bias=self.bias is not None,
+            device=weight.device,
+            dtype=weight.dtype,
+        )
+        return self._fill(convolution, weight)
 
 
 def check_linear(name: str, module: nn.Module) -> None:

@@ -21,7 +21,7 @@ import yaml
 
 from nist.sparse.kernels import FORMS, block_size
 from nist.sparse.mask import Band
-from nist.sparse.random_masks import RandomMask
+from nist.sparse.random_masks import RandomMask, as_band
 
 TERMS = ("steps", "passes", "weights", "products", "activations", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
@@ -41,7 +41,7 @@ def cheapest(band: Band | RandomMask, active_weights: int, rows: int, device: st
     possible = FORMS if whole else ("masked", "compressed")
     times = {form: predicted(coefficients[form], work(form, band, active_weights, rows)) for form in possible}
     times["masked"] /= 1 + MARGIN
-    return min(times, key=times.get)
+    return min(times, key=times.__getitem__)
 
 
 def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:
@@ -53,11 +53,13 @@ def work(form: str, band: Band | RandomMask, active_weights: int, rows: int) -> 
     """Counts of work, by name in ``TERMS``, of one training step on ``rows`` rows."""
     n_in, n_out, k = band.n_in, band.n_out, band.k
     ends = rows * (n_in + n_out)
+    counts: tuple[int, ...]
     if form == "masked":
         counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends
     elif form == "compressed":
         counts = 1, 1, active_weights, rows * active_weights, ends
     else:
+        band = as_band(band)
         places = band.width if band.is_spread else n_in
         if form == "banded":
             counts = k, k * places, rows * k * places, rows * k * (places + band.width)

@@ -5,6 +5,7 @@ Each takes inputs of shape ``(..., n_in)`` and returns ``(..., n_out)``.
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import library
@@ -37,13 +38,11 @@ def in_band(arithmetic: Arithmetic, x: torch.Tensor, weight: torch.Tensor, band:
 
 def banded(x: torch.Tensor, weight: torch.Tensor, n_out: int) -> torch.Tensor:
     """Eq. 1 as k multiply-adds an input, with no index; ``weight[t, i]`` joins input i to (i + t) mod n_out."""
-    total = None
-    for offset, weights in enumerate(weight):
+    first, *others = weight
+    total = _wrapped(x * first, n_out)
+    for offset, weights in enumerate(others, start=1):
         # Input i lands on i mod n_out, and then moves by the offset.
-        products = _wrapped(x * weights, n_out)
-        if offset:
-            products = products.roll(offset, -1)
-        total = products if total is None else total + products
+        total = total + _wrapped(x * weights, n_out).roll(offset, -1)
     return total
 
 
@@ -125,21 +124,25 @@ def _gradient_of_weight(
 
 
 @_product.register_fake
-def _(x, weight, rows, columns):
+def _(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     return x.new_empty(x.shape[0], rows.shape[0] - 1)
 
 
 @_gradient_of_input.register_fake
-def _(gradient, x, weight, rows, columns):
+def _(
+    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+) -> torch.Tensor:
     return x.new_empty(x.shape)  # contiguous, as the product is, whatever x is
 
 
 @_gradient_of_weight.register_fake
-def _(gradient, x, weight, rows, columns):
+def _(
+    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+) -> torch.Tensor:
     return weight.new_empty(weight.shape)
 
 
-def _backward(ctx, gradient):
+def _backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
     saved = ctx.saved_tensors  # only once, or gradient checkpointing refuses
     for_input = _gradient_of_input(gradient, *saved) if ctx.needs_input_grad[0] else None
     for_weight = _gradient_of_weight(gradient, *saved) if ctx.needs_input_grad[1] else None

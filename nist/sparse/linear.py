@@ -1,7 +1,7 @@
 """The NIST layer: a linear layer whose connections are the band of the paper's Eq. 1, in one of several forms."""
 
 from numbers import Integral
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import nn
@@ -12,7 +12,10 @@ from nist.sparse.mask import Band
 from nist.sparse.optimizer_guard import watch
 from nist.sparse.random_masks import RandomMask
 from nist.sparse.saved_state import BUFFERS, STORED
-from nist.sparse.storage import STORAGES, Storage
+from nist.sparse.storage import Stored
+
+Dense = nn.Linear | nn.Conv2d  # what a NIST layer can take the place of
+Plain = TypeVar("Plain", nn.Linear, nn.Conv2d)  # one of these two, and the same throughout
 
 
 def check_form(form: str, rows: int | None = None) -> None:
@@ -29,7 +32,7 @@ def check_device(weight: torch.Tensor) -> None:
         raise ValueError("no NIST layer is made on the meta device: its connections would be lost with the values")
 
 
-class NISTLinear(nn.Module):
+class NISTLinear(Stored):
     """Linear layer with the fixed sparse connections of Eq. 1: input i feeds the outputs (i + t) mod n_out, t < k.
 
     The form decides what is stored and multiplied, not what is computed:
@@ -54,9 +57,6 @@ class NISTLinear(nn.Module):
     Raises ``ValueError`` for a factor out of range, an unknown form or scheme, rows below 1, or the meta device.
     """
 
-    is_copy = False  # of another layer, made by copy or pickle
-    is_masking = False  # in the masked form: whether a product needs the mask
-
     def __init__(
         self,
         n_in: int,
@@ -69,16 +69,16 @@ class NISTLinear(nn.Module):
         parts: int = 1,
         channels: int = 1,
         rows: int = 64,
-        device=None,
-        dtype=None,
+        device: torch.device | str | int | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self._set_up(Band(n_in, n_out, k, scheme, parts, channels), form, rows)
         self._adopt(nn.Linear(n_in, n_out, bias=bias, device=device, dtype=dtype), form)
 
     @classmethod
-    def from_dense(cls, dense: nn.Module, band: Band | RandomMask, form: str = "auto", rows: int = 64) -> Self:
-        """The layer with the weights that ``dense``, an ``nn.Linear``, has at the connections of ``band``.
+    def from_dense(cls, dense: Dense, band: Band | RandomMask, form: str = "auto", rows: int = 64) -> Self:
+        """The layer with the weights that ``dense`` has at the connections of ``band``.
 
         It takes over the very parameters of ``dense``, so that an optimizer that holds them trains this layer;
         ``dense`` is of no use afterwards.
@@ -94,7 +94,7 @@ class NISTLinear(nn.Module):
         self.band, self.is_automatic, self.rows = band, form == "auto", rows
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k
 
-    def _adopt(self, dense: nn.Module, form: str) -> None:
+    def _adopt(self, dense: Dense, form: str) -> None:
         check_device(dense.weight)
         weight = dense.weight.detach().reshape(self.out_features, self.in_features)
         self.weight, self.bias = dense.weight, dense.bias
@@ -106,15 +106,6 @@ class NISTLinear(nn.Module):
         super().__setstate__(state)
         self.is_copy = self.is_masking = True
 
-    @property
-    def _storage(self) -> Storage:
-        return STORAGES[self.form]
-
-    def band_edges(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Input and output index of every connection before any prune, ordered by input."""
-        inputs, outputs = self.band.edges()
-        return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``.
 
@@ -122,7 +113,7 @@ class NISTLinear(nn.Module):
         under autocast, for inputs that are not floating-point numbers.
         """
         self._check_inputs(x)
-        return self._storage.forward(self, x)
+        return self.storage.forward(self, x)
 
     def _check_inputs(self, x: torch.Tensor) -> None:
         """The forms without a mask would take inputs of any width and type, and compute something else."""
@@ -132,17 +123,13 @@ class NISTLinear(nn.Module):
             return
         raise ValueError(f"this layer's weight is {self.weight.dtype}, and it got inputs of {x.dtype}")
 
-    def connections(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Input and output index of every active weight, in the order of ``values``."""
-        return self._storage.connections(self)
-
     def values(self, like: torch.Tensor | None = None) -> torch.Tensor:
         """The active weights, or the entries of a tensor stored ``like`` them, 1-D in the order of ``connections``."""
-        return self._storage.entries(self, self.weight.detach() if like is None else like)
+        return self.storage.entries(self, self.weight.detach() if like is None else like)
 
     def arranged(self, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """One value a connection, 1-D tensors, laid out as this layer's form stores them; zero where there is none."""
-        return self._storage.arranged(self, (inputs, outputs), values)
+        return self.storage.arranged(self, (inputs, outputs), values)
 
     def dense_weight(self) -> torch.Tensor:
         """The weight of the ``nn.Linear`` that computes the same, of shape ``(n_out, n_in)``."""
@@ -150,16 +137,16 @@ class NISTLinear(nn.Module):
         values = self.values()
         return values.new_zeros(self.out_features, self.in_features).index_put((outputs, inputs), values)
 
-    def dense(self) -> nn.Module:
+    def dense(self) -> Dense:
         """A plain ``nn.Linear`` that computes the same; masked and pruned weights are explicit zeros in it."""
         weight = self.dense_weight()
         linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype)
         return self._fill(linear, weight)
 
-    def _fill(self, plain: nn.Module, weight: torch.Tensor) -> nn.Module:
+    def _fill(self, plain: Plain, weight: torch.Tensor) -> Plain:
         with torch.no_grad():
             plain.weight.copy_(weight.view_as(plain.weight))
-            if self.bias is not None:
+            if self.bias is not None and plain.bias is not None:
                 plain.bias.copy_(self.bias)
         for name, own in self.named_parameters(recurse=False):
             getattr(plain, name).requires_grad_(own.requires_grad)
@@ -168,27 +155,22 @@ class NISTLinear(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw weights and biases anew, as at construction; the connections stay as they are, pruned or not."""
-        bias, weight = self.bias is not None, self.weight
-        drawn = nn.Linear(self.in_features, self.out_features, bias, weight.device, weight.dtype)
+        weight = self.weight
+        drawn = nn.Linear(self.in_features, self.out_features, self.bias is not None, weight.device, weight.dtype)
         inputs, outputs = self.connections()
         weight.copy_(self.arranged(inputs, outputs, drawn.weight[outputs, inputs]))
-        if bias:
+        if self.bias is not None and drawn.bias is not None:
             self.bias.copy_(drawn.bias)
 
     @property
     def active_weights(self) -> int:
         """Number of weights that are not masked or pruned."""
-        return self._storage.active_weights(self)
+        return self.storage.active_weights(self)
 
     @property
     def is_pruned(self) -> bool:
         """Whether a connection of the band has been dropped."""
         return self.active_weights < self.band.n_weights
-
-    @property
-    def dense_weights(self) -> int:
-        """Number of weights of the layer without any mask."""
-        return self.in_features * self.out_features
 
     @torch.no_grad()
     def keep(self, kept: torch.Tensor) -> None:
@@ -224,7 +206,7 @@ class NISTLinear(nn.Module):
             self._buffers.pop(name, None)
         self.form = form
         self._replace_weight(self.arranged(inputs, outputs, values))
-        self._storage.register(self, (inputs, outputs))
+        self.storage.register(self, (inputs, outputs))
         if self.band.is_regular:
             numbers = torch.tensor(saved_state.band_numbers(self.band), device=values.device)
             self.register_buffer("band_numbers", numbers)
@@ -242,7 +224,16 @@ class NISTLinear(nn.Module):
         self.weight.data = weight.new_empty(0, dtype=other)
         self.weight.data = weight
 
-    def _load_from_state_dict(self, state, prefix, metadata, strict, missing, unexpected, errors) -> None:
+    def _load_from_state_dict(
+        self,
+        state: dict[str, torch.Tensor],
+        prefix: str,
+        metadata: dict,
+        strict: bool,
+        missing: list[str],
+        unexpected: list[str],
+        errors: list[str],
+    ) -> None:
         """Load the state of any form, or of a dense ``nn.Linear``, into this layer, which keeps its own form if it can.
 
         An automatic layer chooses anew.
@@ -268,7 +259,7 @@ class NISTLinear(nn.Module):
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {"weight": self.weight.detach()} | {
-            name: self._buffers[name] for name in BUFFERS if name in self._buffers
+            name: getattr(self, name) for name in BUFFERS if name in self._buffers
         }
 
     def extra_repr(self) -> str:

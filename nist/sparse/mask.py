@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 SCHEMES = ("literal", "even")
+
+Indices = Any  # an integer array or tensor; this module counts with either, and imports no torch
 
 
 def check_factor(n_in: int, n_out: int, k: int) -> None:
@@ -51,7 +53,7 @@ class Band:
     parts: int = 1
     channels: int = 1
 
-    is_regular: ClassVar[bool] = True  # it has forms without an index
+    is_regular: ClassVar[Literal[True]] = True  # it has forms without an index
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -83,27 +85,27 @@ class Band:
         reached = self.n_in * self.k if self.is_spread else self.n_in + self.k - 1
         return self.parts * max(0, self.width - reached)
 
-    def places(self, inputs):
-        """Place of each input in the order that the band counts them in; integer arrays or tensors."""
+    def places(self, inputs: Indices) -> Indices:
+        """Place of each input in the order that the band counts them in."""
         if self.channels == 1:
             return inputs
         positions = self.n_in // self.channels
         return inputs % positions * self.channels + inputs // positions
 
-    def starts(self, inputs):
-        """First output, within its part, that each input feeds; integer arrays or tensors."""
+    def starts(self, inputs: Indices) -> Indices:
+        """First output, within its part, that each input feeds."""
         places = self.places(inputs)
         return places * self.width // self.n_in if self.is_spread else places % self.width
 
-    def offsets(self, inputs, outputs):
+    def offsets(self, inputs: Indices, outputs: Indices) -> Indices:
         """Offset t of a connection within its band: below ``k`` if the connection exists."""
         return (outputs % self.width - self.starts(inputs)) % self.width
 
-    def contains(self, inputs, outputs):
-        """Whether each connection exists; integer arrays or tensors."""
+    def contains(self, inputs: Indices, outputs: Indices) -> Indices:
+        """Whether each connection exists, as booleans."""
         return self.offsets(inputs, outputs) < self.k
 
-    def slots(self, inputs, outputs):
+    def slots(self, inputs: Indices, outputs: Indices) -> Indices:
         """Where a flattened weight of shape ``(parts * k, n_in)`` holds each connection: by part, offset, place."""
         return (outputs // self.width * self.k + self.offsets(inputs, outputs)) * self.n_in + self.places(inputs)
 

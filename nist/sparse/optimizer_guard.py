@@ -19,7 +19,7 @@ ENTRYWISE = {
 _watched: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
-def watch(weight: torch.nn.Parameter) -> None:
+def watch(weight: torch.Tensor) -> None:
     """Have every step of an optimizer refused, with ``ValueError``, that remembers ``weight`` in another shape."""
     _hook()
     _watched[weight] = True

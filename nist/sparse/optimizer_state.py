@@ -53,5 +53,6 @@ def carry(
     entries = {name: layer.values(value) for name, value in entrywise(layer.weight, optimizer).items()}
     inputs, outputs = layer.connections()
     change()
-    for name, values in entries.items():
-        optimizer.state[layer.weight][name] = layer.arranged(inputs[kept], outputs[kept], values[kept])
+    if optimizer is not None:
+        for name, values in entries.items():
+            optimizer.state[layer.weight][name] = layer.arranged(inputs[kept], outputs[kept], values[kept])

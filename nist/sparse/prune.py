@@ -182,7 +182,8 @@ class PruneOnce:
             raise ValueError(f"call with the epoch's accuracy: the prune waits for {self.threshold:g}")
         if accuracy is not None and not 0 <= accuracy <= 1:
             raise ValueError(f"accuracy must be a fraction in [0, 1], got {accuracy}")
-        due = epoch >= self.epoch if self.threshold is None else accuracy >= self.threshold
-        if not due or any(layer.is_pruned for layer in nist_layers(self.module)):
+        at_epoch = self.epoch is not None and epoch >= self.epoch
+        at_accuracy = self.threshold is not None and accuracy is not None and accuracy >= self.threshold
+        if not (at_epoch or at_accuracy) or any(layer.is_pruned for layer in nist_layers(self.module)):
             return None
         return prune(self.module, self.sparsity, optimizer, self.scope)

@@ -1,12 +1,12 @@
-"""Masks that are as large as Eq. 1's and are not its band: controls that tell what the band itself is worth."""
+"""Controls: random masks with as many connections as Eq. 1, to test whether the band itself matters."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from nist.sparse.mask import SCHEMES, Band, check_factor
+from nist.sparse.mask import SCHEMES, Band, Indices, check_factor
 
 CONTROLS = ("permuted", "random")
 
@@ -26,7 +26,7 @@ class RandomMask:
     scheme: str
     seed: int | tuple[int, ...] = 0
 
-    is_regular: ClassVar[bool] = False
+    is_regular: ClassVar[Literal[False]] = False
 
     def __post_init__(self) -> None:
         if self.scheme not in CONTROLS:
@@ -51,8 +51,8 @@ class RandomMask:
         """Input and output index of every connection, ordered by input; two int64 arrays of shape ``(n_weights,)``."""
         return self._edges
 
-    def contains(self, inputs, outputs) -> np.ndarray:
-        """Whether each connection exists; integer arrays or tensors, on the CPU."""
+    def contains(self, inputs: Indices, outputs: Indices) -> np.ndarray:
+        """Whether each connection exists; of tensors on the CPU, too."""
         own_inputs, own_outputs = self._edges
         return np.isin(np.asarray(inputs) * self.n_out + np.asarray(outputs), own_inputs * self.n_out + own_outputs)
 
@@ -60,6 +60,13 @@ class RandomMask:
     def n_unconnected(self) -> int:
         """Number of outputs without any input."""
         return self.n_out - len(np.unique(self._edges[1]))
+
+
+def as_band(mask: Band | RandomMask) -> Band:
+    """``mask`` where only a band will do. Raises ``TypeError`` for another, which has no form without an index."""
+    if not mask.is_regular:
+        raise TypeError(f"{mask} is no band, and has no form without an index")
+    return mask
 
 
 def band(n_in: int, n_out: int, k: int, scheme: str, seed: tuple[int, ...] | int = 0) -> Band | RandomMask:

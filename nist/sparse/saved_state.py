@@ -1,13 +1,9 @@
 """The connections and weights in a saved state of a NIST layer, of any form, or of a dense ``nn.Linear``."""
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from nist.sparse.mask import SCHEMES, Band
-
-if TYPE_CHECKING:
-    from nist.sparse.linear import NISTLinear
+from nist.sparse.storage import Stored
 
 # What a layer's state may hold beside weight and bias, by form, which is also how a saved state is told apart.
 BUFFERS = ("mask", "inputs", "outputs", "band_numbers")
@@ -19,9 +15,7 @@ def band_numbers(band: Band) -> tuple[int, ...]:
     return band.k, band.parts, band.channels, SCHEMES.index(band.scheme)
 
 
-def connections_in(
-    saved: dict[str, torch.Tensor], layer: "NISTLinear"
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def connections_in(saved: dict[str, torch.Tensor], layer: Stored) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Inputs, outputs and values in a saved state; of a dense one, those at the connections that ``layer`` has.
 
     Raises ``ValueError``, ``KeyError``, ``IndexError`` or ``RuntimeError`` for one that does not fit the layer.
@@ -42,7 +36,7 @@ def connections_in(
     return inputs, outputs, values
 
 
-def _check(inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor, layer: "NISTLinear") -> None:
+def _check(inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor, layer: Stored) -> None:
     if not inputs.shape == outputs.shape == values.shape:
         raise ValueError("its weights are not as many as its connections")
     inside = (inputs >= 0) & (inputs < layer.in_features) & (outputs >= 0) & (outputs < layer.out_features)
@@ -52,7 +46,7 @@ def _check(inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor, la
         raise ValueError("it has a connection twice")
 
 
-def _band_in(saved: dict[str, torch.Tensor], layer: "NISTLinear") -> Band | None:
+def _band_in(saved: dict[str, torch.Tensor], layer: Stored) -> Band | None:
     """The band that a saved state says it had before any prune, if it says so, as earlier versions did not always.
 
     Raises ``ValueError`` for a narrower one than the layer's: its state would count as pruned.

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeGuard
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nist.sparse.checks import check_changeable, check_hooks, check_readers, check_sharing
 from nist.sparse.convolution import NISTConv2d, check_linear
-from nist.sparse.linear import NISTLinear, check_form
+from nist.sparse.linear import Dense, NISTLinear, check_form
 from nist.sparse.mask import Band, factor
 from nist.sparse.optimizer_state import entrywise
 
@@ -79,7 +80,7 @@ def sparsify(
     check_readers(model, chosen)
     check_hooks(chosen)
     _warn_of_others(model, chosen, include, exclude)
-    replacements = {}
+    replacements: dict[nn.Module, nn.Module] = {}
     for name, dense in chosen.items():
         if weights == "fresh":
             dense.reset_parameters()
@@ -91,8 +92,10 @@ def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> n
     """``model`` with modules replaced in place, wherever they are used; another one if it is replaced itself."""
     for parent in list(model.modules()):
         # Not named_children, which names a module that is used twice only once.
-        for name in [name for name, child in parent._modules.items() if child in replacements]:
-            setattr(parent, name, replacements[parent._modules[name]])
+        for name, child in list(parent._modules.items()):
+            if child is None or child not in replacements:
+                continue
+            setattr(parent, name, replacements[child])
             if isinstance(parent, nn.TransformerEncoderLayer):
                 parent.activation_relu_or_gelu = 0  # no fast path for inference, which reads its layers' weights itself
     new = set(replacements.values())
@@ -102,35 +105,35 @@ def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> n
     return replacements.get(model, model)
 
 
-def linear_layers(model: nn.Module, include: str | Sequence[str], exclude: str | Sequence[str]) -> dict[str, nn.Module]:
+def linear_layers(model: nn.Module, include: str | Sequence[str], exclude: str | Sequence[str]) -> dict[str, Dense]:
     """The linear layers of ``model`` that a pattern of ``include`` matches and none of ``exclude``, by name.
 
     Raises ``ValueError`` for a pattern that matches none, and for a full name of something that is not linear.
     """
     modules = dict(model.named_modules())
-    chosen = set()
+    chosen: dict[str, Dense] = {}
     for pattern in _patterns(include):
-        matched = [name for name in modules if fnmatchcase(name, pattern)]
+        matched = {name: module for name, module in modules.items() if fnmatchcase(name, pattern)}
         if pattern in modules:
             check_linear(pattern, modules[pattern])
-        linear = {name for name in matched if _is_candidate(name, modules[name], pattern)}
+        linear = {name: module for name, module in matched.items() if _is_candidate(module, name, pattern)}
         if not linear:
             raise ValueError(f"pattern {pattern!r} matches no linear layer; there are {_listed(modules)}")
         chosen |= linear
     for pattern in _patterns(exclude):
         if not any(fnmatchcase(name, pattern) for name in modules):
             raise ValueError(f"pattern {pattern!r} to exclude matches no module; linear layers are {_listed(modules)}")
-        chosen -= {name for name in chosen if fnmatchcase(name, pattern)}
+        chosen = {name: layer for name, layer in chosen.items() if not fnmatchcase(name, pattern)}
     if not chosen:
         raise ValueError("every linear layer is excluded")
-    return {name: modules[name] for name in modules if name in chosen}
+    return {name: chosen[name] for name in modules if name in chosen}
 
 
 def _patterns(patterns: str | Sequence[str]) -> Sequence[str]:
     return [patterns] if isinstance(patterns, str) else patterns
 
 
-def _is_candidate(name: str, module: nn.Module, pattern: str) -> bool:
+def _is_candidate(module: nn.Module, name: str, pattern: str) -> TypeGuard[Dense]:
     try:
         check_linear(name, module)
     except ValueError:
@@ -139,30 +142,45 @@ def _is_candidate(name: str, module: nn.Module, pattern: str) -> bool:
 
 
 def _listed(modules: Mapping[str, nn.Module], at_most: int = 12) -> str:
-    names = [name for name, module in modules.items() if _is_candidate(name, module, name)]
+    names = [name for name, module in modules.items() if _is_candidate(module, name, name)]
     return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "") or "none"
 
 
-def _bands(chosen, factors, density, scheme, split, channels_last) -> dict[str, Band]:
-    if factors is not None and len(factors) != len(chosen):
-        raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
-    if density is not None and not 0 < density <= 1:
-        raise ValueError(f"density must be in (0, 1], got {density}")
+def _bands(
+    chosen: Mapping[str, Dense],
+    factors: Sequence[int] | None,
+    density: float | None,
+    scheme: str,
+    split: Mapping[str, int],
+    channels_last: Mapping[str, int],
+) -> dict[str, Band]:
     parts, channels = (_by_name(mapping, chosen) for mapping in (split, channels_last))
     bands = {}
-    for position, (name, dense) in enumerate(chosen.items()):
+    for (name, dense), k in zip(chosen.items(), _factors(chosen, factors, density, parts), strict=True):
         n_out, n_in = dense.weight.shape[0], dense.weight[0].numel()
-        part = parts.get(name, 1)
-        k = factors[position] if density is None else factor(density, n_out // part)
         try:
-            bands[name] = Band(n_in, n_out, k, scheme, part, channels.get(name, 1))
+            bands[name] = Band(n_in, n_out, k, scheme, parts[name], channels[name])
         except ValueError as error:
             raise ValueError(f"{name or 'the layer'} ({n_in} → {n_out}): {error}") from None
     return bands
 
 
-def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, nn.Module]) -> dict[str, int]:
-    values = {}
+def _factors(
+    chosen: Mapping[str, Dense], factors: Sequence[int] | None, density: float | None, parts: Mapping[str, int]
+) -> Sequence[int]:
+    """One for every layer: as given, or of a density."""
+    if factors is None:
+        if density is None or not 0 < density <= 1:
+            raise ValueError(f"density must be in (0, 1], got {density}")
+        return [factor(density, dense.weight.shape[0] // parts[name]) for name, dense in chosen.items()]
+    if len(factors) != len(chosen):
+        raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
+    return factors
+
+
+def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, Dense]) -> dict[str, int]:
+    """What ``mapping`` gives every layer by a pattern that matches its name; 1 where none does."""
+    values = dict.fromkeys(chosen, 1)
     for pattern, value in mapping.items():
         matched = [name for name in chosen if fnmatchcase(name, pattern)]
         if not matched:
@@ -172,7 +190,7 @@ def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, nn.Module]) -> dic
 
 
 def _warn_of_others(
-    model: nn.Module, chosen: Mapping[str, nn.Module], include: str | Sequence[str], exclude: str | Sequence[str]
+    model: nn.Module, chosen: Mapping[str, Dense], include: str | Sequence[str], exclude: str | Sequence[str]
 ) -> None:
     """What an ``nn.MultiheadAttention`` keeps to itself is not meant by anyone, and is not named."""
     others = [
@@ -189,14 +207,17 @@ def _matches(name: str, patterns: str | Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
 
 
-def _replacement(dense, band, form, rows, optimizer, carried: bool) -> NISTLinear:
+def _replacement(
+    dense: Dense, band: Band, form: str, rows: int, optimizer: torch.optim.Optimizer | None, carried: bool
+) -> NISTLinear:
     entries = entrywise(dense.weight, optimizer)
     kind = NISTConv2d if isinstance(dense, nn.Conv2d) else NISTLinear
     layer = kind.from_dense(dense, band, form, rows)
-    inputs, outputs = layer.connections()
-    for name, value in entries.items():
-        values = value.reshape(band.n_out, band.n_in)[outputs, inputs] * carried
-        optimizer.state[layer.weight][name] = layer.arranged(inputs, outputs, values)
+    if optimizer is not None:
+        inputs, outputs = layer.connections()
+        for name, value in entries.items():
+            values = value.reshape(band.n_out, band.n_in)[outputs, inputs] * carried
+            optimizer.state[layer.weight][name] = layer.arranged(inputs, outputs, values)
     dense.register_forward_pre_hook(_refuse)
     return layer
 

@@ -35,8 +35,10 @@ def _lines(content: dict, *above: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _in_one_line(value: object) -> str:
     quoted = '"' if isinstance(value, str) and "\n" in value else None
-    options = {"default_flow_style": True, "allow_unicode": True, "sort_keys": False, "width": float("inf")}
-    return yaml.safe_dump(value, default_style=quoted, **options).removesuffix("...\n").removesuffix("\n")
+    text = yaml.safe_dump(
+        value, default_style=quoted, default_flow_style=True, allow_unicode=True, sort_keys=False, width=float("inf")
+    )
+    return text.removesuffix("...\n").removesuffix("\n")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nist.errors import InputError
 from nist.studies.yaml_file import read as read_yaml
@@ -17,7 +17,10 @@ OWN = ("study", "edition", "title", "description")  # never inherited
 # Lists are replaced, and so are mappings of which a part alone would say something else, or nothing.
 REPLACED = {("feeds",), ("variants",), ("data", "augmentation"), ("model", "weights")}
 # What belongs to a name goes with it.
-OF_A_NAME = {("data",): ("dataset", ("classes", "class_list")), ("model",): ("name", ("options",))}
+OF_A_NAME: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
+    ("data",): ("dataset", ("classes", "class_list")),
+    ("model",): ("name", ("options",)),
+}
 ALTERNATIVES = {"head", "blocks"}  # of a model; a study that gives the one has not the other
 COLOURS = ("red", "blue", "black", "purple", "green", "orange", "brown", "pink", "teal", "olive", "grey")  # by position
 
@@ -119,8 +122,10 @@ def _merge(base: dict, said: dict, where: tuple[str, ...] = ()) -> dict:
     merged = {key: value for key, value in base.items() if key not in _given_up(base, said, where)}
     for key, value in said.items():
         place, old = (*where, key), merged.get(key)
-        merges = isinstance(old, dict) and isinstance(value, dict) and place not in REPLACED
-        merged[key] = _merge(old, value, place) if merges else value
+        if isinstance(old, dict) and isinstance(value, dict) and place not in REPLACED:
+            merged[key] = _merge(old, value, place)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -133,7 +138,7 @@ def _given_up(base: dict, said: dict, where: tuple[str, ...]) -> set[str]:
 
 
 def _complete(content: dict) -> dict:
-    """``content`` with what variants need not say. What is of a wrong type stays, for the schema to name."""
+    """``content`` with the defaults of its variants filled in. Values of a wrong type stay, for the schema to name."""
     variants, model = content.get("variants"), content.get("model")
     if not isinstance(variants, dict):
         return content
@@ -146,7 +151,7 @@ def _complete(content: dict) -> dict:
     return {**content, "variants": whole}
 
 
-def _holds(content: object, keys: Keys) -> bool:
+def _holds(content: Any, keys: Keys) -> bool:
     for key in keys:
         places = range(len(content)) if isinstance(content, list) else content if isinstance(content, dict) else ()
         if key not in places:
@@ -156,5 +161,5 @@ def _holds(content: object, keys: Keys) -> bool:
 
 
 def _is_replaced(keys: Keys) -> bool:
-    """Whether what stands at ``keys`` is of one file alone."""
+    """Whether the value at ``keys`` comes from one file alone."""
     return any(isinstance(key, int) or tuple(keys[:n]) in REPLACED for n, key in enumerate(keys, start=1))

@@ -1,6 +1,7 @@
 """What a variant changes beside its layers: single keys of its study's data, model or training."""
 
 from copy import deepcopy
+from typing import Any
 
 from nist.errors import InputError
 
@@ -21,7 +22,7 @@ def applied(content: dict, changes: dict) -> dict:
         if path in SHARED or path.partition(".")[0] not in PARTS:
             raise InputError(f"changes.{path}: all variants of a study share it; write another study")
         *way, last = path.split(".")
-        holder = changed
+        holder: Any = changed
         for key in way:
             holder = _step(holder, key, path)[1]
         place, _ = _step(holder, last, path)
@@ -29,7 +30,7 @@ def applied(content: dict, changes: dict) -> dict:
     return changed
 
 
-def _step(holder: object, key: str, path: str) -> tuple[str | int, object]:
+def _step(holder: object, key: str, path: str) -> tuple[str | int, Any]:
     """Key or index of ``key`` in ``holder``, and what is there."""
     if isinstance(holder, list) and key in map(str, range(len(holder))):
         return int(key), holder[int(key)]

@@ -11,6 +11,7 @@ from nist import digest
 from nist.data.catalog import cache_name
 from nist.errors import InputError
 from nist.studies import study, trained, yaml_file
+from nist.studies.schema import check as check_schema
 from nist.studies.study import Study, Trunk
 from nist.studies.trained import Files
 
@@ -107,7 +108,8 @@ class Plan:
         key = (name, variant, of_trunk)
         if key not in self._digests:
             one = self.studies[name]
-            configuration = self.trunks[name][variant].configuration if of_trunk else one.configuration(variant)
+            trunk = self.trunks[name][variant] if of_trunk else None
+            configuration = trunk.configuration if trunk else one.configuration(variant)
             code = digest.of_training_code(configuration["model"]["name"])
             self._digests[key] = f"{digest.of_configuration(configuration)}-{code}"
         return self._digests[key]
@@ -127,7 +129,7 @@ def stem(block: Block) -> str:
 
 def of_configuration(config: dict) -> Plan:
     """The plan of the content of ``config/config.yaml``. Raises ``InputError`` that names the key that is wrong."""
-    study.check_schema(config, SCHEMAS / "config.schema.yaml", CONFIGURATION)
+    check_schema(config, SCHEMAS / "config.schema.yaml", CONFIGURATION)
     studies = chosen(config["studies"])
     if unknown := set(config["seeds"]) - set(studies):
         raise InputError(f"{CONFIGURATION}: seeds: {min(unknown)!r} is not among the studies")
@@ -167,7 +169,7 @@ def _seeds(name: str, text: str) -> range:
 def _check_taken(plan: Plan, name: str, is_trained: bool) -> None:
     """Runs that a study takes from another one are trained there, so that one must run too, with the same seeds."""
     one = plan.studies[name]
-    for source in sorted({one.taken_from(variant) for variant in one.variants} - {None}):
+    for source in sorted({source for variant in one.variants if (source := one.taken_from(variant))}):
         if is_trained and source not in plan.studies:
             raise InputError(f"{CONFIGURATION}: studies: {name} takes runs from {source}; add it to the studies")
         if source in plan.studies and not {*plan.seeds_of(name)} <= {*plan.seeds_of(source)}:
@@ -177,7 +179,7 @@ def _check_taken(plan: Plan, name: str, is_trained: bool) -> None:
 def items(studies: dict[str, Study]) -> dict[str, dict]:
     """Figures and tables by name, from ``config/figures.yaml``. Raises ``InputError`` if ``studies`` feed others."""
     manifest = yaml_file.read(MANIFEST)
-    study.check_schema(manifest, SCHEMAS / "figures.schema.yaml", MANIFEST)
+    check_schema(manifest, SCHEMAS / "figures.schema.yaml", MANIFEST)
     for one in studies.values():
         for item in one.content["feeds"]:
             if item not in manifest:

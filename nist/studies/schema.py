@@ -5,10 +5,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from nist.errors import InputError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 Source = Path | str
 
@@ -34,8 +39,8 @@ def check(content: dict, schema: Path, source: Source | Callable[[tuple], Source
     raise InputError(f"{name}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
 
 
-def _offending(error: Exception) -> tuple:
-    """The keys that lead to what an error of jsonschema is about, be it a key that is missing or one too many."""
+def _offending(error: Any) -> tuple:
+    """The path of keys to the place of a jsonschema error, a missing or unknown key included."""
     keys = tuple(error.absolute_path)
     if error.validator == "required":
         return (*keys, next(key for key in error.validator_value if key not in error.instance))
@@ -45,7 +50,7 @@ def _offending(error: Exception) -> tuple:
 
 
 @cache
-def _validator(path: Path):
+def _validator(path: Path) -> "Validator":
     """A validator for which 2.0 is no integer, as it would be no ``range``'s, and a pattern has to fit a whole text."""
     from jsonschema import Draft202012Validator, validators
 
@@ -54,7 +59,7 @@ def _validator(path: Path):
     return strict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _mismatch(validator, pattern: str, instance: object, schema: dict) -> Iterator[Exception]:
+def _mismatch(validator: "Validator", pattern: str, instance: object, schema: dict) -> Iterator["ValidationError"]:
     """Python's ``$`` alone would let a newline through after a name."""
     from jsonschema import ValidationError
 

@@ -8,7 +8,7 @@ from nist import digest
 from nist.errors import InputError
 from nist.sparse.layers import VARIANT_KEYS, sparsified_part
 from nist.studies import checks, inheritance, overrides
-from nist.studies.inheritance import FOLDER
+from nist.studies.inheritance import FOLDER as FOLDER  # others ask this module for it
 from nist.studies.schema import check as check_schema
 
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.metrics_file reads
@@ -219,6 +219,6 @@ def ranges(seeds: set[int]) -> list[tuple[int, int]]:
 
 
 def parts(of: list[tuple[int, int]], seeds: range) -> list[tuple[int, int]]:
-    """First and last seed of what ``seeds`` have in common with each of the blocks ``of``, where that is anything."""
+    """First and last seed of the overlap of ``seeds`` with each of the blocks ``of``, where there is one."""
     common = [(max(first, seeds.start), min(last, seeds.stop - 1)) for first, last in of]
     return [(first, last) for first, last in common if first <= last]

@@ -17,7 +17,7 @@ LARGEST = 2**63 - 1
 
 
 def read(path: Path) -> dict:
-    """Parse a YAML file into a dictionary of what JSON can hold.
+    """Parse a YAML file into a dictionary of plain JSON values.
 
     Raises ``InputError`` if the file cannot be read, is too long, is not YAML or holds more than keys and plain values,
     if a key is no text or is there twice, a number is not finite, or a text has control characters.

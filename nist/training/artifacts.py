@@ -1,4 +1,4 @@
-"""What a job leaves: metrics of a block of seeds, or the trunk of variants that differ in their prune alone (E9).
+"""The files of a training job: metrics of a block, or the trunk of variants that differ in their prune alone (E9).
 
 The driver of a cluster's jobs can be killed while they run; started again, it does not know how they ended. So a job
 looks first whether its file is there already, whole.

@@ -42,7 +42,7 @@ class Checkpoint:
         self.previous = path and path.with_stem(f"{path.stem}.previous")
         self.source = path  # of what it holds
         self.tried = time.monotonic()
-        self.rows, self.sessions, self.states = self._found() if path else ([], [], {})
+        self.rows, self.sessions, self.states = self._found()
 
     def is_due(self) -> bool:
         """Whether it is time to write."""
@@ -54,7 +54,7 @@ class Checkpoint:
         A disk that refuses is a warning: training can go on without, and the next write may succeed. ``rows`` of this
         object are then still those that the file holds.
         """
-        if self.path is None:
+        if self.path is None or self.previous is None:
             return
         try:
             with replacing(self.path) as temporary:
@@ -71,7 +71,7 @@ class Checkpoint:
 
         ``alone`` says that no other process trains the block: then also what killed writes left.
         """
-        if self.path is None:
+        if self.path is None or self.previous is None:
             return
         try:
             for file in (self.path, self.previous):
@@ -86,8 +86,8 @@ class Checkpoint:
 
     def _found(self) -> tuple[list[dict], list[dict], States]:
         """Rows, sessions and states of the newest whole file, with a warning if one is damaged; else nothing."""
-        damage = None
-        for path in (self.path, self.previous):
+        damage, places = None, [place for place in (self.path, self.previous) if place]
+        for path in places:
             try:
                 content, states = read(path)
             except FileNotFoundError:
@@ -97,9 +97,9 @@ class Checkpoint:
                 continue
             if damage:
                 warnings.warn(f"{damage} goes on from the one before it", stacklevel=3)
-            if path != self.path:  # or the next write would put the damaged one in the place of the whole one
+            if path != places[0]:  # or the next write would put the damaged one in the place of the whole one
                 with suppress(FileNotFoundError):  # where there are no locks, another job has ended meanwhile
-                    os.replace(path, self.path)
+                    os.replace(path, places[0])
             return content["rows"], content["sessions"], states
         if damage:
             warnings.warn(f"{damage} starts from the beginning", stacklevel=3)
@@ -187,7 +187,7 @@ def digest_of(content: dict[str, str], tensors: dict[str, torch.Tensor]) -> str:
     total = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         total.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        total.update(value.reshape(-1).view(torch.uint8).numpy())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 

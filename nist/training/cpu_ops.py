@@ -28,7 +28,8 @@ class Geometry(NamedTuple):
     def result(self) -> tuple[int, int]:
         """Rows and columns of the result."""
         sides = zip(self.size, self.kernel, self.stride, self.padding, strict=True)
-        return tuple((size + 2 * border - kernel) // step + 1 for size, kernel, step, border in sides)
+        rows, columns = ((size + 2 * border - kernel) // step + 1 for size, kernel, step, border in sides)
+        return rows, columns
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> torch.Tensor:

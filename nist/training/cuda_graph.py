@@ -21,7 +21,7 @@ class Graphed:
     memory of the graphs would stay until garbage is collected.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.calls: Counter[tuple] = Counter()
         self.recorded: dict[tuple, tuple[torch.cuda.CUDAGraph, list[torch.Tensor]]] = {}
 

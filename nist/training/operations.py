@@ -18,6 +18,7 @@ class Operations(TorchFunctionMode):
 
 
 def pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """What torch reads from one number, a sequence of one or of two: that for rows and that for columns."""
+    """Rows and columns of a size that torch takes as one number or as a sequence of one or two."""
     values = (value,) if isinstance(value, int) else tuple(value)
-    return values * 2 if len(values) == 1 else values
+    rows, columns = values * 2 if len(values) == 1 else values
+    return rows, columns

@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 from math import floor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ def create(settings: dict, network: nn.Module) -> torch.optim.Optimizer:
         if not any(fnmatchcase(name, pattern) for name, _ in network.named_parameters()):
             raise InputError(f"training.optimizers: undecayed: pattern {pattern!r} matches no parameter of the model")
     undecayed = {name for name in parameters if any(fnmatchcase(name, each) for each in settings["undecayed"])}
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [parameters[name] for name in parameters if name not in undecayed]},
         {"params": [parameters[name] for name in parameters if name in undecayed], "weight_decay": 0.0},
     ]

@@ -1,4 +1,4 @@
-"""What is left of a plan, in epochs and hours: from the checkpoints and metrics that are there."""
+"""How much of a plan is still to be trained, in epochs and hours, judged by its checkpoints and metrics."""
 
 from pathlib import Path
 from statistics import median

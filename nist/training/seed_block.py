@@ -149,5 +149,5 @@ class Block:
 
 
 def snapshot(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A copy of what a run goes on to change, off the device, whose memory is for those that are trained."""
+    """A copy of a run's changing state on the host: the device's memory is for runs that are trained."""
     return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -8,6 +8,7 @@ import torch
 from nist import digest
 from nist.data import packed, splits
 from nist.errors import InputError
+from nist.models.build import Classifier, Transformer
 from nist.runtime import provenance
 from nist.runtime.energy import Meter
 from nist.runtime.heartbeat import Heartbeat
@@ -84,7 +85,7 @@ class Training:
         """The block of all runs up to epoch ``last``; with ``keep``, it keeps the states that they end in."""
         return Block(self.run, self.seeds, last, self.checkpoint, self.together, keep, self.interruption)
 
-    def _audit(self, seed: int, network: torch.nn.Module) -> None:
+    def _audit(self, seed: int, network: Classifier | Transformer) -> None:
         """Let the session say how many classes a prune has cut off; of a transformer, whose blocks are no chain, none.
 
         Where the prune is trained again after a kill, it is audited again.
@@ -162,7 +163,7 @@ def digests(configuration: dict) -> tuple[str, str]:
     return digest.of_configuration(configuration), digest.of_training_code(configuration["model"]["name"])
 
 
-def parameter_counts(network: torch.nn.Module) -> dict:
+def parameter_counts(network: Classifier | Transformer) -> dict:
     """Parameters of the network as built, before any prune.
 
     ``dense_weights`` and ``initial_weights`` are those of the layers that NIST sparsifies, without masks and inside
@@ -179,6 +180,6 @@ def parameter_counts(network: torch.nn.Module) -> dict:
     }
 
 
-def linear_modules(module: torch.nn.Module) -> list[torch.nn.Module]:
+def linear_modules(module: torch.nn.Module) -> list[torch.nn.Linear | NISTLinear]:
     """The linear layers in ``module``, NIST or dense, in order."""
     return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear | NISTLinear)]

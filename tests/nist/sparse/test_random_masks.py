@@ -8,6 +8,7 @@ from torch import nn
 from nist import NISTLinear, prune
 from nist.data import packed
 from nist.models import build
+from nist.sparse import cost_model
 from nist.sparse.mask import Band
 from nist.sparse.prune import shared_out
 from nist.sparse.random_masks import CONTROLS, RandomMask, band
@@ -53,6 +54,11 @@ def test_random_connections_spare_no_place():
     for seed in range(3000):
         counts[RandomMask(6, 4, 1, "random", seed=seed).edges()] += 1
     assert abs(counts / 3000 - 0.25).max() < 6 * (0.25 * 0.75 / 3000) ** 0.5
+
+
+def test_a_control_has_no_form_without_an_index():
+    with pytest.raises(TypeError, match="is no band, and has no form without an index"):
+        cost_model.work("banded", RandomMask(10, 84, 3, "permuted"), active_weights=30, rows=64)
 
 
 def test_unconnected_outputs_are_counted():
