@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from nist import metrics_file
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.runtime.files import replacing
 
 CONTRACT = 1  # goes up with every change of what columns or metadata mean
@@ -75,7 +75,7 @@ def _readings(run: list[dict]) -> dict[str, int]:
     return dict(zip(READINGS, (peak, peak_final, run[-1]["epoch"]), strict=True))
 
 
-def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | None:
+def read(metrics: Path, block: MetricsFile) -> dict[tuple[int, int], np.ndarray] | None:
     """Boolean hits, shape (images,), by seed and epoch; ``None`` where there is no file beside ``metrics``.
 
     ``block`` is what ``nist.metrics_file.read`` made of ``metrics``. Raises ``InputError`` that names the file if it is
@@ -107,7 +107,7 @@ def read(metrics: Path, block: Block) -> dict[tuple[int, int], np.ndarray] | Non
     return _hits(path, table, block, images)
 
 
-def _hits(path: Path, table: pa.Table, block: Block, images: int) -> dict[tuple[int, int], np.ndarray]:
+def _hits(path: Path, table: pa.Table, block: MetricsFile, images: int) -> dict[tuple[int, int], np.ndarray]:
     keys = [tuple(row.values()) for row in block.table.select(["seed", "epoch"]).to_pylist()]
     accuracies = dict(zip(keys, block.table["val_accuracy"].to_pylist(), strict=True))
     found = {}

@@ -47,7 +47,7 @@ LARGEST_COUNT = 2**53  # images; what a float64 can count
 LARGEST = 10**6  # seeds are below, epochs at most; as nist.studies.study and its schema have it
 
 
-class Block(NamedTuple):
+class MetricsFile(NamedTuple):
     """The rows of a metrics file, sorted by seed and epoch, and its description."""
 
     table: pa.Table
@@ -78,7 +78,7 @@ def as_table(rows: list[dict]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA).sort_by([("seed", "ascending"), ("epoch", "ascending")])
 
 
-def read(path: Path | str) -> Block:
+def read(path: Path | str) -> MetricsFile:
     """Read and check one metrics file. Raises ``InputError`` that names the file and what is wrong with it.
 
     Accuracies are exact fractions of the images that they count, though a file may be off by a last bit.
@@ -103,7 +103,7 @@ def read(path: Path | str) -> Block:
     if description is None:
         raise InputError(f"{path}: no readable 'nist' metadata, so nothing says which runs these are")
     _check(path, table, description)
-    return Block(_exact(table, description), description)
+    return MetricsFile(_exact(table, description), description)
 
 
 def _exact(table: pa.Table, description: dict) -> pa.Table:

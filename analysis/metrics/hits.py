@@ -9,7 +9,7 @@ import numpy as np
 from analysis.metrics import runs
 from nist import correctness
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 
 
 class Hits(NamedTuple):
@@ -22,7 +22,7 @@ class Hits(NamedTuple):
     epochs: dict[int, np.ndarray]  # those that all runs kept
 
 
-def of_blocks(blocks: dict[Path, Block]) -> Iterator[Hits]:
+def of_blocks(blocks: dict[Path, MetricsFile]) -> Iterator[Hits]:
     """Variants all of whose runs kept their images, one at a time: they are many.
 
     ``blocks`` come from ``analysis.metrics.runs.read_blocks``. Raises ``InputError`` as ``check_together`` there and

@@ -12,7 +12,7 @@ KEYS = ["study", "variant", "seed", "epoch"]
 GROUP = ["study", "variant"]
 
 
-def read_blocks(paths: Iterable[Path | str]) -> dict[Path, metrics_file.Block]:
+def read_blocks(paths: Iterable[Path | str]) -> dict[Path, metrics_file.MetricsFile]:
     """Read and check metrics files. Raises ``InputError`` that names the first bad one, or if there is none."""
     blocks = {Path(path): metrics_file.read(path) for path in paths}
     if not blocks:
@@ -23,12 +23,12 @@ def read_blocks(paths: Iterable[Path | str]) -> dict[Path, metrics_file.Block]:
     return blocks
 
 
-def name(block: metrics_file.Block) -> tuple[str, str]:
+def name(block: metrics_file.MetricsFile) -> tuple[str, str]:
     """Study and variant of a block."""
     return tuple(block.table[column][0].as_py() for column in GROUP)
 
 
-def check_together(blocks: dict[Path, metrics_file.Block]) -> None:
+def check_together(blocks: dict[Path, metrics_file.MetricsFile]) -> None:
     """Check that blocks can be joined.
 
     Raises ``InputError`` that names both files if two hold the same seed of a variant, or if two blocks of one variant
@@ -52,7 +52,7 @@ def check_together(blocks: dict[Path, metrics_file.Block]) -> None:
                 )
 
 
-def join(blocks: dict[Path, metrics_file.Block]) -> pd.DataFrame:
+def join(blocks: dict[Path, metrics_file.MetricsFile]) -> pd.DataFrame:
     """All rows of the blocks, with the columns of ``nist.metrics_file.SCHEMA``, one row a run and epoch.
 
     Raises ``InputError`` as ``check_together`` does.

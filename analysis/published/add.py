@@ -12,7 +12,7 @@ from analysis.published import store, validate
 from analysis.published.store import FOLDER, KINDS, METRICS, PROVENANCE, REPLAYS, SUMS
 from nist import correctness, metrics_file
 from nist.errors import InputError, run
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.runtime.files import replacing
 from nist.studies import study
 
@@ -42,7 +42,7 @@ def _says_what_it_is(path: Path) -> bool:
 
 def publish(
     sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER, kind: str = METRICS
-) -> dict[str, Block]:
+) -> dict[str, MetricsFile]:
     """Add metrics files to ``folder``, with their sums and provenance; return what was added, by name in ``folder``.
 
     ``kind`` says whether they are runs, ``METRICS``, or ``REPLAYS`` of published ones. Files that are published already
@@ -67,7 +67,7 @@ def publish(
     return {name: blocks[kind][path] for name, path in added.items()}
 
 
-def _beside(places: dict[str, Path], blocks: dict[Path, Block]) -> dict[str, Path]:
+def _beside(places: dict[str, Path], blocks: dict[Path, MetricsFile]) -> dict[str, Path]:
     """What lies beside metrics files, by its name; checked against them."""
     return {
         str(correctness.path_of(Path(name))): correctness.path_of(path)

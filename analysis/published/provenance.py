@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from analysis import formatting
 from analysis.metrics import runs
 from analysis.published import replays
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 
 HEADING = """# Provenance of the published metrics
 
@@ -27,7 +27,7 @@ one that is replayed alone.
 """
 
 
-def row(block: Block) -> dict[str, str]:
+def row(block: MetricsFile) -> dict[str, str]:
     """What a block says of where it comes from; every cell is text."""
     said = block.description
     return {
@@ -66,7 +66,7 @@ def _commit(name: str | None) -> str:
     return name[:12] + ("+" if name.endswith("+") else "")
 
 
-def page(blocks: Iterable[Block], compared: Iterable[replays.Comparison] = ()) -> str:
+def page(blocks: Iterable[MetricsFile], compared: Iterable[replays.Comparison] = ()) -> str:
     """The page as Markdown: a section a study, and in it a table of its blocks by variant and seed; replays last."""
     by_study: dict[str, list[dict]] = {}
     for block in sorted(blocks, key=lambda block: (runs.name(block), min(block.description["seeds"]))):

@@ -13,7 +13,7 @@ import numpy as np
 from analysis.metrics import runs
 from nist import metrics_file
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies import checks, study
 
 NOT_RECORDED = "not recorded"
@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
     changed: list[str]
 
 
-def chosen(blocks: Iterable[Block], experiment: study.Study, seed: int | None = None) -> dict[str, int]:
+def chosen(blocks: Iterable[MetricsFile], experiment: study.Study, seed: int | None = None) -> dict[str, int]:
     """The seed to replay of each variant that ``experiment`` trains itself and that ``blocks`` have runs of.
 
     It is ``seed``, or the variant's lowest. Raises ``InputError`` if there is no run of ``seed``.
@@ -61,7 +61,7 @@ def chosen(blocks: Iterable[Block], experiment: study.Study, seed: int | None = 
     return {variant: min(there) if seed is None else seed for variant, there in seeds.items()}
 
 
-def compare_all(replays: dict[Path, Block], published: Iterable[Block]) -> list[Comparison]:
+def compare_all(replays: dict[Path, MetricsFile], published: Iterable[MetricsFile]) -> list[Comparison]:
     """Every replay beside its published run, by study, variant and seed.
 
     Raises ``InputError`` that names the first file which holds several seeds, whose run is not published or only of
@@ -72,7 +72,7 @@ def compare_all(replays: dict[Path, Block], published: Iterable[Block]) -> list[
     return sorted(compared, key=lambda one: (one.study, one.variant, one.seed))
 
 
-def _published_block(path: Path, replay: Block, owners: dict[tuple[str, str, int], Block]) -> Block:
+def _published_block(path: Path, replay: MetricsFile, owners: dict[tuple[str, str, int], MetricsFile]) -> MetricsFile:
     """The block with the run that ``replay`` repeats, if that run can be told and has the same configuration."""
     (name, variant), seeds = runs.name(replay), replay.description["seeds"]
     if len(seeds) != 1:
@@ -86,7 +86,7 @@ def _published_block(path: Path, replay: Block, owners: dict[tuple[str, str, int
     return block
 
 
-def _compare(path: Path, replay: Block, block: Block) -> Comparison:
+def _compare(path: Path, replay: MetricsFile, block: MetricsFile) -> Comparison:
     (name, variant), (seed,) = runs.name(replay), replay.description["seeds"]
     ours, theirs = _columns(replay, seed), _columns(block, seed)
     _check_trained(path, ours["seconds"], theirs["seconds"])
@@ -136,7 +136,7 @@ def _same(text: str, is_changed: bool) -> str:
     return f"no: {text}" if is_changed else NOT_RECORDED if text == NOT_RECORDED else "yes"
 
 
-def _columns(block: Block, seed: int) -> dict[str, np.ndarray]:
+def _columns(block: MetricsFile, seed: int) -> dict[str, np.ndarray]:
     """What was measured of one seed, and the seconds: a value an epoch, in their order."""
     rows = block.table["seed"].to_numpy() == seed
     return {column: block.table[column].to_numpy()[rows] for column in (*MEASURED, "seconds")}

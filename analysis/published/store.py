@@ -16,17 +16,17 @@ from analysis.metrics import runs
 from analysis.published import provenance, replays, validate
 from nist import correctness
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies import study
 
 FOLDER = Path("results/published")
 SUMS, PROVENANCE = "SHA256SUMS", "PROVENANCE.md"
 KINDS = METRICS, REPLAYS = "metrics", "replays"  # no statistic is made from a replay
 
-ByKind = dict[str, dict[Path, Block]]
+ByKind = dict[str, dict[Path, MetricsFile]]
 
 
-def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, Block]:
+def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, MetricsFile]:
     """All published runs, sorted by path; none where nothing is published. Errors as those of ``read_by_kind``."""
     return read_by_kind(folder, studies)[METRICS]
 
@@ -109,7 +109,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_places(folder: Path, blocks: dict[Path, Block], kind: str) -> None:
+def check_places(folder: Path, blocks: dict[Path, MetricsFile], kind: str) -> None:
     """Check that every block is in the file whose name says what it holds."""
     for path, block in blocks.items():
         wanted = folder / place(path, block, kind)
@@ -132,7 +132,7 @@ def page_of(blocks: ByKind) -> str:
     return provenance.page(metrics, replays.compare_all(blocks[REPLAYS], metrics))
 
 
-def place(path: Path, block: Block, kind: str) -> str:
+def place(path: Path, block: MetricsFile, kind: str) -> str:
     """Name of a block's file below the published folder. Raises ``InputError`` if its seeds are no range."""
     seeds = sorted(block.description["seeds"])
     if seeds != list(range(seeds[0], seeds[-1] + 1)):
@@ -142,7 +142,7 @@ def place(path: Path, block: Block, kind: str) -> str:
     return "/".join([kind, *runs.name(block), f"seeds{seeds[0]}-{seeds[-1]}.parquet"])
 
 
-def of_study(blocks: dict[Path, Block], experiment: study.Study) -> dict[str, list[Path]]:
+def of_study(blocks: dict[Path, MetricsFile], experiment: study.Study) -> dict[str, list[Path]]:
     """Files of each variant of a study, in the study's order and by seed; a variant without any has an empty list."""
     by_seed = sorted(blocks, key=lambda path: min(blocks[path].description["seeds"]))
     return {
@@ -151,7 +151,7 @@ def of_study(blocks: dict[Path, Block], experiment: study.Study) -> dict[str, li
     }
 
 
-def gaps(blocks: dict[Path, Block], experiment: study.Study) -> str:
+def gaps(blocks: dict[Path, MetricsFile], experiment: study.Study) -> str:
     """Which runs of a study are not published, in words; empty if all are."""
     n, lacking = len(experiment.seeds), []
     for variant, paths in of_study(blocks, experiment).items():
@@ -162,7 +162,7 @@ def gaps(blocks: dict[Path, Block], experiment: study.Study) -> str:
 
 
 def renderable(
-    blocks: dict[Path, Block], experiments: Iterable[study.Study]
+    blocks: dict[Path, MetricsFile], experiments: Iterable[study.Study]
 ) -> tuple[dict[str, list[Path]], list[str]]:
     """The files of every study that can be rendered, by its name, and remarks on runs that are not published.
 

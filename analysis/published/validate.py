@@ -5,7 +5,7 @@ from pathlib import Path
 from analysis.metrics import runs
 from nist import digest
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies import checks, study
 
 # What the statistics, the report and the provenance read of a description, beyond what nist.metrics_file insists on.
@@ -20,7 +20,7 @@ MOST_JOULES = 1e15  # of a session: of numbers below it every sum is finite
 MOST_OUTPUTS = 10**6  # of a head
 
 
-def read(paths: list[Path], studies: Path) -> dict[Path, Block]:
+def read(paths: list[Path], studies: Path) -> dict[Path, MetricsFile]:
     """Read metrics files and check that they are runs of the paper's studies as these stand in ``studies``, none twice.
 
     Raises ``InputError`` that names the first file for which that is not so.
@@ -76,7 +76,7 @@ def _is_line(text: object) -> bool:
     return isinstance(text, str) and text.isprintable()
 
 
-def check(path: Path, block: Block, experiment: study.Study) -> None:
+def check(path: Path, block: MetricsFile, experiment: study.Study) -> None:
     """Check that a block holds whole runs of one variant of ``experiment`` as it is now. Raises ``InputError``."""
     if experiment.content["edition"] not in study.EVIDENCE:
         edition = experiment.content["edition"]

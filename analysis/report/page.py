@@ -13,7 +13,7 @@ from analysis.metrics import runs
 from analysis.published.provenance import NOT_RECORDED, joules
 from analysis.report import assumptions, curves, findings, replays, verdicts
 from nist.benchmarks.results_file import read
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.runtime.files import replacing
 from nist.studies import study, yaml_file
 
@@ -41,7 +41,7 @@ def page(**content) -> str:
     return environment.get_template(TEMPLATE.name).render(content)
 
 
-def study_section(experiment: study.Study, blocks: dict[Path, Block], results: Path, items: list[dict]) -> dict:
+def study_section(experiment: study.Study, blocks: dict[Path, MetricsFile], results: Path, items: list[dict]) -> dict:
     """What the page shows of one study: title, description, configuration, its runs, and ``items`` from ``item``."""
     frame = runs.join(blocks)
     counts = runs.count(frame)
@@ -166,7 +166,7 @@ def seeds_in_words(descriptions: list[dict]) -> str:
     return f"{seeds[0]} to {seeds[-1]}" + ("" if whole else f", {len(seeds)} of them")
 
 
-def provenance(blocks: dict[Path, Block], frame: pd.DataFrame) -> pd.DataFrame:
+def provenance(blocks: dict[Path, MetricsFile], frame: pd.DataFrame) -> pd.DataFrame:
     """One row a variant, as text: runs, when they were trained, for how long, and from which configuration and code.
 
     Seconds of runs that advanced together are shares of one clock, so that seed-epochs a second are those of a job.
@@ -201,7 +201,7 @@ def _kilojoules(group: list[dict]) -> str:
     return f"{sum(energies) / 1000:.1f}" if len(energies) == len(group) else NOT_RECORDED
 
 
-def _by_variant(blocks: dict[Path, Block]) -> dict[tuple, list[dict]]:
+def _by_variant(blocks: dict[Path, MetricsFile]) -> dict[tuple, list[dict]]:
     groups: dict[tuple, list[dict]] = {}
     for block in blocks.values():
         groups.setdefault(tuple(block.table[column][0].as_py() for column in runs.GROUP), []).append(block.description)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.published import replays
 from nist import metrics_file
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 
 SHOWN = [  # headings of analysis.published.replays.words that the page has room for
     "Study",
@@ -21,7 +21,7 @@ SHOWN = [  # headings of analysis.published.replays.words that the page has room
 ]
 
 
-def table(paths: list[Path], blocks: dict[Path, Block]) -> dict:
+def table(paths: list[Path], blocks: dict[Path, MetricsFile]) -> dict:
     """The replays at ``paths`` beside their runs among ``blocks``, as text; no rows where there are none.
 
     Raises ``InputError`` as ``analysis.published.replays.compare_all`` does.

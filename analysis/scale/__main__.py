@@ -12,7 +12,7 @@ from analysis.networks import macs
 from analysis.published import store
 from analysis.scale import hours, jobs, simulation
 from nist.errors import InputError, run
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies import study
 
 Columns = dict[str, tuple[str, Callable]]  # of the CSV file: the heading in print, and how a value is written there
@@ -50,7 +50,7 @@ multiply-accumulates at the rate given, and nothing else. Measured: seconds an e
 model and batch size, of a core or a GPU whose jobs may have shared it."""
 
 
-def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Block]) -> dict:
+def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[MetricsFile]) -> dict:
     """A study's row but for rates and prices: counts, bytes, FLOPs, and hours where they were measured."""
     counted, data = jobs.of(experiment, n_seeds, size), experiment.content["data"]
     configurations = {name: experiment.configuration(name) for name in experiment.trained}

@@ -8,7 +8,7 @@ import numpy as np
 from analysis.metrics import runs
 from analysis.networks import macs
 from nist.data.catalog import DATASETS
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies import study
 
 IMAGES_A_CLASS = {"imagenet100": {"train": 1300, "test": 50}}  # at most; its folders differ
@@ -62,7 +62,7 @@ def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
     return total
 
 
-def measured(experiment: study.Study, blocks: Iterable[Block]) -> Measured | None:
+def measured(experiment: study.Study, blocks: Iterable[MetricsFile]) -> Measured | None:
     """What published runs of the study's data, model and batch size took an epoch.
 
     Those of the study itself where there are any, else of the others, and of these those of GPUs where there are any,

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.metrics import runs
 from analysis.networks import eq3
 from analysis.statistics.study_runs import StudyRuns
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.sparse.layers import bands, dense_weights, initial_weights
 from nist.sparse.mask import kept_weights
 
@@ -46,7 +46,7 @@ def head_biases(configuration: dict) -> int:
     return sum(head["sizes"]) if head and head["bias"] else 0
 
 
-def cost(blocks: dict[Path, Block], convergence: pd.DataFrame) -> pd.DataFrame:
+def cost(blocks: dict[Path, MetricsFile], convergence: pd.DataFrame) -> pd.DataFrame:
     """Counts, compression and Eq. 3 of every variant.
 
     ``blocks`` come from ``analysis.metrics.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import cli
 from analysis.contracts import STATISTICS
 from analysis.metrics import hits, runs
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 from nist.studies.study import Study
 
 
@@ -33,7 +33,7 @@ class StudyRuns:
         return self.settings["baseline"]
 
     @cached_property
-    def blocks(self) -> dict[Path, Block]:
+    def blocks(self) -> dict[Path, MetricsFile]:
         """The metrics files by path."""
         return runs.read_blocks(self.paths)
 

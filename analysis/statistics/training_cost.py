@@ -11,7 +11,7 @@ from analysis.networks.macs import with_active
 from analysis.published.provenance import is_measured, joules
 from analysis.statistics import cost
 from analysis.statistics.study_runs import StudyRuns
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 
 FLOPS_PER_MAC = 2
 SHOWN = 12  # hexadecimal digits of a digest
@@ -29,7 +29,7 @@ COLUMNS = [
 ]
 
 
-def training_cost(blocks: Iterable[Block]) -> pd.DataFrame:
+def training_cost(blocks: Iterable[MetricsFile]) -> pd.DataFrame:
     """One row a variant and device that its runs were trained on.
 
     Of one run's training, over all its epochs: ``flops_eq3``, the paper's Eq. 3, four FLOPs an active weight of the
@@ -42,13 +42,13 @@ def training_cost(blocks: Iterable[Block]) -> pd.DataFrame:
     ``flops_a_second`` are two for each of an epoch's multiply-accumulates, validation's with them, over its seconds.
     ``n`` are runs; all that is measured is of ``n_measured`` of them, whose processes had a core to themselves.
     """
-    groups: dict[tuple[str, str, str], list[Block]] = {}
+    groups: dict[tuple[str, str, str], list[MetricsFile]] = {}
     for block in blocks:
         groups.setdefault((*runs.name(block), block.description["device"]), []).append(block)
     return pd.DataFrame([_row(name, group) for name, group in groups.items()], columns=COLUMNS)
 
 
-def _row(name: tuple[str, str, str], group: list[Block]) -> dict:
+def _row(name: tuple[str, str, str], group: list[MetricsFile]) -> dict:
     said = [block.description for block in group]
     configuration, images = said[0]["configuration"], said[0]["training_images"]
     prune = configuration["prune"]

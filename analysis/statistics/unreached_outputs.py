@@ -8,12 +8,12 @@ import pandas as pd
 from analysis.metrics import runs
 from analysis.statistics.study_runs import StudyRuns
 from nist.errors import InputError
-from nist.metrics_file import Block
+from nist.metrics_file import MetricsFile
 
 COLUMNS = [*runs.GROUP, "seed", "unreached", "accuracy"]
 
 
-def unreached_outputs(blocks: Mapping[Path, Block]) -> pd.DataFrame:
+def unreached_outputs(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
     """One row a run that recorded it: ``unreached`` classes, and the ``accuracy`` of its last epoch, a fraction.
 
     The paper has no such figure. A class whose output no path of active weights joins to the features is told by its

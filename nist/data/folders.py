@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from nist.data import memmap_cache
 from nist.data.catalog import cache_name
-from nist.data.memmap_cache import FITS, Plan, Split
+from nist.data.memmap_cache import FITS, EncodedSplit, Plan
 from nist.data.packed import CACHE, Images, add_places
 from nist.data.parquet import SPLITS, checked_labels, image_column, reading
 from nist.errors import InputError
@@ -107,7 +107,7 @@ def class_list(classes: Iterable[str] | Path | str, n_classes: int) -> list[str]
     return names
 
 
-def find(root: Path, wanted: list[str] | None, n_classes: int) -> tuple[list[str], dict[str, Split]] | None:
+def find(root: Path, wanted: list[str] | None, n_classes: int) -> tuple[list[str], dict[str, EncodedSplit]] | None:
     """Class names and splits of the data set in ``root``, or ``None`` if neither layout is there, not even in part."""
     folders = {split: _split_folders(root, stem) for split, stem in zip(SPLITS, ("train", "val"), strict=True)}
     # Beside a validation split, ImageNet's own test split has no labels.
@@ -128,7 +128,7 @@ def _split_folders(root: Path, stem: str) -> list[Path]:
 
 def _from_folders(
     root: Path, folders: dict[str, list[Path]], wanted: list[str] | None, n_classes: int
-) -> tuple[list[str], dict[str, Split]]:
+) -> tuple[list[str], dict[str, EncodedSplit]]:
     found = {split: _class_folders(folders[split]) for split in SPLITS}
     places = {split: _names(folder.name for folder in folders[split]) for split in SPLITS}
     for split, other in (SPLITS, SPLITS[::-1]):
@@ -165,7 +165,7 @@ def _unfound(labels: Path, classes: list[str]) -> str:
     return "" if first is None else f"; Labels.json also has {shown(first)} ({shown(words[first])})"
 
 
-def _split(root: Path, class_folders: list[list[Path]]) -> Split:
+def _split(root: Path, class_folders: list[list[Path]]) -> EncodedSplit:
     """Images by label and name, so that their order does not depend on how a class was spread over folders."""
     files, labels = [], []
     for label, folders in enumerate(class_folders):
@@ -175,7 +175,7 @@ def _split(root: Path, class_folders: list[list[Path]]) -> Split:
                 raise InputError(f"{shown(path)}: also in {shown(after.parent)}; expected each image once")
         files += [(path.relative_to(root).as_posix(), _size(path)) for path in paths]
         labels += [label] * len(paths)
-    return Split(files, np.array(labels, dtype=np.int64), partial(_encoded_files, root, files))
+    return EncodedSplit(files, np.array(labels, dtype=np.int64), partial(_encoded_files, root, files))
 
 
 def _image_files(folder: Path) -> list[Path]:
@@ -203,7 +203,7 @@ def _encoded_files(root: Path, files: list[tuple[str, int]], start: int, stop: i
 
 def _from_shards(
     root: Path, shards: dict[str, list[Path]], wanted: list[str] | None, n_classes: int
-) -> tuple[list[str], dict[str, Split]]:
+) -> tuple[list[str], dict[str, EncodedSplit]]:
     """Labels stay as they were published; class names say what they stand for only where a class list was given."""
     splits = {split: _split_of_shards(root, shards[split], n_classes) for split in SPLITS}
     for split in SPLITS:
@@ -214,14 +214,14 @@ def _from_shards(
     return wanted or [str(label) for label in range(n_classes)], splits
 
 
-def _split_of_shards(root: Path, shards: list[Path], n_classes: int) -> Split:
+def _split_of_shards(root: Path, shards: list[Path], n_classes: int) -> EncodedSplit:
     total = shards[0].stem.rpartition("-of-")[2]
     if total.isdecimal() and int(total) != len(shards):
         raise InputError(f"{shown(root)}: {len(shards)} shards like {shown(shards[0].name)}; expected {int(total)}")
     groups = [group for shard in shards for group in _row_groups(shard)]
     labels = np.concatenate([_shard_labels(shard, n_classes) for shard in shards])
     files = [(path.relative_to(root).as_posix(), _size(path)) for path in shards]
-    return Split(files, labels, lambda start, stop: [*_encoded_rows(groups, start, stop)])
+    return EncodedSplit(files, labels, lambda start, stop: [*_encoded_rows(groups, start, stop)])
 
 
 def _row_groups(shard: Path) -> list[tuple[Path, str, int, int, int]]:

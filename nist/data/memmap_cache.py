@@ -43,7 +43,7 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError, Sy
 
 
 @dataclass(frozen=True)
-class Split:
+class EncodedSplit:
     """One split on disk: its files as (path relative to the data set, bytes), and labels, int64 of shape (n,).
 
     ``encoded(start, stop)`` gives the images of that range, each as its name in messages and a path or file to open.
@@ -62,7 +62,7 @@ class Plan:
     size: int
     fit: str
     classes: list[str]
-    splits: dict[str, Split]
+    splits: dict[str, EncodedSplit]
 
     @cached_property
     def description(self) -> dict:

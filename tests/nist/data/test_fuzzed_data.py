@@ -193,7 +193,7 @@ def folder(tmp_path):
     for path, pixels in zip(files, PIXELS, strict=True):
         path.write_bytes(encoded(pixels))
     named = [(path.name, path) for path in files]
-    split = memmap_cache.Split([("a", 1), ("b", 1)], labels, lambda start, stop: named[start:stop])
+    split = memmap_cache.EncodedSplit([("a", 1), ("b", 1)], labels, lambda start, stop: named[start:stop])
     plan = memmap_cache.Plan("toy", 4, "crop", ["a", "b"], {"train": split, "test": split})
     memmap_cache.load(tmp_path / "cache", plan)
     return tmp_path / "cache", plan
