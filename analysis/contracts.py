@@ -7,13 +7,13 @@ from nist.errors import InputError
 TESTED = ("metric", "variant")
 CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "aa_calibration": (("test", "metric"), ("false_positive_rate", "low", "high", "splits")),
-    "accuracy": (("variant", "reading"), ("mean", "sd", "max", "n", "n_diverged")),
+    "accuracy": (("variant", "score"), ("mean", "sd", "max", "n", "n_diverged")),
     "auc_sd": (TESTED, ("mean_sd", "auc_sd", "n")),
     "brown_forsythe": (TESTED, ("p", "n")),
-    "churn": (("variant", "reading"), ("churn", "churn_baseline", "between", "excess", "low", "high", "n")),
+    "churn": (("variant", "score"), ("churn", "churn_baseline", "between", "excess", "low", "high", "n")),
     "cost": (("variant",), ("epochs", "training_images")),
     "distributionwise_variance": (
-        ("variant", "reading", "epoch"),
+        ("variant", "score", "epoch"),
         ("epoch", "variance", "variance_of_images", "distributionwise", "low", "high", "ratio", "n"),
     ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
@@ -29,7 +29,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "overfitting_gap": (("variant", "epoch"), ("epoch", "gap", "sd", "n")),
     "paired_difference": (TESTED, ("difference", "low", "high", "p", "n")),
     "power": ((*TESTED, "quantity"), ("effect", "detectable", "n_needed")),
-    "readings": (("variant", "seed", "reading"), ("accuracy",)),
+    "run_scores": (("variant", "seed", "score"), ("accuracy",)),
     "run_bootstrap": ((*TESTED, "quantity", "interval"), ("estimate", "low", "high", "n")),
     "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),
     "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),

@@ -20,7 +20,7 @@ from nist.runtime.files import replacing
 
 CONTRACT = 1  # goes up with every change of what columns or metadata mean
 COLUMN = "correct"
-READINGS = ("peak", "peak_final", "last")
+SCORES = ("peak", "peak_final", "last")
 SUFFIX = f".{COLUMN}.parquet"
 SCHEMA = pa.schema([("seed", pa.int64()), ("epoch", pa.int64()), (COLUMN, pa.binary())])  # eight images a byte
 KEY = b"nist-correct"
@@ -39,11 +39,11 @@ def packed(hits: np.ndarray) -> str:
 def write(metrics: Path, rows: list[dict], images: int, every_epoch: bool) -> None:
     """Write the file beside ``metrics``, which is to hold ``rows``, atomically; each row has its ``packed`` bits.
 
-    ``images`` is their number; without ``every_epoch`` only the rows of ``readings`` are kept. Raises ``OSError`` if
-    the disk refuses.
+    ``images`` is their number; without ``every_epoch`` only the rows of ``score_epochs`` are kept. Raises ``OSError``
+    if the disk refuses.
     """
     bits = {(row["seed"], row["epoch"]): np.frombuffer(base64.b64decode(row[COLUMN]), np.uint8) for row in rows}
-    kept = bits if every_epoch else {(seed, epoch) for seed, at in readings(rows).items() for epoch in at.values()}
+    kept = bits if every_epoch else {(seed, epoch) for seed, at in score_epochs(rows).items() for epoch in at.values()}
     write_hits(metrics, rows, {key: np.unpackbits(bits[key], count=images) for key in kept})
 
 
@@ -61,8 +61,8 @@ def write_hits(metrics: Path, rows: list[dict], hits: dict[tuple[int, int], np.n
         pq.write_table(table.replace_schema_metadata({KEY: json.dumps(description)}), temporary)
 
 
-def readings(rows: list[dict]) -> dict[int, dict[str, int]]:
-    """By seed, the epoch of each of ``READINGS``: see ``analysis.statistics.readings``; the first of equal peaks."""
+def score_epochs(rows: list[dict]) -> dict[int, dict[str, int]]:
+    """By seed, the epoch of each of ``SCORES``: see ``analysis.statistics.run_scores``; the first of equal peaks."""
     runs: dict[int, list[dict]] = {}
     for row in sorted(rows, key=lambda row: row["epoch"]):
         runs.setdefault(row["seed"], []).append(row)
@@ -72,7 +72,7 @@ def readings(rows: list[dict]) -> dict[int, dict[str, int]]:
 def _readings(run: list[dict]) -> dict[str, int]:
     final = [row for row in run if row["active_weights"] == run[-1]["active_weights"]]
     peak, peak_final = (max(each, key=lambda row: row["val_accuracy"])["epoch"] for each in (run, final))
-    return dict(zip(READINGS, (peak, peak_final, run[-1]["epoch"]), strict=True))
+    return dict(zip(SCORES, (peak, peak_final, run[-1]["epoch"]), strict=True))
 
 
 def read(metrics: Path, block: MetricsFile) -> dict[tuple[int, int], np.ndarray] | None:

@@ -20,7 +20,7 @@ from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.outcome import Estimate, Measured, Outcome
 from analysis.statistics.run_bootstrap import jackknife_intervals
 
-FILTERS = ("reading", "metric")
+FILTERS = ("score", "metric")
 Interval = Callable[[int], tuple[float, float]]
 
 
@@ -38,7 +38,7 @@ def interval(claim: Claim, evidence: Evidence) -> Outcome:
 def maximum(claim: Claim, evidence: Evidence) -> Outcome:
     """The best run's accuracy: prediction interval of the largest of the paper's number of runs."""
     sample, runs = _sample(claim, evidence, claim.variant), PAPER[claim.study].runs
-    row = evidence.row("accuracy", claim.study, claim.variant, reading=claim.parameters["reading"])
+    row = evidence.row("accuracy", claim.study, claim.variant, score=claim.parameters["score"])
 
     def of_runs(n: int) -> tuple[float, float]:
         return intervals.of_next_maximum(intervals.Sample(sample.mean, sample.sd, n), runs)
@@ -77,7 +77,7 @@ def margin(claim: Claim, evidence: Evidence) -> Outcome:
     units = _stated_runs(claim, evidence) if "column" not in claim.parameters else _any_runs(claim, evidence)
     if not units:
         return Outcome("arithmetic wrong", _impossible(claim, evidence))
-    row, runs = evidence.row("accuracy", claim.study, claim.variant, reading="peak"), PAPER[claim.study].runs
+    row, runs = evidence.row("accuracy", claim.study, claim.variant, score="peak"), PAPER[claim.study].runs
     in_sd = 1 if _is_sd(claim) else stats.t.ppf(0.975, runs - 1) / sqrt(runs)  # at the paper's number of runs
     ours = float(in_sd * row["sd"])
     outcomes = [
@@ -252,9 +252,9 @@ def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Ou
 
 def _said_if_before_the_prune(claim: Claim, evidence: Evidence, found: Outcome) -> Outcome:
     """The paper's peak is over all epochs: the reason names the pruned network's where it is lower by 0.1 points."""
-    if claim.parameters.get("reading", "peak") != "peak" or claim.parameters.get("statistic", "accuracy") != "accuracy":
+    if claim.parameters.get("score", "peak") != "peak" or claim.parameters.get("statistic", "accuracy") != "accuracy":
         return found
-    rows = evidence.rows("accuracy", claim.study, claim.variant).set_index("reading")["mean"]
+    rows = evidence.rows("accuracy", claim.study, claim.variant).set_index("score")["mean"]
     if not {"peak", "peak_final"} <= set(rows.index) or rows["peak"] - rows["peak_final"] < 0.001:
         return found
     after = f"; runs peak before the prune: with the final weights their mean is {100 * rows['peak_final']:.1f} %"

@@ -10,24 +10,24 @@ from analysis.findings.rows import StudyRows
 from analysis.statistics import equivalence
 from analysis.tables import comparisons, printed
 
-FINAL = comparisons.READING
+FINAL = comparisons.SCORE
 
 
 @dataclass(frozen=True)
 class Accuracy(StudyRows):
     """Accuracies of a study's runs, beside the baseline's and the paper's."""
 
-    def accuracy(self, variant: str, reading: str = FINAL) -> pd.Series:
+    def accuracy(self, variant: str, score: str = FINAL) -> pd.Series:
         """Mean, SD, margin of error and number of runs of an accuracy; see ``analysis.statistics.accuracy``."""
-        return self.row("accuracy", variant, reading=reading)
+        return self.row("accuracy", variant, score=score)
 
-    def difference(self, variant: str, reading: str = FINAL) -> str:
+    def difference(self, variant: str, score: str = FINAL) -> str:
         """Mean difference of accuracy to the baseline with its interval, in points."""
-        return formatting.interval_in_points(self.row("paired_difference", variant, metric=reading))
+        return formatting.interval_in_points(self.row("paired_difference", variant, metric=score))
 
-    def is_higher(self, variant: str, reading: str = FINAL) -> str:
+    def is_higher(self, variant: str, score: str = FINAL) -> str:
         """What the interval of that difference allows to be said."""
-        row = self.row("paired_difference", variant, metric=reading)
+        row = self.row("paired_difference", variant, metric=score)
         return formatting.said(row["low"], row["high"], "higher", "lower")
 
     def equal(self, variant: str) -> str:
@@ -39,8 +39,8 @@ class Accuracy(StudyRows):
 
     def last_runs(self, variant: str) -> str:
         """The lowest and the highest of the runs' last accuracies, and their median."""
-        readings = self.source.statistic("readings")
-        kept = readings[(readings["variant"] == variant) & (readings["reading"] == "last")]["accuracy"]
+        scores = self.source.statistic("run_scores")
+        kept = scores[(scores["variant"] == variant) & (scores["score"] == "last")]["accuracy"]
         lowest, middle, highest = (100 * np.quantile(kept, share) for share in (0, 0.5, 1))
         return f"{lowest:.1f} and {highest:.1f} % (median {middle:.1f})"
 

@@ -10,7 +10,7 @@ from analysis.findings.spread import Spread
 from analysis.statistics import paired_difference, sd_permutation
 from analysis.tables import comparisons
 
-FINAL = comparisons.READING
+FINAL = comparisons.SCORE
 MORE_ACCURATE, STEADIER = (paired_difference.TEST, FINAL), (sd_permutation.TEST, "val_accuracy")
 BESIDE = ["Difference", "p, Holm", "Runs needed", "SD over runs", "p of SD, Holm"]
 
@@ -26,7 +26,7 @@ class StudyFacts(Spread, Gap, Cost):
         """
         rows = []
         for variant in self.source.variants():
-            peak, final, last = (self.accuracy(variant, reading) for reading in ("peak", FINAL, "last"))
+            peak, final, last = (self.accuracy(variant, score) for score in ("peak", FINAL, "last"))
             rows.append(
                 {
                     "Head": self.label(variant),

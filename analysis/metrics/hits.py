@@ -18,7 +18,7 @@ class Hits(NamedTuple):
     study: str
     variant: str
     seeds: list[int]
-    readings: dict[str, np.ndarray]  # as of analysis.statistics.readings
+    scores: dict[str, np.ndarray]  # as of analysis.statistics.run_scores
     epochs: dict[int, np.ndarray]  # those that all runs kept
 
 
@@ -44,13 +44,13 @@ def _variant(study: str, variant: str, found: list) -> Hits:
         names = ", ".join(str(path) for path, *_ in found)
         raise InputError(f"{names}: runs of {study}/{variant} were validated on different numbers of images")
     rows = [row for _, block, _ in found for row in block.table.to_pylist()]
-    read_at = correctness.readings(rows)
+    read_at = correctness.score_epochs(rows)
     seeds = sorted(read_at)
     kept = set.intersection(*({epoch for seed, epoch in hits if seed == own} for own in seeds))
     return Hits(
         study,
         variant,
         seeds,
-        {name: np.stack([hits[seed, read_at[seed][name]] for seed in seeds]) for name in correctness.READINGS},
+        {name: np.stack([hits[seed, read_at[seed][name]] for seed in seeds]) for name in correctness.SCORES},
         {epoch: np.stack([hits[seed, epoch] for seed in seeds]) for epoch in sorted(kept)},
     )

@@ -96,10 +96,11 @@ def main(argv: list[str] | None = None) -> None:
         written, n_bytes = time.perf_counter() - started, sum(path.stat().st_size for path in paths)
         names = Path(folder, "names")
         names.write_text("".join(f"{path}\n" for path in paths), encoding="utf-8")
-        modules = ["readings", *(["together", "aa_calibration"] if arguments.statistics else [])]
+        parts = [["--only", "run_scores"]]
+        parts += [["--only", "aa_calibration"], []] if arguments.statistics else []
         rows = [
-            {"Command": f"analysis.statistics.{name}", **_took(name, experiment, names, Path(folder, "statistics"))}
-            for name in modules
+            {"Statistics": " ".join(part) or "all", **_took(part, experiment, names, Path(folder, "statistics"))}
+            for part in parts
         ]
     epochs = experiment.content["training"]["epochs"]
     n_rows = arguments.seeds * epochs * len(experiment.variants)
@@ -110,10 +111,9 @@ def main(argv: list[str] | None = None) -> None:
     print(pd.DataFrame(rows).to_markdown(index=False))
 
 
-def _took(module: str, experiment: study.Study, names: Path, folder: Path) -> dict[str, str]:
-    output = folder if module == "together" else folder / f"{module}.csv"
-    command = [sys.executable, "-m", f"analysis.statistics.{module}", "--study", str(experiment.path), f"@{names}"]
-    taken, _ = usage.of([*command, "-o", str(output)])
+def _took(options: list[str], experiment: study.Study, names: Path, folder: Path) -> dict[str, str]:
+    command = [sys.executable, "-m", "analysis.statistics", "--study", str(experiment.path), f"@{names}", *options]
+    taken, _ = usage.of([*command, "-o", str(folder)])
     return {
         "Seconds": f"{taken.seconds:.1f}",
         "CPU seconds": f"{taken.cpu_seconds:.1f}",

@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis.statistics import pairing, rejections
 from analysis.statistics.epochs_to_accuracy import METRIC, first_epochs
-from analysis.statistics.readings import readings
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.study_runs import StudyRuns
 from analysis.statistics.wilson import wilson_interval
 
@@ -74,13 +74,13 @@ def aa_calibration(
     if total < FEWEST_RUNS:
         return pd.DataFrame(columns=COLUMNS)
     n = total // 2
-    of_curves, of_readings = rejections.of_curves(n, resamples, settings, rng), rejections.of_readings(settings)
+    of_curves, of_scores = rejections.of_curves(n, resamples, settings, rng), rejections.of_scores(settings)
     curves = {metric: pairing.curves(own, metric)[variant] for metric in pairing.METRICS}
-    accuracies = {reading: rows.set_index("seed")["accuracy"] for reading, rows in readings(own).groupby("reading")}
+    accuracies = {score: rows.set_index("seed")["accuracy"] for score, rows in run_scores(own).groupby("score")}
     epochs, _ = first_epochs(curves["val_accuracy"], target_share * accuracies["last"].mean())
     tested = [
         *((metric, table.to_numpy(), of_curves) for metric, table in curves.items()),
-        *((reading, values.sort_index().to_numpy(), of_readings) for reading, values in accuracies.items()),
+        *((score, values.sort_index().to_numpy(), of_scores) for score, values in accuracies.items()),
         (METRIC, epochs.astype(float), rejections.of_epochs(settings)),
     ]
     drawn = list(halves(total, splits, rng))

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.metrics import runs
-from analysis.statistics.readings import readings
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.study_runs import StudyRuns
 
 
@@ -18,12 +18,12 @@ def margin_of_error(values: np.ndarray, confidence: float = 0.95, ddof: int = 1)
 
 
 def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd.DataFrame:
-    """Validation accuracy of every variant in the three readings of ``analysis.statistics.readings``.
+    """Validation accuracy of every variant in the three scores of ``analysis.statistics.run_scores``.
 
-    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and reading: ``mean``, ``sd``,
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and score: ``mean``, ``sd``,
     ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged.
     """
-    by_variant = readings(frame).groupby(["reading", *runs.GROUP], sort=False)["accuracy"]
+    by_variant = run_scores(frame).groupby(["score", *runs.GROUP], sort=False)["accuracy"]
     summary = by_variant.agg(
         mean="mean",
         sd=lambda over_runs: over_runs.std(ddof=ddof),

@@ -13,7 +13,7 @@ from analysis.statistics.study_runs import StudyRuns
 
 TEST = "Brown–Forsythe"
 COLUMNS = ["test", "alternative", "ddof", "sd", "sd_baseline", "f", "p"]
-READINGS = ["peak", "last"]
+SCORES = ["peak", "last"]
 
 
 def brown_forsythe_test(ours: np.ndarray, reference: np.ndarray) -> dict:
@@ -29,10 +29,10 @@ def brown_forsythe_test(ours: np.ndarray, reference: np.ndarray) -> dict:
     return {"f": float(result.statistic), "p": float(result.pvalue)}
 
 
-def brown_forsythe(readings: pd.DataFrame, baseline: str, ddof: int = 1) -> pd.DataFrame:
+def brown_forsythe(scores: pd.DataFrame, baseline: str, ddof: int = 1) -> pd.DataFrame:
     """Test of every variant's peak and last accuracy against the baseline's.
 
-    ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
+    ``scores`` is the result of ``analysis.statistics.run_scores``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``, with the SDs of either side, fractions.
     """
 
@@ -41,9 +41,9 @@ def brown_forsythe(readings: pd.DataFrame, baseline: str, ddof: int = 1) -> pd.D
         sds = pd.Series(ours).std(ddof=ddof), pd.Series(reference).std(ddof=ddof)
         return {**names, "sd": sds[0], "sd_baseline": sds[1], **brown_forsythe_test(ours, reference)}
 
-    return pairing.compare_readings(readings[readings["reading"].isin(READINGS)], baseline, measure, COLUMNS)
+    return pairing.compare_scores(scores[scores["score"].isin(SCORES)], baseline, measure, COLUMNS)
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Brown–Forsythe test of every variant's peak and last accuracy against the baseline's."""
-    return brown_forsythe(study_runs["readings"], study_runs.baseline, study_runs.settings["ddof"])
+    return brown_forsythe(study_runs["run_scores"], study_runs.baseline, study_runs.settings["ddof"])

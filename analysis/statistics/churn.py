@@ -15,7 +15,7 @@ from analysis.statistics import resampling
 from analysis.statistics.study_runs import StudyRuns
 
 COLUMNS = [
-    *("study", "variant", "baseline", "reading"),
+    *("study", "variant", "baseline", "score"),
     *("churn", "churn_baseline", "between", "excess", "low", "high", "n", "images"),
 ]
 
@@ -38,7 +38,7 @@ def excess(ours: np.ndarray, reference: np.ndarray) -> float:
 
 
 def churn(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a variant and reading: shares of ``images`` on which runs disagree.
+    """One row a variant and score: shares of ``images`` on which runs disagree.
 
     ``churn`` is that of two runs of the variant, ``churn_baseline`` of the baseline, ``between`` of one of each.
     ``excess`` has bounds by Student's t with the jackknife's standard error, over pairs of runs with the same seed; NaN
@@ -47,19 +47,19 @@ def churn(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> 
     found = {each.variant: each for each in variants}
     return pd.DataFrame(
         [
-            _row(each, found.get(baseline), baseline, reading, confidence)
+            _row(each, found.get(baseline), baseline, score, confidence)
             for each in found.values()
-            for reading in each.readings
+            for score in each.scores
         ],
         columns=COLUMNS,
     )
 
 
-def _row(each: Hits, reference: Hits | None, baseline: str, reading: str, confidence: float) -> dict:
-    ours, names = each.readings[reading], (each.study, each.variant, baseline, reading)
+def _row(each: Hits, reference: Hits | None, baseline: str, score: str, confidence: float) -> dict:
+    ours, names = each.scores[score], (each.study, each.variant, baseline, score)
     beside = (np.nan,) * 5
     if reference is not None and each.variant != baseline:
-        theirs = reference.readings[reading]
+        theirs = reference.scores[score]
         bounds = (np.nan, np.nan)
         if each.seeds == reference.seeds and len(ours) > 2:
             without = np.array(

@@ -19,7 +19,7 @@ from analysis.statistics.study_runs import StudyRuns
 MEAN, EPOCH = "mean", "epoch"
 QUANTITIES = ["variance", "variance_of_images", "distributionwise", "low", "high"]
 COLUMNS = [
-    *("study", "variant", "baseline", "reading", "epoch"),
+    *("study", "variant", "baseline", "score", "epoch"),
     *QUANTITIES,
     *("ratio", "ratio_low", "ratio_high", "n", "images"),
 ]
@@ -97,12 +97,12 @@ def _factor(logarithms: np.ndarray, confidence: float) -> float:
 
 
 def of_variant(found: Hits) -> dict[tuple[str, int | None], Parts]:
-    """The parts at every reading and epoch, and the mean over epochs where all runs kept more than one."""
+    """The parts at every score and epoch, and the mean over epochs where all runs kept more than one."""
     result: dict[tuple[str, int | None], Parts] = {
-        (reading, None): parts(each, found.seeds) for reading, each in found.readings.items()
+        (score, None): parts(each, found.seeds) for score, each in found.scores.items()
     }
     by_epoch = [parts(each, found.seeds) for each in found.epochs.values()]
-    if len(by_epoch) > len(found.readings):
+    if len(by_epoch) > len(found.scores):
         result[MEAN, None] = _mean(by_epoch)
         result |= {(EPOCH, epoch): part for epoch, part in zip(found.epochs, by_epoch, strict=True)}
     return result
@@ -120,22 +120,22 @@ def _mean(every: list[Parts]) -> Parts:
 
 
 def distributionwise_variance(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a variant and reading, or epoch: ``QUANTITIES``, in fractions squared, and the ratio to the baseline's.
+    """One row a variant and score, or epoch: ``QUANTITIES``, in fractions squared, and the ratio to the baseline's.
 
     ``variance`` is that of accuracies over ``n`` runs, ``variance_of_images`` what the finite number of ``images`` adds
-    to it, ``distributionwise`` the rest, with bounds ``low`` and ``high``. ``reading`` is one of
-    ``nist.correctness.READINGS``; ``mean``, the mean over epochs; or ``epoch``. Variants whose runs did not keep their
+    to it, ``distributionwise`` the rest, with bounds ``low`` and ``high``. ``score`` is one of
+    ``nist.correctness.SCORES``; ``mean``, the mean over epochs; or ``epoch``. Variants whose runs did not keep their
     images have no row; without the baseline's there is no ratio.
     """
-    found = {each.variant: (each.study, len(each.readings["last"][0]), of_variant(each)) for each in variants}
+    found = {each.variant: (each.study, len(each.scores["last"][0]), of_variant(each)) for each in variants}
     reference = found.get(baseline, (None, None, {}))[2]
     rows = []
-    for variant, (study, images, by_reading) in found.items():
-        for (reading, epoch), part in by_reading.items():
+    for variant, (study, images, by_score) in found.items():
+        for (score, epoch), part in by_score.items():
             own = part.total, part.of_images, part.distributionwise, *interval(part, confidence)
-            other = reference.get((reading, epoch))
+            other = reference.get((score, epoch))
             beside = (np.nan,) * 3 if variant == baseline or other is None else ratio(part, other, confidence)
-            values = study, variant, baseline, reading, epoch, *own, *beside, len(part.seeds), images
+            values = study, variant, baseline, score, epoch, *own, *beside, len(part.seeds), images
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"epoch": "Int64"})
 

@@ -29,10 +29,10 @@ def equivalence_test(ours: np.ndarray, reference: np.ndarray, margin: float) -> 
     return {"p_not_worse": float(above[1]), "p_not_better": float(below[1]), "p": float(p)}
 
 
-def equivalence(readings: pd.DataFrame, baseline: str, margin: float, confidence: float = 0.95) -> pd.DataFrame:
-    """Equivalence of every variant and the baseline in each reading, within ``margin``, a fraction.
+def equivalence(scores: pd.DataFrame, baseline: str, margin: float, confidence: float = 0.95) -> pd.DataFrame:
+    """Equivalence of every variant and the baseline in each score, within ``margin``, a fraction.
 
-    ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
+    ``scores`` is the result of ``analysis.statistics.run_scores``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``. ``equivalent`` says whether p is at most 1 - ``confidence``, before Holm's correction, and is
     empty where p is undefined.
     """
@@ -44,11 +44,11 @@ def equivalence(readings: pd.DataFrame, baseline: str, margin: float, confidence
         difference = (ours - reference).mean()
         return {**names, "difference": difference, **tested, "confidence": confidence, "equivalent": equivalent}
 
-    return pairing.compare_readings(readings, baseline, measure, COLUMNS)
+    return pairing.compare_scores(scores, baseline, measure, COLUMNS)
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Equivalence of every variant's accuracy and the baseline's, within the study's margin."""
     settings = study_runs.settings
     margin, confidence = settings["equivalence_margin"], settings["confidence"]
-    return equivalence(study_runs["readings"], study_runs.baseline, margin, confidence)
+    return equivalence(study_runs["run_scores"], study_runs.baseline, margin, confidence)

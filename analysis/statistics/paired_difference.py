@@ -35,17 +35,17 @@ def paired_test(ours: np.ndarray, reference: np.ndarray, confidence: float = 0.9
     return {**names, **interval, "t": result.statistic, "df": result.df, "p": result.pvalue}
 
 
-def paired_difference(readings: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
-    """Mean paired difference to the baseline, for every variant and reading.
+def paired_difference(scores: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Mean paired difference to the baseline, for every variant and score.
 
-    ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
+    ``scores`` is the result of ``analysis.statistics.run_scores``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``; differences are fractions, positive where the variant is the more accurate.
     """
-    return pairing.compare_readings(
-        readings, baseline, lambda ours, reference: paired_test(ours, reference, confidence), COLUMNS
+    return pairing.compare_scores(
+        scores, baseline, lambda ours, reference: paired_test(ours, reference, confidence), COLUMNS
     )
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Mean difference of every variant's accuracy to the baseline's, paired by seed."""
-    return paired_difference(study_runs["readings"], study_runs.baseline, study_runs.settings["confidence"])
+    return paired_difference(study_runs["run_scores"], study_runs.baseline, study_runs.settings["confidence"])

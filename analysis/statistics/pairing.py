@@ -86,19 +86,19 @@ def compare_curves(
     return pd.DataFrame(rows, columns=[*NAMES, *columns])
 
 
-def compare_readings(
-    readings: pd.DataFrame, baseline: str, measure: Callable[[np.ndarray, np.ndarray], dict], columns: Sequence[str]
+def compare_scores(
+    scores: pd.DataFrame, baseline: str, measure: Callable[[np.ndarray, np.ndarray], dict], columns: Sequence[str]
 ) -> pd.DataFrame:
     """Apply ``measure`` to every variant and the baseline, for each run score; that is the ``metric`` of the result.
 
-    ``readings`` is the result of ``analysis.statistics.readings``. ``measure`` takes two arrays of shape (seeds,),
+    ``scores`` is the result of ``analysis.statistics.run_scores``. ``measure`` takes two arrays of shape (seeds,),
     paired by seed, and returns ``columns`` of one row. Before them stand ``NAMES``.
     """
     rows = []
-    for (study, reading), group in readings.groupby(["study", "reading"], sort=False):
+    for (study, score), group in scores.groupby(["study", "score"], sort=False):
         for variant, paired in with_baseline(group, baseline, on="seed"):
             diverged = paired["diverged_variant"].sum(), paired["diverged_baseline"].sum()
-            names = zip(NAMES, (study, reading, variant, baseline, len(paired), *diverged), strict=True)
+            names = zip(NAMES, (study, score, variant, baseline, len(paired), *diverged), strict=True)
             values = (paired[f"accuracy_{side}"].to_numpy() for side in ("variant", "baseline"))
             rows.append({**dict(names), **measure(*values)})
     return pd.DataFrame(rows, columns=[*NAMES, *columns])

@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from analysis.statistics import pairing, resampling
 from analysis.statistics.paired_difference import has_spread
-from analysis.statistics.readings import readings
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.sd_permutation import log_sd_ratio
 from analysis.statistics.study_runs import StudyRuns
 
@@ -74,7 +74,7 @@ def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: f
     """What ``n`` seeds can show at power ``target``, for every variant against the baseline.
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns rows of ``pairs.NAMES`` and ``COLUMNS``:
-    ``log_sd_ratio`` of either accuracy and ``mean_difference`` of each reading, its ``effect`` as seen and ``sd`` a
+    ``log_sd_ratio`` of either accuracy and ``mean_difference`` of each score, its ``effect`` as seen and ``sd`` a
     run; the smallest ``detectable`` effect, in the same unit and without sign; and ``n_needed`` seeds for that seen.
     """
 
@@ -86,13 +86,13 @@ def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: f
     def of_curves(ours: np.ndarray, reference: np.ndarray) -> list[dict]:
         return [row("log_sd_ratio", *pseudovalue_sd(ours, reference), len(ours))]
 
-    def of_readings(ours: np.ndarray, reference: np.ndarray) -> dict:
+    def of_scores(ours: np.ndarray, reference: np.ndarray) -> dict:
         difference = ours - reference
         sd = difference.std(ddof=1) if has_spread(difference) else np.nan
         return row("mean_difference", difference.mean(), sd, len(difference))
 
     curves = pairing.compare_curves(frame, baseline, of_curves, COLUMNS)
-    accuracies = pairing.compare_readings(readings(frame), baseline, of_readings, COLUMNS)
+    accuracies = pairing.compare_scores(run_scores(frame), baseline, of_scores, COLUMNS)
     return pd.concat([curves, accuracies], ignore_index=True)
 
 

@@ -67,7 +67,7 @@ def of_curves(n: int, resamples: int, settings: Settings, rng: np.random.Generat
     }
 
 
-def of_readings(settings: Settings) -> dict[str, Rejects]:
+def of_scores(settings: Settings) -> dict[str, Rejects]:
     """Tests of one accuracy a run, by name: each takes two arrays of shape (n,).
 
     The null hypothesis of the equivalence test is a difference of the margin, so that one arm is shifted by that much.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics import pairing, resampling
-from analysis.statistics.readings import readings
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.sd_permutation import log_sd_ratio
 from analysis.statistics.study_runs import StudyRuns
 
@@ -67,7 +67,7 @@ def run_bootstrap(
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``; the ``resamples`` samples from ``rng`` are the same for
     every comparison. Returns rows of ``pairs.NAMES`` and ``COLUMNS``: the quantities of ``spread`` for either accuracy,
-    and ``mean_difference`` of each reading. SDs and accuracies are fractions. ``interval`` names the kind, see
+    and ``mean_difference`` of each score. SDs and accuracies are fractions. ``interval`` names the kind, see
     ``resampling.interval``.
     """
     weights = resampling.bootstrap_weights(frame["seed"].nunique(), resamples, rng)
@@ -77,8 +77,8 @@ def run_bootstrap(
         lambda ours, reference: spread_intervals(ours, reference, weights, confidence, ddof),
         COLUMNS,
     )
-    differences = pairing.compare_readings(
-        readings(frame),
+    differences = pairing.compare_scores(
+        run_scores(frame),
         baseline,
         lambda ours, reference: difference_interval(ours, reference, weights, confidence),
         COLUMNS,

@@ -49,17 +49,17 @@ def _result(probability: float, low: float, high: float, method: str, confidence
     return {"test": TEST, "alternative": "two-sided", **interval, "p": p}
 
 
-def superiority(readings: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
-    """Probability that a variant's run beats the baseline's, for every variant and reading.
+def superiority(scores: pd.DataFrame, baseline: str, confidence: float = 0.95) -> pd.DataFrame:
+    """Probability that a variant's run beats the baseline's, for every variant and score.
 
-    ``readings`` is the result of ``analysis.statistics.readings``. Returns one row a comparison: ``pairs.NAMES`` and
+    ``scores`` is the result of ``analysis.statistics.run_scores``. Returns one row a comparison: ``pairs.NAMES`` and
     ``COLUMNS``.
     """
-    return pairing.compare_readings(
-        readings, baseline, lambda ours, reference: superiority_test(ours, reference, confidence), COLUMNS
+    return pairing.compare_scores(
+        scores, baseline, lambda ours, reference: superiority_test(ours, reference, confidence), COLUMNS
     )
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Probability that a run of a variant is more accurate than one of the baseline."""
-    return superiority(study_runs["readings"], study_runs.baseline, study_runs.settings["confidence"])
+    return superiority(study_runs["run_scores"], study_runs.baseline, study_runs.settings["confidence"])

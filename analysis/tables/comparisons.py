@@ -12,7 +12,7 @@ from analysis.statistics import equivalence, paired_difference, sd_permutation, 
 from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.study_results import Source
 
-READING = "peak_final"  # a peak before the prune says nothing of the pruned network
+SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
 
 
@@ -38,9 +38,9 @@ def build(given: list[Source]) -> pd.DataFrame:
     questions = [
         Question("Is it steadier? (the paper's test)", wilcoxon.TEST, SPREAD, _sd_ratio),
         Question("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, "log_sd_ratio"),
-        Question("Is it more accurate?", paired_difference.TEST, READING, _difference, "mean_difference"),
-        Question("Is a run of it better than one of the baseline?", superiority.TEST, READING, _probability),
-        Question(f"Is it equal, within {100 * margin:g} points?", equivalence.TEST, READING, _difference),
+        Question("Is it more accurate?", paired_difference.TEST, SCORE, _difference, "mean_difference"),
+        Question("Is a run of it better than one of the baseline?", superiority.TEST, SCORE, _probability),
+        Question(f"Is it equal, within {100 * margin:g} points?", equivalence.TEST, SCORE, _difference),
         Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs),
         Question("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap),
     ]
@@ -90,7 +90,7 @@ def _sd_ratio(source: Source, name: str) -> str:
 
 
 def _difference(source: Source, name: str) -> str:
-    return _points(_only(source.statistic("paired_difference"), variant=name, metric=READING))
+    return _points(_only(source.statistic("paired_difference"), variant=name, metric=SCORE))
 
 
 def _gap(source: Source, name: str) -> str:
@@ -102,7 +102,7 @@ def _points(row: pd.Series) -> str:
 
 
 def _probability(source: Source, name: str) -> str:
-    row = _only(source.statistic("superiority"), variant=name, metric=READING)
+    row = _only(source.statistic("superiority"), variant=name, metric=SCORE)
     return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(bare_percent, digits=0))
 
 

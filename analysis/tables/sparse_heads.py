@@ -80,9 +80,9 @@ def _weights(ratios: Mapping[str, float], final: int) -> dict:
 def _measured(source: Source, name: str, digits: int) -> dict:
     if name not in source.variants():
         return {MEAN: NOT_RUN, "Runs": "0"}
-    readings = source.statistic("accuracy").set_index(["variant", "reading"])
+    scores = source.statistic("accuracy").set_index(["variant", "score"])
     count = source.statistic("cost").set_index("variant").loc[name]
-    peak, peak_final, last = (readings.loc[(name, reading)] for reading in ("peak", "peak_final", "last"))
+    peak, peak_final, last = (scores.loc[(name, score)] for score in ("peak", "peak_final", "last"))
     return {
         **_weights(count, count["final"]),
         MEAN: formatting.percent_margin(peak["mean"], peak["margin"], digits),

@@ -119,8 +119,8 @@ def _measured(row: Row, source: Source) -> dict:
     configuration = source.study.configuration(row.variant)
     counted = source.statistic("cost").set_index("variant").loc[row.variant]
     converged = source.statistic("epochs_to_converge").set_index("variant").loc[row.variant]
-    readings = source.statistic("accuracy").set_index(["variant", "reading"]).loc[row.variant]
-    peak, last = readings.loc["peak"], readings.loc["last"]
+    scores = source.statistic("accuracy").set_index(["variant", "score"]).loc[row.variant]
+    peak, last = scores.loc["peak"], scores.loc["last"]
     other = counted["total"] - counted["final"] - cost.head_biases(configuration)
     whole = other if "blocks" in configuration["model"] else 0
     flops = eq3.flops_counted(counted, source.study.content["statistics"]["flops_epochs"], whole)

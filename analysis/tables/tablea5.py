@@ -92,7 +92,7 @@ def _measured(row: Row, source: Source) -> dict:
     counted = source.statistic("cost").set_index("variant")
     curves = source.statistic("learning_curve")
     curve = curves[(curves["metric"] == "val_accuracy") & (curves["variant"] == row.variant)].set_index("epoch")["mean"]
-    peak = source.statistic("accuracy").set_index(["reading", "variant"]).loc[("peak", row.variant)]
+    peak = source.statistic("accuracy").set_index(["score", "variant"]).loc[("peak", row.variant)]
     ours, dense = (eq3.flops_counted(counted.loc[name], "to_converge") for name in (row.variant, ROWS[0].variant))
     return {
         WEIGHTS: _weights(counted.loc[row.variant]),

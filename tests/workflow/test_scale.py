@@ -45,7 +45,7 @@ def project(tmp_path, study_content):
 def test_statistics_read_more_files_than_a_command_can_be_given(project, few_arguments):
     assert sum(len(str(path.relative_to(project))) for path in project.rglob("*.parquet")) > few_arguments
     configuration = [f"studies=[{STUDY}]", f"seeds={{{STUDY}: 0-{SEEDS - 1}}}", "block_size=1"]
-    targets = [f"results/statistics/{STUDY}/{name}.csv" for name in ("readings", "aa_calibration")]
+    targets = [f"results/statistics/{STUDY}/{name}.csv" for name in ("run_scores", "aa_calibration")]
     done = snakemake(project, *targets, "--config", *configuration)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert len(pd.read_csv(project / targets[0])) == 3 * 2 * SEEDS

@@ -34,7 +34,7 @@ def evidence(values=None, n=20, epochs=EPOCHS, images=IMAGES, diverged=0, more=(
     values = values or {"a": (0.5, 0.01), "b": (0.5, 0.01), "c": (0.5, 0.01)}
     names = pd.DataFrame({"variant": list(values)})
     accuracy = names.assign(
-        reading="peak",
+        score="peak",
         mean=[mean for mean, _ in values.values()],
         sd=[sd for _, sd in values.values()],
         max=[mean + 2 * sd for mean, sd in values.values()],

@@ -17,7 +17,7 @@ from tests.analysis.claims.by_hand import STUDY, decide, evidence, long, make
 
 
 class TestDirection:
-    RULE = "statistic=accuracy; reading=peak; more=a; less=b"
+    RULE = "statistic=accuracy; score=peak; more=a; less=b"
     HALF = stats.t.ppf(0.975, 38) * 0.01 * sqrt(2 / 20)  # Welch's at equal SDs is the pooled one
 
     @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ class TestDirection:
         assert found.reason.startswith("a against b, epochs to accuracy")
 
     def test_all_of_several(self):
-        rule = make("direction", "statistic=accuracy; reading=peak; more=a; less=b c", unit="points")
+        rule = make("direction", "statistic=accuracy; score=peak; more=a; less=b c", unit="points")
         one_short = evidence({"a": (0.6, 0.01), "b": (0.5, 0.01), "c": (0.6, 0.01)})
         assert decide(rule, one_short).verdict == "inconclusive"
         one_against = evidence({"a": (0.6, 0.01), "b": (0.5, 0.01), "c": (0.7, 0.01)})
@@ -69,7 +69,7 @@ class TestDirection:
         assert "a against c" in found.reason
 
     def test_a_contradiction_among_several_is_judged_more_strictly(self):
-        rule = make("direction", "statistic=accuracy; reading=peak; more=a; less=b c", unit="points")
+        rule = make("direction", "statistic=accuracy; score=peak; more=a; less=b c", unit="points")
         just = -self.HALF - 1e-9  # contradicted if it stood alone
         assert (
             decide(rule, evidence({"a": (0.5 + just, 0.01), "b": (0.5, 0.01), "c": (0.2, 0.01)})).verdict
@@ -99,7 +99,7 @@ class TestDirection:
 
 
 class TestEquivalence:
-    RULE = "statistic=accuracy; reading=peak; more=a; less=b; margin=0.5"
+    RULE = "statistic=accuracy; score=peak; more=a; less=b; margin=0.5"
     HALF = stats.t.ppf(0.95, 38) * 0.005 * sqrt(2 / 20)
     WIDE = stats.t.ppf(0.975, 38) * 0.005 * sqrt(2 / 20)
 

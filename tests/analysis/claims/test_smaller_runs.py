@@ -14,7 +14,7 @@ from tests.analysis.claims.by_hand import CLAIMS, STUDY, curve, decide, evidence
 
 
 class TestSmallerRuns:
-    RULE = "statistic=accuracy; reading=peak; tolerance=0.5"
+    RULE = "statistic=accuracy; score=peak; tolerance=0.5"
 
     def small(self, mean, **size):
         return decide(make("interval", self.RULE), evidence({"a": (mean, 0.002)}, **size))
@@ -77,12 +77,12 @@ def random_statistics(studies, rng, epochs, n):
 
 def random_tables(variants, rng, epochs, n):
     one = pd.DataFrame({"variant": variants, "n": n, "n_diverged": 0, "metric": "val_accuracy"})
-    reading = pd.concat([one.assign(reading=name) for name in ("peak", "peak_final", "last")], ignore_index=True)
+    score = pd.concat([one.assign(score=name) for name in ("peak", "peak_final", "last")], ignore_index=True)
     long = one.merge(pd.DataFrame({"epoch": range(1, 121)}), how="cross")
     long = long.assign(mean=rng.uniform(0.2, 0.9, len(long)), sd=0.001, gap=rng.uniform(0, 0.2, len(long)))
     metrics = ("val_accuracy", "train_accuracy", "val_loss")
     return {
-        "accuracy": reading.assign(mean=rng.uniform(0.5, 0.9, len(reading)), sd=0.001, max=0.9),
+        "accuracy": score.assign(mean=rng.uniform(0.5, 0.9, len(score)), sd=0.001, max=0.9),
         "learning_curve": pd.concat([long.assign(metric=name) for name in metrics], ignore_index=True),
         "overfitting_gap": long,
         "epochs_to_converge": one.assign(run_mean=rng.uniform(2, 20, len(one)), run_sd=0.1),

@@ -38,7 +38,7 @@ def test_an_interval_meets_a_printed_half_and_is_narrow_enough_at_its_very_edges
 
 
 class TestInterval:
-    RULE = "statistic=accuracy; reading=peak; tolerance=0.5"
+    RULE = "statistic=accuracy; score=peak; tolerance=0.5"
     HALF = stats.t.ppf(0.975, 19) * 0.006 * sqrt(1 / 20 + 1 / 20)  # 0.4 points
 
     @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ class TestInterval:
     def test_a_peak_before_the_prune_is_said_to_be(self):
         given = evidence({"a": (0.5, 0.006)})
         table = given.statistics[("lenet5-cifar10", "accuracy")]
-        table = pd.concat([table, table.assign(reading="peak_final", mean=0.4)])
+        table = pd.concat([table, table.assign(score="peak_final", mean=0.4)])
         found = decide(make("interval", self.RULE), evidence({"a": (0.5, 0.006)}, accuracy=table))
         assert found.verdict == "reproduced"
         assert "runs peak before the prune: with the final weights their mean is 40.0 %" in found.reason
@@ -112,7 +112,7 @@ class TestMaximumAndSpread:
         ("printed", "verdict"), [("52", "reproduced"), ("49", "contradicted"), ("56", "contradicted")]
     )
     def test_maximum(self, printed, verdict):
-        rule = make("maximum", "statistic=accuracy; reading=peak; tolerance=1.5", printed)
+        rule = make("maximum", "statistic=accuracy; score=peak; tolerance=1.5", printed)
         found = decide(rule, evidence())
         assert found.verdict == verdict
         assert found.estimate.value == pytest.approx(0.52)

@@ -96,7 +96,7 @@ def calibrated(calibrate, known):
 def test_every_test_has_a_rate(calibrated):
     result = calibrated()
     of_curves = {wilcoxon.TEST, "Wilson interval over epochs", sd_permutation.TEST, *INTERVALS}
-    of_readings = {
+    of_scores = {
         "Brown–Forsythe",
         "Brunner–Munzel and Mann–Whitney",
         "two one-sided paired t tests",
@@ -104,7 +104,7 @@ def test_every_test_has_a_rate(calibrated):
     }
     assert result.groupby("metric")["test"].agg(set).to_dict() == {
         **dict.fromkeys(["val_accuracy", "train_accuracy"], of_curves),
-        **dict.fromkeys(["peak", "peak_final", "last"], of_readings),
+        **dict.fromkeys(["peak", "peak_final", "last"], of_scores),
         "epochs_to_accuracy": {"paired Student t"},
     }
     assert set(result["n"]) == {10}

@@ -8,7 +8,7 @@ from statsmodels.stats.nonparametric import rank_compare_2indep
 from analysis.statistics.brown_forsythe import brown_forsythe, brown_forsythe_test
 from analysis.statistics.equivalence import equivalence, equivalence_test
 from analysis.statistics.paired_difference import paired_difference, paired_test
-from analysis.statistics.readings import readings
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.superiority import superiority, superiority_test
 from nist.errors import InputError
 
@@ -23,8 +23,8 @@ def nulls(times, n, seed, draw="normal"):
 
 class TestReadings:
     def test_by_hand(self, frame):
-        result = readings(frame([[0.5, 0.9, 0.7], [0.6, 0.8, 0.8]], active=[10, 10, 4], diverged={1}))
-        table = result.set_index(["reading", "seed"])["accuracy"]
+        result = run_scores(frame([[0.5, 0.9, 0.7], [0.6, 0.8, 0.8]], active=[10, 10, 4], diverged={1}))
+        table = result.set_index(["score", "seed"])["accuracy"]
         assert table["peak"].tolist() == [0.9, 0.8]
         assert table["peak_final"].tolist() == [0.7, 0.8]
         assert table["last"].tolist() == [0.7, 0.8]
@@ -55,7 +55,7 @@ class TestBrownForsythe:
 
     def test_the_table(self, two_variants):
         runs = two_variants(np.c_[Y - 0.1, X], np.c_[X - 0.2, Y])
-        result = brown_forsythe(readings(runs), "dense").set_index("metric")
+        result = brown_forsythe(run_scores(runs), "dense").set_index("metric")
         assert result.index.tolist() == ["peak", "last"]
         assert result.loc["last", "sd"] == pytest.approx(X.std(ddof=1))
         assert result.loc["last", "sd_baseline"] == pytest.approx(Y.std(ddof=1))
@@ -118,7 +118,7 @@ class TestSuperiority:
         assert stats.kstest(p, "uniform").pvalue > 0.01
 
     def test_the_table(self, two_variants):
-        result = superiority(readings(two_variants(np.c_[X, X], np.c_[Y, Y])), "dense").set_index("metric")
+        result = superiority(run_scores(two_variants(np.c_[X, X], np.c_[Y, Y])), "dense").set_index("metric")
         assert result.index.tolist() == ["peak", "peak_final", "last"]
         assert result.loc["last", "probability"] == pytest.approx(0.652777777778)
 
@@ -149,13 +149,13 @@ class TestPairedDifference:
 
     def test_the_table_pairs_by_seed_and_not_by_row(self, two_variants):
         runs = two_variants(np.c_[X, X], np.c_[Y, Y])
-        result = paired_difference(readings(runs.iloc[::-1]), "dense").set_index("metric")
+        result = paired_difference(run_scores(runs.iloc[::-1]), "dense").set_index("metric")
         assert result.loc["last", "p"] == pytest.approx(0.12040484090556)
         assert result.loc["last", "difference"] == pytest.approx((X - Y).mean())
 
     def test_a_seed_of_one_side_only_is_an_error(self, two_variants):
         runs = two_variants(np.c_[X, X], np.c_[Y, Y])
-        short = readings(runs[(runs["variant"] == "dense") | (runs["seed"] < 5)])
+        short = run_scores(runs[(runs["variant"] == "dense") | (runs["seed"] < 5)])
         with pytest.raises(InputError, match="sparse and dense do not pair: seed 5 is in one of them only"):
             paired_difference(short, "dense")
 
@@ -190,7 +190,7 @@ class TestEquivalence:
 
     def test_the_table(self, two_variants):
         runs = two_variants(np.c_[X, X], np.c_[X + 0.0001 * np.arange(6), X])
-        result = equivalence(readings(runs), "dense", margin=0.005).set_index("metric")
+        result = equivalence(run_scores(runs), "dense", margin=0.005).set_index("metric")
         assert result.loc["peak", "equivalent"]
         assert np.isnan(result.loc["last", "equivalent"])  # the last epochs agree exactly, so that p is undefined
         assert set(result["margin"]) == {0.005}

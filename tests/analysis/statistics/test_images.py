@@ -8,7 +8,7 @@ import pytest
 
 from analysis.metrics import hits, runs
 from analysis.metrics.hits import Hits
-from analysis.statistics import churn, readings
+from analysis.statistics import churn, run_scores
 from analysis.statistics import distributionwise_variance as dv
 from analysis.statistics.__main__ import main
 from nist import correctness, metrics_file
@@ -23,7 +23,7 @@ SEEDS = list(range(5))
 
 def variant(name, found, seeds=SEEDS, epochs=()):
     by_epoch = dict.fromkeys(epochs, found)
-    return Hits("small", name, list(seeds), dict.fromkeys(correctness.READINGS, found), by_epoch)
+    return Hits("small", name, list(seeds), dict.fromkeys(correctness.SCORES, found), by_epoch)
 
 
 def by_definition(found):
@@ -96,9 +96,9 @@ def test_what_cannot_be_told_is_not():
 
 def test_a_row_for_every_reading_and_epoch_and_the_mean_of_these():
     epochs = {epoch: generated(RNG, 5, 100, 0.05) for epoch in range(1, 6)}
-    ours = Hits("small", "a", SEEDS, dict.fromkeys(correctness.READINGS, epochs[5]), epochs)
+    ours = Hits("small", "a", SEEDS, dict.fromkeys(correctness.SCORES, epochs[5]), epochs)
     frame = dv.distributionwise_variance([ours, variant("dense", FOUND, epochs=range(1, 6))], "dense")
-    rows = frame[frame["variant"] == "a"].set_index("reading")
+    rows = frame[frame["variant"] == "a"].set_index("score")
     assert rows.index.tolist() == ["peak", "peak_final", "last", "mean", *["epoch"] * 5]
     every = rows.loc["epoch"]
     assert every["epoch"].tolist() == [1, 2, 3, 4, 5]
@@ -128,7 +128,7 @@ def test_runs_of_two_variants_that_are_one_disagree_no_more_than_its_own():
         rng = np.random.default_rng(seed)
         chance = rng.random(200)
         arms = [variant(name, rng.random((6, 200)) < chance, range(6)) for name in ("dense", "a")]
-        row = churn.churn(arms, "dense").query("variant == 'a' and reading == 'last'").iloc[0]
+        row = churn.churn(arms, "dense").query("variant == 'a' and score == 'last'").iloc[0]
         estimates.append(row["excess"])
         held.append(row["low"] <= 0 <= row["high"])
     assert abs(np.mean(estimates)) < 4 * np.std(estimates) / np.sqrt(100)
@@ -136,7 +136,7 @@ def test_runs_of_two_variants_that_are_one_disagree_no_more_than_its_own():
 
 
 def test_churn_of_the_baseline_stands_alone():
-    frame = churn.churn([variant("dense", FOUND), variant("a", OTHER)], "dense").set_index(["variant", "reading"])
+    frame = churn.churn([variant("dense", FOUND), variant("a", OTHER)], "dense").set_index(["variant", "score"])
     own, ours = frame.loc["dense", "last"], frame.loc["a", "last"]
     assert own[["churn_baseline", "between", "excess", "low", "high"]].isna().all()
     assert own["churn"] == ours["churn_baseline"] == churn.within(FOUND)
@@ -180,10 +180,10 @@ def test_images_are_read_by_seed_with_the_epochs_that_all_runs_kept(write):
     both = np.concatenate([early, late])
     for epoch in (1, 2, 3):
         np.testing.assert_array_equal(found.epochs[epoch], both[:, epoch - 1])
-    np.testing.assert_array_equal(found.readings["last"], both[:, 2])
-    scores = readings.readings(runs.read([first, second]))
-    for reading, each in found.readings.items():
-        assert each.mean(axis=1).tolist() == scores[scores["reading"] == reading]["accuracy"].tolist()
+    np.testing.assert_array_equal(found.scores["last"], both[:, 2])
+    scores = run_scores.run_scores(runs.read([first, second]))
+    for score, each in found.scores.items():
+        assert each.mean(axis=1).tolist() == scores[scores["score"] == score]["accuracy"].tolist()
 
 
 def test_a_variant_with_a_run_without_images_is_left_out(write):

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.statistics import pairing, readings
+from analysis.statistics import pairing, run_scores
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_studies_stay_in_their_order(two_studies):
     assert set(curves["variant"]) == {"sparse"}
     validation = curves[curves["metric"] == "val_accuracy"]
     assert validation["d"].tolist() == pytest.approx([0.4, 0.4])
-    of_runs = readings.readings(two_studies)
-    found = pairing.compare_readings(of_runs, "dense", lambda ours, other: {"d": (other - ours).mean()}, ["d"])
+    of_runs = run_scores.run_scores(two_studies)
+    found = pairing.compare_scores(of_runs, "dense", lambda ours, other: {"d": (other - ours).mean()}, ["d"])
     assert [*dict.fromkeys(found["study"])] == ["z", "a"]
     assert found["d"].tolist() == pytest.approx([0.4] * len(found))

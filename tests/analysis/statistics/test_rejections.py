@@ -28,7 +28,7 @@ TESTS = {
 @pytest.fixture
 def rejects():
     curves = rejections.of_curves(4, 99, SETTINGS, np.random.default_rng(0))
-    return curves | rejections.of_readings(SETTINGS)
+    return curves | rejections.of_scores(SETTINGS)
 
 
 @pytest.mark.parametrize(("p", "is_rejected"), [(0.5, True), (np.nextafter(0.5, 1), False)])

@@ -84,7 +84,7 @@ def test_the_table(two_variants):
     assert result.groupby("metric", sort=False)["quantity"].agg(lambda q: list(dict.fromkeys(q))).to_dict() == {
         "val_accuracy": quantities,
         "train_accuracy": quantities,
-        **{reading: ["mean_difference"] for reading in ("peak", "peak_final", "last")},
+        **{score: ["mean_difference"] for score in ("peak", "peak_final", "last")},
     }
     assert set(result["n"]) == {8}
     rows = result[result["interval"] != "jackknife, Student t"].set_index(["metric", "quantity"])

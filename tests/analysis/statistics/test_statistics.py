@@ -163,7 +163,7 @@ TWO_RUNS = [[0.5, 0.9, 0.7], [0.6, 0.8, 0.8]]
 
 class TestAccuracy:
     def test_three_readings(self, frame):
-        result = accuracy(frame(TWO_RUNS, active=[10, 10, 4])).set_index("reading")
+        result = accuracy(frame(TWO_RUNS, active=[10, 10, 4])).set_index("score")
         assert result.loc["peak", "mean"] == pytest.approx(0.85)  # 0.9 and 0.8, before the prune
         assert result.loc["peak_final", "mean"] == pytest.approx(0.75)  # 0.7 and 0.8, after it
         assert result.loc["last", "mean"] == pytest.approx(0.75)
@@ -171,7 +171,7 @@ class TestAccuracy:
         assert result["n"].tolist() == [2, 2, 2]
 
     def test_without_a_prune_the_peaks_agree(self, frame):
-        result = accuracy(frame(TWO_RUNS)).set_index("reading")
+        result = accuracy(frame(TWO_RUNS)).set_index("score")
         assert result.loc["peak_final", "mean"] == result.loc["peak", "mean"]
 
     def test_the_margin_is_students(self):

@@ -19,8 +19,8 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from analysis.statistics.paired_difference import paired_difference
 from analysis.statistics.power import power
-from analysis.statistics.readings import readings
 from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.run_scores import run_scores
 from analysis.statistics.sd_permutation import sd_permutation
 from analysis.statistics.simultaneous_band import simultaneous_band
 from analysis.statistics.superiority import superiority
@@ -34,7 +34,7 @@ TESTS = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_
 def compute(runs):
     """Every statistic of the runs, by name."""
     sampled = {"resamples": 99, "rng": np.random.default_rng(0)}
-    sd, one_a_run = epochwise_sd(runs), readings(runs)
+    sd, one_a_run = epochwise_sd(runs), run_scores(runs)
     settings = rejections.Settings(alternative="less", confidence=0.95, margin=0.005)
     result = {
         "learning_curve": learning_curve(runs),
@@ -43,7 +43,7 @@ def compute(runs):
         "overfitting_gap": overfitting_gap(runs),
         "accuracy": accuracy(runs),
         "epochs_to_converge": epochs_to_converge(runs),
-        "readings": one_a_run,
+        "run_scores": one_a_run,
         "wilcoxon": wilcoxon(sd, "dense"),
         "wilson": wilson(sd, "dense"),
         "sd_permutation": sd_permutation(runs, "dense", **sampled),
@@ -171,7 +171,7 @@ def test_diverged_runs_stay_in(two_variants, statistics_of):
         lambda runs: epochs_to_accuracy(runs, "dense"),
         lambda runs: gap_at_accuracy(runs, "dense"),
         lambda runs: power(runs, "dense"),
-        lambda runs: superiority(readings(runs), "dense"),
+        lambda runs: superiority(run_scores(runs), "dense"),
     ],
 )
 def test_what_does_not_pair_is_named(frame, statistic):

@@ -8,11 +8,11 @@ from analysis.statistics.study_runs import StudyRuns
 RUN = [*runs.GROUP, "seed"]
 
 
-def readings(frame: pd.DataFrame) -> pd.DataFrame:
-    """Validation accuracy of every run in three readings.
+def run_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """Validation accuracy of every run in three scores.
 
-    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a run and reading: ``accuracy``, a
-    fraction, and whether the run ``diverged``. Readings:
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a run and score: ``accuracy``, a
+    fraction, and whether the run ``diverged``. Scores:
 
     - ``peak``, the highest over all epochs: the paper's. It is chosen on the very images it is measured on, and where a
       run is pruned it may be that of the network before the prune.
@@ -28,12 +28,12 @@ def readings(frame: pd.DataFrame) -> pd.DataFrame:
     }
     diverged = frame.groupby(RUN, sort=False)["diverged"].any()
     tables = [
-        pd.DataFrame({"accuracy": accuracy, "diverged": diverged}).reset_index().assign(reading=reading)
-        for reading, accuracy in values.items()
+        pd.DataFrame({"accuracy": accuracy, "diverged": diverged}).reset_index().assign(score=score)
+        for score, accuracy in values.items()
     ]
-    return pd.concat(tables, ignore_index=True)[[*RUN, "reading", "accuracy", "diverged"]]
+    return pd.concat(tables, ignore_index=True)[[*RUN, "score", "accuracy", "diverged"]]
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Peak and last validation accuracy of every run."""
-    return readings(study_runs.frame)
+    return run_scores(study_runs.frame)
