@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import nist
+
 ROOT = Path(__file__).parents[1]
 USED = """
 import torch
@@ -84,11 +86,19 @@ def distribution_of(wheel):
     return [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
 
 
+def test_type_checkers_see_the_public_names_where_they_are():
+    lines = (ROOT / "nist/__init__.pyi").read_text(encoding="utf-8").splitlines()[1:]
+    seen = {line.split()[-1]: line.split()[1] for line in lines}
+    assert seen == {name: getattr(nist, name).__module__ for name in nist.__all__}
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_nist_alone_and_says_that_it_is_typed(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"nist", "nist_sparse_training"}
-    assert {"nist/py.typed", "nist/sparse/costs.yaml", "nist/studies/study.schema.yaml"} <= {*names}
+    assert {"nist/py.typed", "nist/__init__.pyi", "nist/sparse/costs.yaml", "nist/studies/study.schema.yaml"} <= {
+        *names
+    }
 
 
 @pytest.mark.slow

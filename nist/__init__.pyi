@@ -1,0 +1,10 @@
+# The public names for type checkers, which do not see what is imported on first use.
+from nist.sparse.audit import audit as audit
+from nist.sparse.convert import densify as densify
+from nist.sparse.convert import reform as reform
+from nist.sparse.convolution import NISTConv2d as NISTConv2d
+from nist.sparse.linear import NISTLinear as NISTLinear
+from nist.sparse.mask import neuroseed_mask as neuroseed_mask
+from nist.sparse.prune import PruneOnce as PruneOnce
+from nist.sparse.prune import prune as prune
+from nist.sparse.sparsify import sparsify as sparsify
