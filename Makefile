@@ -1,6 +1,6 @@
 # make         train the embedded example, compute, render; ends by printing where the report is
-# make test    each behaviour of the code at least once, in about three minutes
-# make test-all   every test, in about ten: every byte of files, whole runs of Snakemake, Slurm, Kubernetes
+# make test    each behaviour of the code at least once, in about four minutes
+# make test-all   every test, in about fifteen: every byte of files, whole runs of Snakemake, Slurm, Kubernetes
 # make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each

@@ -211,7 +211,7 @@ def test_what_the_cluster_refuses_is_not_taken_for_submitted(cluster, submit, mo
     )
     with pytest.raises(subprocess.CalledProcessError) as raised:
         submit("true")
-    assert "kubectl did not take it as nist-aa-calibration-" in raised.value.stderr
+    assert "kubectl did not take it as nist-statistics-" in raised.value.stderr
 
 
 def test_pods_of_jobs_and_of_the_driver_are_of_one_image_and_see_one_volume(cluster, submit):

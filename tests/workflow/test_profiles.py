@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from tests.workflow.small_study import ROOT, edit_yaml, make_project, snakemake
@@ -61,8 +62,19 @@ def test_jobs_have_what_a_copied_profile_says_and_the_command_line_changes_singl
     assert asking == {"train", "trunk"}
     assert {"images", "image_folder", "statistics"} <= {job.partition(":")[0] for job in jobs}
     training = [job for job in jobs if job.startswith("train:")]
-    assert all("--device cuda" in job for job in training)
     assert sum("--study lenet5-digits" in job for job in training) == 2 * 2  # two variants of two seeds, one a block
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU would take it")
+def test_the_command_line_chooses_the_device_before_the_profile_does(project):
+    edit_yaml(project / "workflow/profiles/workstation/settings.yaml", lambda settings: settings.update(device="cpu"))
+    block = "lenet5-digits/dense/seeds0-0"
+    options = ("--config", "studies=[lenet5-digits]", "device=cuda", "block_size=1")
+    done = snakemake(project, f"results/metrics/{block}.parquet", *options, profile="workstation")
+    assert done.returncode != 0
+    log = (project / f"results/logs/train/{block}.log").read_text(encoding="utf-8")
+    assert "--device cuda: no CUDA device is visible here" in log
 
 
 @pytest.mark.slow
