@@ -22,8 +22,6 @@ def said(function, *arguments):
 
 PIPELINE = said(Pipeline, config)
 PLAN, STUDIES = PIPELINE.plan, PIPELINE.studies
-REPLAYS = PIPELINE.replays()
-MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
 # Where data lie and what trains them reaches commands so, and not as params: moving a data set must not retrain anything.
 os.environ |= {
     "NIST_DATA_ROOT": config["data_root"],

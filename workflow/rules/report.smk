@@ -1,4 +1,8 @@
 # The ledger of the paper's claims, the findings and the page. Settings of every study of the paper are checked, run or not.
+REPLAYS = PIPELINE.replays()
+MACHINES = sorted(path.parent.name for path in Path("results/published/benchmarks").glob("*/layers.parquet"))
+
+
 rule ledger:
     input:
         statistics=PIPELINE.statistics(PIPELINE.of_editions("paper")),
