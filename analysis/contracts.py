@@ -1,4 +1,4 @@
-"""Contracts of the files of statistics: key columns, and columns of numbers that others read."""
+"""Contracts of files: columns of statistics that others read, and the formats of figures and tables."""
 
 import pandas as pd
 
@@ -44,6 +44,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 STATISTICS = tuple(CONTRACTS)
+SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}  # the first is the one to show
 
 
 def check(name: str, frame: pd.DataFrame, where: object) -> None:

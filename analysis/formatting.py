@@ -62,9 +62,8 @@ def bare_percent(fraction: float, digits: int = 1) -> str:
 
 def percent_margin(mean: float, margin: float, digits: int = 1) -> str:
     """Mean ± margin, both fractions, in percent and percentage points; the margin to hundredths of a point."""
-    return (
-        bare_percent(mean, digits) if pd.isna(margin) else f"{bare_percent(mean, digits)} ± {bare_percent(margin, 2)}"
-    )
+    shown = bare_percent(mean, digits)
+    return shown if pd.isna(margin) else f"{shown} ± {bare_percent(margin, 2)}"
 
 
 def margin_of(row: pd.Series) -> str:

@@ -1,16 +1,15 @@
 """Inputs and outputs of the workflow's rules, for a configuration. Needs no Snakemake."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
-from analysis.contracts import STATISTICS
+from analysis.contracts import STATISTICS, SUFFIXES
 from analysis.metrics import runs
 from analysis.published import replays, store
 from nist.errors import InputError
 from nist.studies import inheritance, plan, study
 
-SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}
 LOOKS = ("title", "edition", "variants", "feeds", "data", "model", "training")  # what an item shows beside statistics
 
 
@@ -94,11 +93,16 @@ class Pipeline:
         every = [path for name, its in self.shown if its == kind for path in self.item_files(name, kind)]
         return [path for path in every if path.endswith(suffix)]
 
-    @cache  # noqa: B019, there is one a process
+    @cached_property
+    def ledger_studies(self) -> list[str]:
+        """Files of the paper's studies, configured or not: the ledger checks their settings without a run."""
+        return plan.of_edition("paper")
+
+    @cached_property
     def findings_studies(self) -> list[str]:
-        """The paper's, configured or not, and what is configured of their pilots and controls."""
+        """The same, and what is configured of their pilots and controls."""
         beside = [str(self.studies[name].path) for name in self.of_editions(*study.EVIDENCE)]
-        return sorted({*plan.of_edition("paper"), *beside})
+        return sorted({*self.ledger_studies, *beside})
 
     def replays(self) -> dict[str, str]:
         """Published replays of studies that are rendered from published runs, with their checksums."""

@@ -101,19 +101,20 @@ def parse(module: str, description: str | None, kind: str, argv: list[str] | Non
         parser.error("give one --study, or --paper with all of its studies")
     sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
     manifest = plan.items({one.name: one for one in arguments.study})
-    names = plan.of_the_paper(manifest, kind) if arguments.paper else plan.fed_by(arguments.study[0], manifest, kind)
-    wanted = {name: manifest[name] for name in arguments.only or names}
-    return [
-        Item(
-            name,
-            plan.module_of(manifest, name),
-            _given(entry["studies"] if arguments.paper else [*sources], entry, sources),
-        )
-        for name, entry in wanted.items()
-    ], arguments.output
+    if arguments.paper:
+        names = known = plan.of_the_paper(manifest, kind)
+    else:
+        names, known = (found(arguments.study[0], manifest, kind) for found in (plan.fed_by, plan.feeds))
+    for name in arguments.only or []:
+        if name not in known:
+            parser.error(f"--only {name}: there are {', '.join(known)}")
+    items = [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
+    return items, arguments.output
 
 
-def _given(names: list[str], entry: dict, sources: dict[str, Source]) -> list[Source]:
-    if absent := [name for name in names if name not in sources]:
-        raise InputError(f"{entry['title']} is made from {', '.join(names)}; give --study {absent[0]} too")
-    return [sources[name].only(entry["statistics"]) for name in names]
+def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
+    studies = manifest[name]["studies"] if is_of_the_paper else [*sources]
+    if absent := [one for one in studies if one not in sources]:
+        raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
+    given = [sources[one].only(manifest[name]["statistics"]) for one in studies]
+    return Item(name, plan.module_of(manifest, name), given)

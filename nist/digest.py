@@ -79,7 +79,7 @@ def _named(text: str, package: str) -> tuple[str, ...]:
 
 
 def code_of(*modules: str) -> list[str]:
-    """Files that the results of ``modules`` hang on: their code, what it imports of this project, and data beside it.
+    """Files that the results of ``modules`` depend on: their code, what it imports of this project, and data beside it.
 
     Paths are relative to the project's folder, sorted.
     """

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis import study_results
+from analysis.contracts import SUFFIXES
 from analysis.study_results import Source
 from nist.errors import InputError
 from nist.runtime.files import replacing
@@ -23,7 +24,6 @@ from nist.studies.study import Study
 
 SIZE = (6.0, 3.8)  # inches, of one panel
 LEGEND = 0.6  # inches of a panel's height that a legend below it may take, two rows
-FORMATS = (".svg", ".pdf", ".png")
 # The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
 SHADES = {
     "red": "#d1242f",
@@ -156,6 +156,6 @@ def save(figure: Figure, path: Path) -> None:
 
 def save_all(figure: Figure, path: Path) -> None:
     """Write a figure as ``path`` with the suffix of every format, and close it."""
-    for suffix in FORMATS:
+    for suffix in SUFFIXES["figure"]:
         save(figure, path.with_name(path.name + suffix))
     plt.close(figure)

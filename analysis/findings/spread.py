@@ -16,7 +16,7 @@ class Spread(Accuracy):
     def spread(self, variant: str) -> dict[str, str]:
         """The SD over runs beside the baseline's: ``ratio`` with interval, ``papers`` p, the ``valid`` one, two-sided.
 
-        How many runs are ``needed`` is of an effect that is not shown.
+        ``needed`` is how many runs would show it, where the difference is not significant.
         """
         ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
         estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))

@@ -9,6 +9,7 @@ import jinja2
 import pandas as pd
 
 from analysis import cli
+from analysis.contracts import SUFFIXES
 from analysis.metrics import runs
 from analysis.published.provenance import NOT_RECORDED, joules
 from analysis.report import assumptions, curves, findings, replays, verdicts
@@ -19,7 +20,6 @@ from nist.studies import study, yaml_file
 
 SETTINGS = "tablea1"  # made from the studies' files alone
 DRAWINGS = ("fig1", "fig2", "figa1")
-SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 

@@ -192,10 +192,14 @@ def of_the_paper(manifest: dict[str, dict], kind: str) -> list[str]:
     return [name for name, entry in manifest.items() if entry["kind"] == kind and "studies" in entry]
 
 
+def feeds(one: Study, manifest: dict[str, dict], kind: str) -> list[str]:
+    """Items of one kind that a study has."""
+    return [name for name in one.content["feeds"] if manifest[name]["kind"] == kind]
+
+
 def fed_by(one: Study, manifest: dict[str, dict], kind: str) -> list[str]:
     """Items of one kind that a study has for itself; where the paper has such an item of it, that one serves."""
-    feeds = {name: manifest[name] for name in one.content["feeds"]}
-    return [n for n, entry in feeds.items() if entry["kind"] == kind and one.name not in entry.get("studies", [])]
+    return [name for name in feeds(one, manifest, kind) if one.name not in manifest[name].get("studies", [])]
 
 
 def module_of(manifest: dict[str, dict], name: str) -> str:

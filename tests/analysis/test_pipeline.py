@@ -64,5 +64,5 @@ def test_one_published_seed_of_each_variant_is_replayed(published):
 
 
 def test_the_findings_are_of_the_papers_studies_configured_or_not(trained):
-    assert "config/studies/mobilenetv1-cifar10.yaml" in trained.findings_studies()
-    assert "config/studies/lenet5-digits.yaml" not in trained.findings_studies()
+    assert "config/studies/mobilenetv1-cifar10.yaml" in trained.findings_studies
+    assert "config/studies/lenet5-digits.yaml" not in trained.findings_studies

@@ -6,8 +6,8 @@ MACHINES = sorted(path.parent.name for path in Path("results/published/benchmark
 rule ledger:
     input:
         statistics=PIPELINE.statistics(PIPELINE.of_editions("paper")),
-        studies=lambda wildcards: plan.of_edition("paper"),
-        extended=lambda wildcards: extended_by(plan.of_edition("paper")),
+        studies=lambda wildcards: PIPELINE.ledger_studies,
+        extended=lambda wildcards: extended_by(PIPELINE.ledger_studies),
         code=code_of("analysis.claims.__main__"),
     output:
         report(
@@ -26,8 +26,8 @@ rule ledger:
 rule findings:
     input:
         statistics=PIPELINE.statistics(PIPELINE.of_editions(*study.EVIDENCE)),
-        studies=lambda wildcards: PIPELINE.findings_studies(),
-        extended=lambda wildcards: extended_by(PIPELINE.findings_studies()),
+        studies=lambda wildcards: PIPELINE.findings_studies,
+        extended=lambda wildcards: extended_by(PIPELINE.findings_studies),
         claims="results/claims.csv",
         code=code_of("analysis.findings.__main__"),
     output:

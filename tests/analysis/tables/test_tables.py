@@ -21,6 +21,7 @@ from analysis.statistics.wilson import wilson
 from analysis.study_results import Source
 from analysis.tables import layout, printed, table1, tablea1, tablea2, tablea3, tablea4, tablea5, tablea6
 from analysis.tables.__main__ import main
+from nist.errors import InputError
 from nist.studies import study, yaml_file
 
 CLAIMS = claim.read()
@@ -361,3 +362,23 @@ def test_tables_are_written_in_three_formats(tmp_path):
     latex = (tmp_path / "t.tex").read_text()
     assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
     assert r"\caption{98 \% sparse \& small}" in latex
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--study", "alexnet-cifar10", "--only", "tablea9"], "--only tablea9: there are tablea3"),
+        (["--paper", "--only", "heads"], "--only heads: there are table1"),  # of a benchmark, not of the paper
+        ([], "give one --study, or --paper"),
+    ],
+)
+def test_a_table_that_is_not_there_is_refused_in_one_line(arguments, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "-o", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_study_that_an_item_of_the_paper_needs_is_named(tmp_path):
+    with pytest.raises(InputError, match="tablea3 is made from alexnet-cifar10; give --study alexnet-cifar10 too"):
+        main(["--paper", "--only", "tablea3", "-o", str(tmp_path)])
