@@ -11,9 +11,10 @@ from torch import nn
 from nist import digest
 from nist.errors import InputError
 from nist.models.parts import ACTIVATIONS
+from nist.sparse.candidates import chosen_candidates
 from nist.sparse.layers import bands
 from nist.sparse.linear import NISTLinear
-from nist.sparse.sparsify import linear_layers, sparsify
+from nist.sparse.sparsify import sparsify
 
 NETWORKS = ("alexnet", "deit_small", "lenet5", "mobilenetv1", "vgg16")
 MADE = {
@@ -140,7 +141,7 @@ def head(model: dict) -> nn.Sequential:
 def _with_sparse_blocks(network: nn.Module, model: dict) -> nn.Module:
     """``network`` with NIST layers in its blocks, starting from the model's own values inside their masks."""
     blocks = model["blocks"]
-    found = {name: [*layer.weight.T.shape] for name, layer in linear_layers(network, "blocks.*", ()).items()}
+    found = {name: [*each.sizes] for name, each in chosen_candidates(network, "blocks.*", ()).items()}
     expected = {
         f"blocks.{position}.{name}": shape
         for position in range(blocks["count"])

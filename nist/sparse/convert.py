@@ -1,15 +1,16 @@
 """Changing the form of a model's NIST layers, and taking NIST out of a model again."""
 
-import copy
 from functools import partial
 
 import torch
 from torch import nn
 
 from nist.sparse.checks import check_changeable
+from nist.sparse.hugging_face import restore
 from nist.sparse.linear import check_form
-from nist.sparse.optimizer_state import carry
+from nist.sparse.optimizer_state import carry, check_follows, check_trains
 from nist.sparse.prune import nist_layers
+from nist.sparse.sharded import plain_copy
 from nist.sparse.sparsify import replaced
 
 
@@ -25,7 +26,10 @@ def reform(
     """
     check_form(form, rows)
     check_changeable(module, "reform")
-    for layer in nist_layers(module):
+    layers = nist_layers(module)
+    check_trains(optimizer, [layer.stored for layer in layers])
+    check_follows(optimizer, layers, "reform", keeping=[form])
+    for layer in layers:
         carry(layer, optimizer, partial(layer.change_form, form, rows))
     return module
 
@@ -37,5 +41,7 @@ def densify(module: nn.Module) -> nn.Module:
     and pruned weights. Training mode, devices, data types and ``requires_grad`` are kept, hooks of NIST layers are not,
     and ``module`` itself is left as it is.
     """
-    dense = copy.deepcopy(module)
+    dense = plain_copy(module)
+    for each in list(dense.modules()):
+        restore(each)
     return replaced(dense, {layer: layer.dense() for layer in nist_layers(dense)})

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from nist.sparse.linear import Dense, NISTLinear
+from nist.sparse.linear import NISTLinear
 
 
 class NISTConv2d(NISTLinear):
@@ -13,10 +13,14 @@ class NISTConv2d(NISTLinear):
     they are counted channels-last. Made by ``from_dense``.
     """
 
-    def _adopt(self, dense: Dense, form: str) -> None:
-        height, width = dense.weight.shape[2:]
-        self.kernel_size = height, width
-        super()._adopt(dense, form)
+    @property
+    def kernel_size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.dense_shape[2:]
+        return height, width
+
+    def unflat(self, dense: torch.Tensor) -> torch.Tensor:
+        return dense.view(self.dense_shape)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(batch, channels, height, width)`` to ``(batch, n_out, 1, 1)``, or height × width for a 1×1 kernel.
@@ -37,7 +41,7 @@ class NISTConv2d(NISTLinear):
 
     def dense(self) -> nn.Conv2d:
         """A plain ``nn.Conv2d`` that computes the same; masked and pruned weights are explicit zeros in it."""
-        weight = self.dense_weight()
+        weight = self.dense_weight().detach()
         channels = self.in_features // (self.kernel_size[0] * self.kernel_size[1])
         convolution = nn.Conv2d(
             channels,
@@ -50,13 +54,6 @@ class NISTConv2d(NISTLinear):
         return self._fill(convolution, weight)
 
 
-def check_linear(name: str, module: nn.Module) -> None:
-    """Raise ``ValueError`` unless ``module`` is a linear layer that a NIST layer can take the place of."""
-    kind = type(module).__name__
-    if type(module) is nn.Linear:
-        return
-    if type(module) is not nn.Conv2d:
-        raise ValueError(f"{name} is a {kind}, which is not linear; nn.Linear is, and nn.Conv2d if it does not slide")
-    sliding = module.groups, module.stride, module.padding, module.dilation
-    if sliding != (1, (1, 1), (0, 0), (1, 1)):
-        raise ValueError(f"{name} is a {kind} with groups, stride, padding or dilation, which no linear layer replaces")
+def slides(module: nn.Conv2d) -> bool:
+    """Whether a convolution has groups, stride, padding or dilation, which no linear layer replaces."""
+    return (module.groups, module.stride, module.padding, module.dilation) != (1, (1, 1), (0, 0), (1, 1))

@@ -1,28 +1,19 @@
-"""The arithmetic of a NIST layer in its forms: the same function, at costs that differ by orders of magnitude.
+"""The arithmetic of the forms without a dense weight: the same function, at costs that differ by orders of magnitude.
 
 Each takes inputs of shape ``(..., n_in)`` and returns ``(..., n_out)``.
 """
 
-import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import library
 from torch.nn import functional as F
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack as _current_modes
+from torch.utils.flop_counter import FlopCounterMode
 
 from nist.sparse.mask import Band
 
 Arithmetic = Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]
 FORMS = ("masked", "banded", "blocked", "compressed")
-
-
-def masked(x: torch.Tensor, weight: torch.Tensor, mask: torch.Tensor | None, bias: torch.Tensor | None) -> torch.Tensor:
-    """Eq. 2: a dense product with W ⊙ M; ``weight`` and ``mask`` have shape ``(n_out, n_in)``.
-
-    ``mask`` is ``None`` where every connection is there.
-    """
-    return F.linear(x, weight if mask is None else weight * mask, bias)
 
 
 def in_band(arithmetic: Arithmetic, x: torch.Tensor, weight: torch.Tensor, band: Band) -> torch.Tensor:
@@ -38,12 +29,22 @@ def in_band(arithmetic: Arithmetic, x: torch.Tensor, weight: torch.Tensor, band:
 
 def banded(x: torch.Tensor, weight: torch.Tensor, n_out: int) -> torch.Tensor:
     """Eq. 1 as k multiply-adds an input, with no index; ``weight[t, i]`` joins input i to (i + t) mod n_out."""
+    if not torch.compiler.is_compiling() and any(isinstance(mode, FlopCounterMode) for mode in _current_modes()):
+        return _counted(x, weight, n_out)
     first, *others = weight
     total = _wrapped(x * first, n_out)
     for offset, weights in enumerate(others, start=1):
         # Input i lands on i mod n_out, and then moves by the offset.
         total = total + _wrapped(x * weights, n_out).roll(offset, -1)
     return total
+
+
+def _counted(x: torch.Tensor, weight: torch.Tensor, n_out: int) -> torch.Tensor:
+    """``banded`` as matrix products, which torch's FLOP counter counts: one of (rows × 1) · (1 × k) an input."""
+    flat = x.reshape(-1, x.shape[-1])
+    products = torch.bmm(flat.T.unsqueeze(-1), weight.T.unsqueeze(1))  # n_in × rows × k
+    moved = [_wrapped(each.T, n_out).roll(offset, -1) for offset, each in enumerate(products.unbind(-1))]
+    return torch.stack(moved).sum(0).reshape(*x.shape[:-1], n_out)
 
 
 def blocked(x: torch.Tensor, weight: torch.Tensor, n_out: int) -> torch.Tensor:
@@ -85,79 +86,3 @@ def _wrapped(x: torch.Tensor, n_out: int) -> torch.Tensor:
     if spare:
         x = F.pad(x, (0, spare))
     return x if periods == 1 else x.unflatten(-1, (periods, n_out)).sum(-2)
-
-
-def compressed(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """A product with a sparse matrix in CSR: ``weight`` and ``columns`` of shape (active weights,), sorted by output.
-
-    ``rows`` of shape (n_out + 1,) says where each output's weights start. Memory is one number a weight, forward and
-    backward, whatever the batch. Sums are in float32 at least.
-    """
-    precise = torch.promote_types(weight.dtype, torch.float32)
-    flat = x.reshape(-1, x.shape[-1]).to(precise)
-    return _product(flat, weight.to(precise), rows, columns).reshape(*x.shape[:-1], len(rows) - 1).to(x.dtype)
-
-
-# Operators of their own, so that torch.compile and torch.export see one node where there are sparse tensors inside.
-@library.custom_op("nist::csr_product", mutates_args=())
-def _product(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    with _plainly(x):
-        return (_csr(weight, rows, columns, x.shape[1]) @ x.T).T.contiguous()
-
-
-@library.custom_op("nist::csr_gradient_of_input", mutates_args=())
-def _gradient_of_input(
-    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-) -> torch.Tensor:
-    with _plainly(x):
-        return (_csr(weight, rows, columns, x.shape[1]).t() @ gradient.T.contiguous()).T.contiguous()
-
-
-@library.custom_op("nist::csr_gradient_of_weight", mutates_args=())
-def _gradient_of_weight(
-    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-) -> torch.Tensor:
-    """At the active places only."""
-    with _plainly(x):
-        pattern = _csr(torch.zeros_like(weight), rows, columns, x.shape[1])
-        return torch.sparse.sampled_addmm(pattern, gradient.T.contiguous(), x).values().clone()
-
-
-@_product.register_fake
-def _(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    return x.new_empty(x.shape[0], rows.shape[0] - 1)
-
-
-@_gradient_of_input.register_fake
-def _(
-    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-) -> torch.Tensor:
-    return x.new_empty(x.shape)  # contiguous, as the product is, whatever x is
-
-
-@_gradient_of_weight.register_fake
-def _(
-    gradient: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-) -> torch.Tensor:
-    return weight.new_empty(weight.shape)
-
-
-def _backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None, None]:
-    saved = ctx.saved_tensors  # only once, or gradient checkpointing refuses
-    for_input = _gradient_of_input(gradient, *saved) if ctx.needs_input_grad[0] else None
-    for_weight = _gradient_of_weight(gradient, *saved) if ctx.needs_input_grad[1] else None
-    return for_input, for_weight, None, None
-
-
-_product.register_autograd(_backward, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
-
-
-def _plainly(x: torch.Tensor) -> torch.autocast:
-    """No autocast inside: sparse products know no bfloat16."""
-    return torch.autocast(x.device.type, enabled=False)
-
-
-def _csr(values: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, n_in: int) -> torch.Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(rows, columns, values, (len(rows) - 1, n_in), check_invariants=False)

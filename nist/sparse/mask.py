@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -94,7 +94,9 @@ class Band:
 
     def starts(self, inputs: Indices) -> Indices:
         """First output, within its part, that each input feeds."""
-        places = self.places(inputs)
+        return self._starts(self.places(inputs))
+
+    def _starts(self, places: Indices) -> Indices:
         return places * self.width // self.n_in if self.is_spread else places % self.width
 
     def offsets(self, inputs: Indices, outputs: Indices) -> Indices:
@@ -108,6 +110,14 @@ class Band:
     def slots(self, inputs: Indices, outputs: Indices) -> Indices:
         """Where a flattened weight of shape ``(parts * k, n_in)`` holds each connection: by part, offset, place."""
         return (outputs // self.width * self.k + self.offsets(inputs, outputs)) * self.n_in + self.places(inputs)
+
+    def at(self, slots: Indices) -> tuple[Indices, Indices]:
+        """Input and output index of the connections in ``slots``."""
+        places, rows = slots % self.n_in, slots // self.n_in
+        outputs = rows // self.k * self.width + (self._starts(places) + rows % self.k) % self.width
+        if self.channels == 1:
+            return places, outputs
+        return places % self.channels * (self.n_in // self.channels) + places // self.channels, outputs
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
         """Input and output index of every connection, ordered by input, then part, then offset.
@@ -139,6 +149,14 @@ def neuroseed_mask(n_in: int, n_out: int, k: int) -> np.ndarray:
     return mask
 
 
+def fraction(name: str, value: object) -> float:
+    """``value`` as a number. Raises ``ValueError``, with its ``name``, for text, a truth value or nothing."""
+    number = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    return float(number)
+
+
 def factor(density: float, n_out: int) -> int:
     """Neuroseed factor of a layer of given density: max(1, floor(density · n_out)) (U23), exact as ``kept_weights``."""
     return max(1, floor(Fraction(str(density)) * n_out))
@@ -150,6 +168,7 @@ def kept_weights(n_dense: int, sparsity: float) -> int:
     The product is taken exactly on the decimal digits of ``sparsity``; in floats (1 - 0.9) * 1000 would floor to 99.
     Raises ``ValueError`` unless 0 <= sparsity < 1.
     """
+    sparsity = fraction("sparsity", sparsity)
     if not 0 <= sparsity < 1:
         raise ValueError(f"sparsity must be in [0, 1), got {sparsity}")
     return floor((1 - Fraction(str(sparsity))) * n_dense)

@@ -1,11 +1,14 @@
 """What an optimizer remembers of a parameter's entries (momentum, averages), when a layer lays them out anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from nist.errors import InputError
 from nist.sparse.linear import NISTLinear
+from nist.sparse.optimizer_guard import works_by_entry
+
+Entries = Mapping[str, torch.Tensor]
 
 
 def entrywise(parameter: torch.Tensor, optimizer: torch.optim.Optimizer | None) -> dict[str, torch.Tensor]:
@@ -43,16 +46,36 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def carry(
-    layer: NISTLinear,
-    optimizer: torch.optim.Optimizer | None,
-    change: Callable[[], None],
-    kept: torch.Tensor | slice = slice(None),
+def check_trains(optimizer: torch.optim.Optimizer | None, weights: Sequence[torch.Tensor]) -> None:
+    """Raise ``ValueError`` for something that is no optimizer, or one that holds none of ``weights``."""
+    if optimizer is None:
+        return
+    if not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "state")):
+        raise ValueError(f"optimizer must be a torch optimizer, got {optimizer!r}")
+    held = {id(parameter) for parameter in _parameters(optimizer)}
+    if not any(id(weight) in held for weight in weights):
+        raise ValueError("the optimizer trains none of the module's layers: is it another model's?")
+
+
+def check_follows(
+    optimizer: torch.optim.Optimizer | None, layers: Sequence[NISTLinear], change: str, keeping: Sequence[str]
 ) -> None:
-    """``change`` the layer, which keeps the connections ``kept``, and let the optimizer's entries follow them."""
-    entries = {name: layer.values(value) for name, value in entrywise(layer.weight, optimizer).items()}
-    inputs, outputs = layer.connections()
-    change()
-    if optimizer is not None:
-        for name, values in entries.items():
-            optimizer.state[layer.weight][name] = layer.arranged(inputs[kept], outputs[kept], values[kept])
+    """Raise ``ValueError`` if what ``optimizer`` remembers of ``layers`` cannot follow a ``change`` of their shapes.
+
+    Layers of a form in ``keeping`` keep theirs.
+    """
+    if optimizer is None or works_by_entry(optimizer):
+        return
+    for layer in layers:
+        if layer.form not in keeping and any(map(torch.is_tensor, optimizer.state.get(layer.stored, {}).values())):
+            raise ValueError(
+                f"{type(optimizer).__name__} treats a weight as a whole, and what it remembers cannot follow the "
+                f"{change} of a {layer.form} layer: {change} without optimizer=, and make it anew afterwards"
+            )
+
+
+def carry(layer: NISTLinear, optimizer: torch.optim.Optimizer | None, change: Callable[[Entries], Entries]) -> None:
+    """``change`` the layer, and with it the optimizer's entries for it."""
+    moved = change(entrywise(layer.stored, optimizer))
+    if optimizer is not None and moved:
+        optimizer.state[layer.stored].update(moved)

@@ -1,6 +1,7 @@
 """The one-shot magnitude prune of section 3.1."""
 
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from math import floor
@@ -11,7 +12,8 @@ from torch import nn
 from nist.sparse.checks import check_changeable
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
-from nist.sparse.optimizer_state import carry
+from nist.sparse.optimizer_state import carry, check_follows, check_trains
+from nist.sparse.selection import largest
 
 SCOPES = ("global", "layer", "uniform")
 
@@ -19,18 +21,6 @@ SCOPES = ("global", "layer", "uniform")
 def nist_layers(module: nn.Module) -> list[NISTLinear]:
     """The NIST layers of ``module``, in the order of ``module.modules()``."""
     return [layer for layer in module.modules() if isinstance(layer, NISTLinear)]
-
-
-def largest(magnitudes: torch.Tensor, rank: torch.Tensor, n: int) -> torch.Tensor:
-    """Boolean mask, shaped like the 1-D ``magnitudes``, of the ``n`` largest; of equals, those of lower ``rank``."""
-    if n == 0:
-        return torch.zeros_like(magnitudes, dtype=torch.bool)
-    magnitudes = magnitudes.nan_to_num(nan=torch.inf, posinf=torch.inf)  # a diverged run has both: equally large
-    least = magnitudes.kthvalue(len(magnitudes) - n + 1).values  # on a CPU a tenth of the time of a sort
-    keep = magnitudes > least
-    equal = (magnitudes == least).nonzero().squeeze(1)
-    keep[equal[rank[equal].argsort()[: n - int(keep.sum())]]] = True
-    return keep
 
 
 @torch.no_grad()
@@ -66,14 +56,18 @@ def prune(
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
     if any(layer.is_pruned for layer in layers):
         raise ValueError("already pruned: the method prunes once")
+    check_trains(optimizer, [layer.stored for layer in layers])
+    check_follows(optimizer, layers, "prune", keeping=["masked"])
     budgets = _budgets(layers, sparsity, scope)
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
-        magnitudes = torch.cat([layer.values() for layer in group]).abs()
-        if generator is not None:
-            magnitudes = _drawn(group, generator)
-        keep = largest(magnitudes, _ranks(group), n_keep)
-        for layer, kept in zip(group, keep.split([layer.active_weights for layer in group]), strict=True):
-            carry(layer, optimizer, partial(layer.keep, kept), kept)
+        # No name for the magnitudes, which go when the largest are found: they take as much memory as the weights.
+        found = largest(
+            _drawn(group, generator) if generator else [layer.storage.magnitudes(layer) for layer in group],
+            n_keep,
+            [_rank(layer) for layer in group],
+        )
+        for layer, kept in zip(group, found, strict=True):
+            carry(layer, optimizer, partial(layer.keep, kept))
     for layer in layers:
         if layer.active_weights == 0:
             warnings.warn(f"the prune left nothing of {layer}", stacklevel=3)  # past torch.no_grad
@@ -95,6 +89,16 @@ def _groups(layers: list[NISTLinear], scope: str) -> list[list[NISTLinear]]:
     return [layers] if scope == "global" else [[layer] for layer in layers]
 
 
+def _rank(layer: NISTLinear) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The order of a layer's connections at positions: by input, then output."""
+
+    def rank(positions: torch.Tensor) -> torch.Tensor:
+        inputs, outputs = layer.storage.at(layer, positions)
+        return inputs * layer.out_features + outputs
+
+    return rank
+
+
 def _budgets(layers: list[NISTLinear], sparsity: float, scope: str) -> list[int]:
     """Number of weights that a prune keeps of each group. Raises ``ValueError`` as ``prune``."""
     if scope not in SCOPES:
@@ -113,25 +117,21 @@ def _budget(layers: list[NISTLinear], sparsity: float) -> int:
     return n_keep
 
 
-def _ranks(layers: list[NISTLinear]) -> torch.Tensor:
-    """Position of every active weight when all are sorted by layer, then input, then output."""
-    ranks, start = [], 0
+def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> list[torch.Tensor]:
+    """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms.
+
+    Laid out as the layers store their weights; -1 where there is none.
+    """
+    found = []
     for layer in layers:
         inputs, outputs = layer.connections()
-        ranks.append(start + inputs * layer.out_features + outputs)
-        start += layer.dense_weights
-    return torch.cat(ranks)
-
-
-def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> torch.Tensor:
-    """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms."""
-    numbers = torch.rand(sum(layer.active_weights for layer in layers), generator=generator)
-    found = []
-    for layer, drawn in zip(layers, numbers.split([layer.active_weights for layer in layers]), strict=True):
-        inputs, outputs = layer.connections()
-        place = torch.argsort(torch.argsort(outputs * layer.in_features + inputs))
-        found.append(drawn.to(place.device)[place])
-    return torch.cat(found)
+        in_order = torch.argsort(outputs * layer.in_features + inputs).cpu()
+        numbers = torch.empty(len(in_order))
+        numbers[in_order] = torch.rand(len(in_order), generator=generator)
+        everywhere = torch.full_like(layer.stored.detach(), -1, dtype=torch.float32)
+        everywhere.view(-1)[layer.storage.active(layer)] = numbers.to(everywhere.device)
+        found.append(everywhere)
+    return found
 
 
 class PruneOnce:

@@ -27,7 +27,7 @@ def connections_in(saved: dict[str, torch.Tensor], layer: Stored) -> tuple[torch
         inputs, outputs = (torch.as_tensor(index, device=weight.device) for index in theirs.edges())
         values = weight.flatten()[theirs.slots(inputs, outputs)]
     else:
-        weight = weight.flatten(1)  # a convolution's
+        weight = weight if "mask" in saved else layer.flat(weight)
         if weight.shape != (layer.out_features, layer.in_features):
             raise ValueError(f"its weight has shape {tuple(weight.shape)}")
         outputs, inputs = saved["mask"].nonzero(as_tuple=True) if "mask" in saved else layer.connections()[::-1]

@@ -3,17 +3,16 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TypeGuard
 
 import torch
 from torch import nn
-from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-from nist.sparse.checks import check_changeable, check_hooks, check_readers, check_sharing
-from nist.sparse.convolution import NISTConv2d, check_linear
-from nist.sparse.linear import Dense, NISTLinear, check_form
-from nist.sparse.mask import Band, factor
-from nist.sparse.optimizer_state import entrywise
+from nist.sparse.candidates import Candidate, chosen_candidates, left_dense
+from nist.sparse.checks import check_changeable, check_hooks, check_sharing
+from nist.sparse.hugging_face import NISTExperts, install
+from nist.sparse.linear import NISTLinear, check_form
+from nist.sparse.mask import Band, factor, fraction
+from nist.sparse.optimizer_state import check_trains, entrywise
 
 WEIGHTS = ("carried", "fresh")
 
@@ -74,17 +73,24 @@ def sparsify(
         raise ValueError("give factors, one a layer, or a density, and not both")
     if factors is not None and not isinstance(factors, Sequence):
         raise ValueError(f"factors are a list, one a layer, got {factors!r}")
-    chosen = linear_layers(model, include, exclude)
+    chosen = chosen_candidates(model, include, exclude)
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     check_sharing(model, chosen)
-    check_readers(model, chosen)
     check_hooks(chosen)
-    _warn_of_others(model, chosen, include, exclude)
+    if optimizer is not None:
+        check_trains(optimizer, [candidate.weight for candidate in chosen.values()])
+    if dense := left_dense(model, chosen, include, exclude):
+        warnings.warn(f"no linear layers that NIST knows, and left dense: {', '.join(dense)}", stacklevel=2)
     replacements: dict[nn.Module, nn.Module] = {}
-    for name, dense in chosen.items():
+    for name, candidate in chosen.items():
+        layer = _layer(candidate, bands[name], form, rows, optimizer, weights == "carried")
         if weights == "fresh":
-            dense.reset_parameters()
-        replacements[dense] = _replacement(dense, bands[name], form, rows, optimizer, weights == "carried")
+            layer.reset_parameters()
+        if isinstance(layer, NISTExperts):
+            install(candidate.owner, candidate.attribute, layer)
+        else:
+            replacements[candidate.owner] = layer
+            candidate.owner.register_forward_pre_hook(_refuse)
     return replaced(model, replacements)
 
 
@@ -105,49 +111,8 @@ def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> n
     return replacements.get(model, model)
 
 
-def linear_layers(model: nn.Module, include: str | Sequence[str], exclude: str | Sequence[str]) -> dict[str, Dense]:
-    """The linear layers of ``model`` that a pattern of ``include`` matches and none of ``exclude``, by name.
-
-    Raises ``ValueError`` for a pattern that matches none, and for a full name of something that is not linear.
-    """
-    modules = dict(model.named_modules())
-    chosen: dict[str, Dense] = {}
-    for pattern in _patterns(include):
-        matched = {name: module for name, module in modules.items() if fnmatchcase(name, pattern)}
-        if pattern in modules:
-            check_linear(pattern, modules[pattern])
-        linear = {name: module for name, module in matched.items() if _is_candidate(module, name, pattern)}
-        if not linear:
-            raise ValueError(f"pattern {pattern!r} matches no linear layer; there are {_listed(modules)}")
-        chosen |= linear
-    for pattern in _patterns(exclude):
-        if not any(fnmatchcase(name, pattern) for name in modules):
-            raise ValueError(f"pattern {pattern!r} to exclude matches no module; linear layers are {_listed(modules)}")
-        chosen = {name: layer for name, layer in chosen.items() if not fnmatchcase(name, pattern)}
-    if not chosen:
-        raise ValueError("every linear layer is excluded")
-    return {name: chosen[name] for name in modules if name in chosen}
-
-
-def _patterns(patterns: str | Sequence[str]) -> Sequence[str]:
-    return [patterns] if isinstance(patterns, str) else patterns
-
-
-def _is_candidate(module: nn.Module, name: str, pattern: str) -> TypeGuard[Dense]:
-    try:
-        check_linear(name, module)
-    except ValueError:
-        return False
-    return pattern != "*" or type(module) is nn.Linear
-
-
-def _listed(modules: Mapping[str, nn.Module], at_most: int = 12) -> str:
-    names = [name for name, module in modules.items() if _is_candidate(module, name, name)]
-    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "") or "none"
-
-
 def _bands(
-    chosen: Mapping[str, Dense],
+    chosen: Mapping[str, Candidate],
     factors: Sequence[int] | None,
     density: float | None,
     scheme: str,
@@ -155,9 +120,10 @@ def _bands(
     channels_last: Mapping[str, int],
 ) -> dict[str, Band]:
     parts, channels = (_by_name(mapping, chosen) for mapping in (split, channels_last))
+    parts = {name: parts[name] * candidate.experts for name, candidate in chosen.items()}
     bands = {}
-    for (name, dense), k in zip(chosen.items(), _factors(chosen, factors, density, parts), strict=True):
-        n_out, n_in = dense.weight.shape[0], dense.weight[0].numel()
+    for (name, candidate), k in zip(chosen.items(), _factors(chosen, factors, density, parts), strict=True):
+        n_in, n_out = candidate.sizes
         try:
             bands[name] = Band(n_in, n_out, k, scheme, parts[name], channels[name])
         except ValueError as error:
@@ -166,19 +132,20 @@ def _bands(
 
 
 def _factors(
-    chosen: Mapping[str, Dense], factors: Sequence[int] | None, density: float | None, parts: Mapping[str, int]
+    chosen: Mapping[str, Candidate], factors: Sequence[int] | None, density: float | None, parts: Mapping[str, int]
 ) -> Sequence[int]:
     """One for every layer: as given, or of a density."""
     if factors is None:
-        if density is None or not 0 < density <= 1:
+        share = fraction("density", density)
+        if not 0 < share <= 1:
             raise ValueError(f"density must be in (0, 1], got {density}")
-        return [factor(density, dense.weight.shape[0] // parts[name]) for name, dense in chosen.items()]
+        return [factor(share, candidate.sizes[1] // parts[name]) for name, candidate in chosen.items()]
     if len(factors) != len(chosen):
         raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
     return factors
 
 
-def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, Dense]) -> dict[str, int]:
+def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, Candidate]) -> dict[str, int]:
     """What ``mapping`` gives every layer by a pattern that matches its name; 1 where none does."""
     values = dict.fromkeys(chosen, 1)
     for pattern, value in mapping.items():
@@ -189,36 +156,18 @@ def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, Dense]) -> dict[st
     return values
 
 
-def _warn_of_others(
-    model: nn.Module, chosen: Mapping[str, Dense], include: str | Sequence[str], exclude: str | Sequence[str]
-) -> None:
-    """What an ``nn.MultiheadAttention`` keeps to itself is not meant by anyone, and is not named."""
-    others = [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not isinstance(module, NonDynamicallyQuantizableLinear)
-        if name not in chosen and _matches(name, include) and not _matches(name, exclude)
-    ]
-    if others:
-        warnings.warn(f"not plain nn.Linear, and left dense: {', '.join(others)}", stacklevel=3)
-
-
-def _matches(name: str, patterns: str | Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _patterns(patterns))
-
-
-def _replacement(
-    dense: Dense, band: Band, form: str, rows: int, optimizer: torch.optim.Optimizer | None, carried: bool
+def _layer(
+    candidate: Candidate, band: Band, form: str, rows: int, optimizer: torch.optim.Optimizer | None, carried: bool
 ) -> NISTLinear:
-    entries = entrywise(dense.weight, optimizer)
-    kind = NISTConv2d if isinstance(dense, nn.Conv2d) else NISTLinear
-    layer = kind.from_dense(dense, band, form, rows)
+    """The NIST layer with the candidate's weight, and the optimizer's averages of it."""
+    entries = entrywise(candidate.weight, optimizer)
+    form = "masked" if candidate.kind is NISTExperts else form
+    layer = candidate.kind.from_dense(candidate.owner, band, form, rows, candidate.attribute)
     if optimizer is not None:
         inputs, outputs = layer.connections()
         for name, value in entries.items():
-            values = value.reshape(band.n_out, band.n_in)[outputs, inputs] * carried
-            optimizer.state[layer.weight][name] = layer.arranged(inputs, outputs, values)
-    dense.register_forward_pre_hook(_refuse)
+            values = layer.flat(value)[outputs, inputs] * carried
+            optimizer.state[layer.stored][name] = layer.arranged(inputs, outputs, values)
     return layer
 
 

@@ -1,16 +1,20 @@
 """How a NIST layer keeps its weights: a class a form, of what is stored, multiplied and saved.
 
-Each acts on a layer, whose parameter ``weight`` and buffers hold what is stored, and has no state of its own.
+Each acts on a layer, whose parameter and buffers hold what is stored, and has no state of its own. A position is an
+index of the flattened parameter.
 """
 
 from abc import ABC, abstractmethod
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from nist.sparse import kernels
+from nist.sparse import csr, kernels
 from nist.sparse.mask import Band
 from nist.sparse.random_masks import RandomMask, as_band
+from nist.sparse.read_weight import COMPUTED
+from nist.sparse.sharded import whole
 
 Connections = tuple[torch.Tensor, torch.Tensor]  # input and output index of each, 1-D
 
@@ -20,19 +24,36 @@ class Stored(nn.Module):
 
     is_copy = False  # of another layer, made by copy or pickle
     is_masking = False  # in the masked form: whether a product needs the mask
+    is_followed = False  # whether an optimizer's averages are zero outside the mask
 
     in_features: int
     out_features: int
     k: int
     band: Band | RandomMask
     form: str
-    weight: torch.Tensor
+    is_automatic: bool
     bias: torch.Tensor | None
     # Buffers, each of one form alone.
     mask: torch.Tensor
     inputs: torch.Tensor
     outputs: torch.Tensor
     row_starts: torch.Tensor
+
+    @property
+    def stored(self) -> torch.Tensor:
+        """The parameter, as the layer's form lays it out; its name in the model is ``weight``."""
+        try:
+            return self._parameters["weight"]  # type: ignore[return-value]
+        except KeyError:  # the older weight_norm takes it away
+            raise ValueError(COMPUTED) from None
+
+    def flat(self, dense: torch.Tensor) -> torch.Tensor:
+        """``(n_out, n_in)`` from a tensor laid out as the dense layer that this one replaced lays out its weight."""
+        return dense.flatten(1)
+
+    def unflat(self, dense: torch.Tensor) -> torch.Tensor:
+        """The way back from ``flat``."""
+        return dense
 
     @property
     def storage(self) -> "Storage":
@@ -44,21 +65,82 @@ class Stored(nn.Module):
         """Number of weights of the layer without any mask."""
         return self.in_features * self.out_features
 
-    def band_edges(self) -> Connections:
-        """Input and output index of every connection before any prune, ordered by input."""
-        inputs, outputs = self.band.edges()
-        return torch.as_tensor(inputs, device=self.weight.device), torch.as_tensor(outputs, device=self.weight.device)
-
     def connections(self) -> Connections:
         """Input and output index of every active weight, in the order of ``values``."""
-        return self.storage.connections(self)
+        return self.storage.at(self, self.storage.active(self))
 
 
 class Storage(ABC):
     """One form of a NIST layer."""
 
-    def forward(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
+    @abstractmethod
+    def forward(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``, in the dtype that autocast gives a linear layer."""
+
+    @abstractmethod
+    def active(self, layer: Stored) -> torch.Tensor:
+        """Positions of the active weights."""
+
+    @abstractmethod
+    def active_weights(self, layer: Stored) -> int:
+        """Number of active weights."""
+
+    @abstractmethod
+    def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
+        """The connections at ``positions``."""
+
+    @abstractmethod
+    def arranged(self, layer: Stored, connections: Connections, values: torch.Tensor) -> torch.Tensor:
+        """One value a connection, 1-D tensors, laid out as the parameter is; zero where there is none."""
+
+    @abstractmethod
+    def dense(self, layer: Stored, stored: torch.Tensor) -> torch.Tensor:
+        """``stored``, laid out as the parameter is, as a masked dense weight ``(n_out, n_in)``."""
+
+    @abstractmethod
+    def magnitudes(self, layer: Stored) -> torch.Tensor:
+        """Absolute values, laid out as the parameter is; -1 where there is no connection."""
+
+    @abstractmethod
+    def register(self, layer: Stored, connections: Connections) -> None:
+        """Give the layer the buffers that say which connections it has."""
+
+
+class Masked(Storage):
+    """A dense parameter of shape ``(n_out, n_in)`` and a boolean ``mask`` of the same shape (Eq. 2)."""
+
+    def forward(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.dense(layer, layer.stored), layer.bias)
+
+    def active(self, layer: Stored) -> torch.Tensor:
+        return layer.mask.flatten().nonzero().squeeze(1)
+
+    def active_weights(self, layer: Stored) -> int:
+        return int(layer.mask.sum())
+
+    def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
+        return positions % layer.in_features, positions // layer.in_features
+
+    def arranged(self, layer: Stored, connections: Connections, values: torch.Tensor) -> torch.Tensor:
+        return in_dense(layer, connections, values)
+
+    def dense(self, layer: Stored, stored: torch.Tensor) -> torch.Tensor:
+        return stored * layer.mask if layer.is_masking else stored
+
+    def magnitudes(self, layer: Stored) -> torch.Tensor:
+        return whole(layer.stored.detach()).abs().masked_fill_(~layer.mask, -1)
+
+    def register(self, layer: Stored, connections: Connections) -> None:
+        inputs = connections[0]
+        there = torch.ones_like(inputs, dtype=torch.bool)
+        layer.register_buffer("mask", self.arranged(layer, connections, there))
+        layer.is_masking = layer.is_copy or len(inputs) < layer.dense_weights
+
+
+class Compact(Storage):
+    """A parameter that holds the active weights and nothing else."""
+
+    def forward(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         result = self.product(layer, x)
         result = result if layer.bias is None else result + layer.bias
         device = x.device.type
@@ -66,96 +148,58 @@ class Storage(ABC):
         return result.to(torch.get_autocast_dtype(device)) if lowered else result
 
     @abstractmethod
-    def product(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
+    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         """The product with the weights, without the bias."""
 
-    @abstractmethod
-    def connections(self, layer: "Stored") -> Connections:
-        """Every active connection, in the order of ``entries``."""
+    def active(self, layer: Stored) -> torch.Tensor:
+        return torch.arange(layer.stored.numel(), device=layer.stored.device)
 
-    @abstractmethod
-    def arranged(self, layer: "Stored", connections: Connections, values: torch.Tensor) -> torch.Tensor:
-        """One value a connection, 1-D tensors, laid out as the weight is; zero where there is none."""
+    def active_weights(self, layer: Stored) -> int:
+        return layer.stored.numel()
 
-    def entries(self, layer: "Stored", stored: torch.Tensor) -> torch.Tensor:
-        """The entries of ``stored``, laid out as the weight is, at the active connections: 1-D."""
-        return stored.flatten()
+    def dense(self, layer: Stored, stored: torch.Tensor) -> torch.Tensor:
+        return in_dense(layer, layer.connections(), stored.flatten())
 
-    def active_weights(self, layer: "Stored") -> int:
-        """Number of active connections."""
-        return layer.weight.numel()
-
-    @abstractmethod
-    def register(self, layer: "Stored", connections: Connections) -> None:
-        """Give the layer the buffers that say which connections it has."""
+    def magnitudes(self, layer: Stored) -> torch.Tensor:
+        return layer.stored.detach().abs()
 
 
-class Masked(Storage):
-    """A dense ``weight`` of shape ``(n_out, n_in)`` and a boolean ``mask`` of the same shape (Eq. 2)."""
-
-    def forward(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
-        return kernels.masked(x, layer.weight, layer.mask if layer.is_masking else None, layer.bias)
-
-    def product(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
-        return kernels.masked(x, layer.weight, layer.mask, None)
-
-    def connections(self, layer: "Stored") -> Connections:
-        outputs, inputs = layer.mask.nonzero(as_tuple=True)
-        return inputs, outputs
-
-    def arranged(self, layer: "Stored", connections: Connections, values: torch.Tensor) -> torch.Tensor:
-        inputs, outputs = connections
-        return scattered(values, outputs * layer.in_features + inputs, layer.out_features, layer.in_features)
-
-    def entries(self, layer: "Stored", stored: torch.Tensor) -> torch.Tensor:
-        return stored[layer.mask]
-
-    def active_weights(self, layer: "Stored") -> int:
-        return int(layer.mask.sum())
-
-    def register(self, layer: "Stored", connections: Connections) -> None:
-        inputs = connections[0]
-        there = torch.ones_like(inputs, dtype=torch.bool)
-        layer.register_buffer("mask", self.arranged(layer, connections, there))
-        layer.is_masking = layer.is_copy or len(inputs) < layer.dense_weights
-
-
-class InBand(Storage):
-    """A ``weight`` of shape ``(parts * k, n_in)``, one number a connection, and no index: a whole band's alone."""
+class InBand(Compact):
+    """A parameter of shape ``(parts * k, n_in)``, one number a connection, and no index: a whole band's alone."""
 
     def __init__(self, arithmetic: kernels.Arithmetic) -> None:
         self.arithmetic = arithmetic
 
-    def product(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
-        return kernels.in_band(self.arithmetic, x, layer.weight, as_band(layer.band))
+    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+        return kernels.in_band(self.arithmetic, x, layer.stored, as_band(layer.band))
 
-    def connections(self, layer: "Stored") -> Connections:
-        inputs, outputs = layer.band_edges()
-        order = torch.argsort(as_band(layer.band).slots(inputs, outputs))
-        return inputs[order], outputs[order]
+    def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
+        return as_band(layer.band).at(positions)
 
-    def arranged(self, layer: "Stored", connections: Connections, values: torch.Tensor) -> torch.Tensor:
+    def arranged(self, layer: Stored, connections: Connections, values: torch.Tensor) -> torch.Tensor:
         band = as_band(layer.band)
         return scattered(values, band.slots(*connections), band.parts * layer.k, layer.in_features)
 
-    def register(self, layer: "Stored", connections: Connections) -> None:
+    def register(self, layer: Stored, connections: Connections) -> None:
         """A whole band needs none."""
 
 
-class Compressed(Storage):
-    """A ``weight`` of shape (active weights,), with its ``inputs`` and ``outputs``, sorted by output, then input."""
+class Compressed(Compact):
+    """A parameter of shape (active weights,), with its ``inputs`` and ``outputs``, sorted by output, then input."""
 
-    def product(self, layer: "Stored", x: torch.Tensor) -> torch.Tensor:
-        return kernels.compressed(x, layer.weight, layer.row_starts, layer.inputs)
+    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+        if torch.onnx.is_in_onnx_export() or torch._C._functorch.maybe_current_level() is not None:
+            return F.linear(x, self.dense(layer, layer.stored))  # ONNX and vmap know no operators of ours
+        return csr.compressed(x, layer.stored, layer.row_starts, layer.inputs)
 
-    def connections(self, layer: "Stored") -> Connections:
-        return layer.inputs, layer.outputs
+    def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
+        return layer.inputs[positions], layer.outputs[positions]
 
-    def arranged(self, layer: "Stored", connections: Connections, values: torch.Tensor) -> torch.Tensor:
+    def arranged(self, layer: Stored, connections: Connections, values: torch.Tensor) -> torch.Tensor:
         inputs, outputs = connections
         return values[torch.argsort(outputs * layer.in_features + inputs)]
 
-    def register(self, layer: "Stored", connections: Connections) -> None:
+    def register(self, layer: Stored, connections: Connections) -> None:
         inputs, outputs = connections
         layer.register_buffer("inputs", self.arranged(layer, connections, inputs))
         layer.register_buffer("outputs", self.arranged(layer, connections, outputs))
@@ -170,6 +214,12 @@ STORAGES: dict[str, Storage] = {
     "blocked": InBand(kernels.blocked),
     "compressed": Compressed(),
 }
+
+
+def in_dense(layer: Stored, connections: Connections, values: torch.Tensor) -> torch.Tensor:
+    """One value a connection in a dense ``(n_out, n_in)`` tensor, zeros elsewhere."""
+    inputs, outputs = connections
+    return scattered(values, outputs * layer.in_features + inputs, layer.out_features, layer.in_features)
 
 
 def scattered(values: torch.Tensor, slots: torch.Tensor, n_rows: int, n_columns: int) -> torch.Tensor:

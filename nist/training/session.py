@@ -170,7 +170,8 @@ def parameter_counts(network: Classifier | Transformer) -> dict:
     them; ``other`` are all other parameters, biases of these layers included, ``frozen`` of them not trained.
     """
     active, dense = sparsified_weights(network.sparsified)
-    kept = {id(layer.weight) for layer in linear_modules(network.sparsified)}
+    layers = linear_modules(network.sparsified)
+    kept = {id(layer.stored if isinstance(layer, NISTLinear) else layer.weight) for layer in layers}
     other = [parameter for parameter in network.parameters() if id(parameter) not in kept]
     return {
         "other": sum(parameter.numel() for parameter in other),

@@ -7,7 +7,7 @@ from torch import nn
 from nist import NISTLinear, PruneOnce, prune, reform, sparsify
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import kept_weights
-from nist.sparse.prune import largest
+from nist.sparse.selection import largest
 
 
 def head(seed=0, form="masked"):
@@ -101,7 +101,7 @@ def test_running_averages_of_pruned_weights_are_cleared():
     optimizer = OPTIMIZERS["adam"](network.parameters())
     train(network, optimizer, 5)
     prune(network, 0.98, optimizer)
-    state = optimizer.state[network[2].weight]
+    state = optimizer.state[network[2].stored]
     assert (state["exp_avg"][~network[2].mask] == 0).all()
     assert (state["exp_avg_sq"][~network[2].mask] == 0).all()
     assert (state["exp_avg"][network[2].mask] != 0).any()
@@ -119,7 +119,7 @@ def test_biases_and_dense_layers_are_left_alone():
 def test_ties_go_to_the_lower_input_then_output(form):
     layer = NISTLinear(4, 3, 3, form=form)
     with torch.no_grad():
-        layer.weight.fill_(0.5)
+        layer.stored.fill_(0.5)
     prune(layer, 0.6)  # keeps floor(0.4 * 12) = 4 of 12 equal weights
     assert layer.dense_weight().T.flatten().nonzero().flatten().tolist() == [0, 1, 2, 3]
 
@@ -128,20 +128,27 @@ def test_ties_go_to_the_lower_input_then_output(form):
 def test_a_pruned_band_is_compressed_and_an_intact_one_stays(form):
     network = nn.Sequential(NISTLinear(20, 10, 2, form=form), NISTLinear(10, 5, 5, form=form))
     with torch.no_grad():
-        network[1].weight.fill_(9.0)
+        network[1].stored.fill_(9.0)
     prune(network, 0.7)
     assert [layer.form for layer in network] == ["compressed", form]
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, float("inf"), float("nan")]), min_size=1, max_size=30), st.data())
-def test_largest_keeps_exactly_n_and_the_lowest_rank_of_equals(values, data):
-    """NaN and infinity, of a diverged run, are equally large."""
-    n = data.draw(st.integers(0, len(values)))
+@given(
+    st.lists(st.sampled_from([0.0, 2**-20, 0.25, 0.5, 1.0, float("inf"), float("nan")]), min_size=1, max_size=30),
+    st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
+    st.data(),
+)
+def test_largest_keeps_exactly_n_and_the_lowest_rank_of_equals(values, dtype, data):
+    """NaN and infinity, of a diverged run, are equally large; what is below zero is not there."""
+    n, split = data.draw(st.integers(0, len(values))), data.draw(st.integers(0, len(values)))
     rank = data.draw(st.permutations(range(len(values))))
     size = [float("inf") if value != value else value for value in values]
-    expected = sorted(range(len(values)), key=lambda i: (-size[i], rank[i]))[:n]
-    assert largest(torch.tensor(values), torch.tensor(rank), n).nonzero().flatten().tolist() == sorted(expected)
+    expected = sorted(range(len(values)), key=lambda i: (-size[i], i >= split, rank[i]))[:n]
+    parts = [torch.tensor([-1.0, *part], dtype=dtype) for part in (values[:split], values[split:])]
+    ranks = [torch.tensor([-1, *part]).__getitem__ for part in (rank[:split], rank[split:])]
+    found = torch.cat([kept[1:] for kept in largest(parts, n, ranks)])
+    assert found.nonzero().flatten().tolist() == sorted(expected)
 
 
 @settings(deadline=None, max_examples=25)
@@ -193,7 +200,7 @@ def test_an_unknown_scope_is_an_error():
 def test_a_layer_that_loses_everything_is_named():
     network = head()
     with torch.no_grad():
-        network[0].weight.mul_(1e-3)
+        network[0].stored.mul_(1e-3)
     with pytest.warns(UserWarning, match=r"left nothing of NISTLinear\(in_features=120, out_features=84"):
         prune(network, 0.98)
 
@@ -204,7 +211,7 @@ def test_the_callback_prunes_at_its_epoch_and_once():
     train(network, optimizer, 3)
     callback = PruneOnce(network, 0.98, epoch=2)
     assert [callback(epoch, optimizer=optimizer) for epoch in (1, 2, 3)] == [None, 218, None]
-    assert (optimizer.state[network[2].weight]["exp_avg"][~network[2].mask] == 0).all()
+    assert (optimizer.state[network[2].stored]["exp_avg"][~network[2].mask] == 0).all()
 
 
 def test_an_epoch_that_was_passed_over_is_made_up_for():
@@ -270,17 +277,14 @@ def test_an_accuracy_in_percent_is_no_fraction(accuracy):
 
 
 @pytest.mark.parametrize("change", ["prune", "reform", "sparsify"])
-def test_a_replica_is_kept_as_it_is_however_deep_its_wrapper_lies(change, monkeypatch):
-    class Wrapper(nn.Sequential):  # a real one wants other processes
-        pass
-
-    monkeypatch.setattr(nn.parallel, "DistributedDataParallel", Wrapper)
+def test_a_replica_is_kept_as_it_is_however_deep_its_wrapper_lies(change):
+    wrapper = type("DistributedDataParallel", (nn.Sequential,), {})  # a real one wants other processes
     calls = {
         "prune": lambda model: prune(model, 0.98),
         "reform": lambda model: reform(model, "banded"),
         "sparsify": lambda model: sparsify(model, density=0.5),
     }
-    for model in (Wrapper(*head(), nn.Linear(10, 3)), nn.ModuleDict({"inner": Wrapper(*head(), nn.Linear(10, 3))})):
+    for model in (wrapper(*head(), nn.Linear(10, 3)), nn.ModuleDict({"inner": wrapper(*head(), nn.Linear(10, 3))})):
         with pytest.raises(ValueError, match=f"delete the wrapper, {change}, and wrap it again"):
             calls[change](model)
     with pytest.raises(ValueError, match="delete the wrapper, prune, and wrap it again"):
@@ -311,19 +315,9 @@ def test_in_inference_mode_nothing_is_changed(change):
     train(network, torch.optim.SGD(network.parameters(), lr=0.1), steps=1)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("change", [lambda model: prune(model, 0.95), lambda model: reform(model, "banded")])
-def test_a_parametrized_weight_is_refused_before_anything_changes(form, change):
-    network = head(form=form)
-    torch.nn.utils.parametrizations.weight_norm(network[2])
-    with pytest.raises(ValueError, match="the weight of 2 is parametrized: remove that, "):
-        change(network)
-    assert (network[0].form, network[0].is_pruned) == (form, False)
-
-
 def test_what_a_prune_leaves_nothing_of_is_said_where_it_was_called():
     network = nn.Sequential(NISTLinear(6, 4, 2), NISTLinear(4, 2, 2))
-    nn.init.zeros_(network[1].weight)
+    nn.init.zeros_(network[1].stored)
     with pytest.warns(UserWarning, match="the prune left nothing of") as found:
         prune(network, 0.9)
     assert found[0].filename == __file__

@@ -253,9 +253,9 @@ def assert_one_step(name, configuration):
     optimizer.step()
     for (key, before), gradient in zip(parameters.items(), expected, strict=True):
         after = before - settings["learning_rate"] * gradient / (gradient.abs() + settings["epsilon"])
-        found = network.get_parameter(key)
+        found = dict(network.named_parameters())[key]
         np.testing.assert_allclose(found.detach().numpy(), after.detach().numpy(), rtol=1e-7, atol=1e-9, err_msg=key)
-    assert all(torch.equal(network.get_parameter(key), value) for key, value in frozen.items())
+    assert all(torch.equal(dict(network.named_parameters())[key], value) for key, value in frozen.items())
 
 
 @pytest.mark.parametrize("variant", ["dense", "nist-p50"])
@@ -270,7 +270,8 @@ def test_one_step_of_deit_is_that_of_adamw_by_hand(variant):
     network = build(model, (3, 32, 32)).double().train()
     plain = timm.create_model("deit_small_patch16_224", num_classes=100, img_size=32).double().train()
     images, labels = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.tensor([3, 1, 4, 99])
-    leaves = {name: network.get_parameter(f"model.{name}").detach().clone() for name, _ in plain.named_parameters()}
+    own = dict(network.named_parameters())
+    leaves = {name: own[f"model.{name}"].detach().clone() for name, _ in plain.named_parameters()}
     parameters = {name: value.requires_grad_() for name, value in leaves.items()}
     masked = dict(parameters)
     if variant != "dense":
@@ -288,5 +289,5 @@ def test_one_step_of_deit_is_that_of_adamw_by_hand(variant):
         decayed = before.dim() > 1 and name not in ("cls_token", "pos_embed")
         kept = before * (1 - rate * settings["weight_decay"]) if decayed else before
         after = kept - rate * gradient / (gradient.abs() + settings["epsilon"])
-        found = network.get_parameter(f"model.{name}")
+        found = own[f"model.{name}"]
         np.testing.assert_allclose(found.detach().numpy(), after.detach().numpy(), rtol=1e-6, atol=1e-8, err_msg=name)

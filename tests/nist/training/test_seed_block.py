@@ -246,7 +246,7 @@ def two_runs(short, images):
 def test_a_layer_that_the_first_run_keeps_whole_is_masked_for_the_others(two_runs):
     for run, layer in zip(two_runs, (2, 0), strict=True):  # each keeps the whole of another layer
         with torch.no_grad():
-            run.network.head[layer].weight.mul_(1000)
+            run.network.head[layer].stored.mul_(1000)
         prune(run.network.head, 0.92)
     assert [run.network.head[2].active_weights for run in two_runs] == [840, 753]
     together = stack.Stack(two_runs)

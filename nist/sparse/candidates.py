@@ -1,0 +1,161 @@
+"""Which weights of a model that somebody else wrote can become those of NIST layers, and which ones are meant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+from torch.nn.utils.parametrize import is_parametrized
+
+from nist.sparse.convolution import NISTConv2d, slides
+from nist.sparse.hugging_face import NISTConv1D, NISTExperts, experts_of, is_conv1d
+from nist.sparse.linear import NISTLinear
+
+Patterns = str | Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A weight of the module ``owner``, its parameter ``attribute``, and the ``kind`` of NIST layer to take it over."""
+
+    owner: nn.Module
+    attribute: str
+    kind: type[NISTLinear]
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The dense weight."""
+        return getattr(self.owner, self.attribute)
+
+    @property
+    def experts(self) -> int:
+        """Number of experts fused into the weight; 1 for a layer."""
+        return len(self.weight) if self.kind is NISTExperts else 1
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Inputs and outputs of the layer; of fused experts, the outputs of all of them."""
+        shape = self.weight.shape
+        if self.kind is NISTExperts:
+            n_out, n_in = (shape[2], shape[1]) if self.owner.is_transposed else shape[1:]
+            return n_in, self.experts * n_out
+        return tuple(shape) if self.kind is NISTConv1D else (self.weight[0].numel(), shape[0])  # type: ignore[return-value]
+
+
+def candidates(model: nn.Module) -> dict[str, Candidate]:
+    """Every weight of ``model`` that a NIST layer can take over, by the name of its layer or of itself."""
+    found = {}
+    for name, module in model.named_modules():
+        kind = _kind(module)
+        if kind is not None:
+            found[name] = Candidate(module, "weight", kind)
+        for attribute in experts_of(module):
+            found[f"{name}.{attribute}".lstrip(".")] = Candidate(module, attribute, NISTExperts)
+    return found
+
+
+def chosen_candidates(model: nn.Module, include: Patterns, exclude: Patterns) -> dict[str, Candidate]:
+    """Those of them that a pattern of ``include`` matches and none of ``exclude``, in the order of the model.
+
+    ``*`` takes no convolution. Raises ``ValueError`` for a pattern that matches none, and for a full name of something
+    that is not linear.
+    """
+    modules, there = dict(model.named_modules()), candidates(model)
+    names: set[str] = set()
+    for pattern in listed(include):
+        matched = {name for name in there if fnmatchcase(name, pattern)}
+        if pattern == "*":
+            matched = {name for name in matched if there[name].kind is not NISTConv2d}
+        if not matched:
+            raise ValueError(_nothing(pattern, modules, there))
+        names |= matched
+    for pattern in listed(exclude):
+        if not any(fnmatchcase(name, pattern) for name in (*modules, *there)):
+            raise ValueError(f"pattern {pattern!r} to exclude matches no module; linear layers are {_some(there)}")
+        names = {name for name in names if not fnmatchcase(name, pattern)}
+    if not names:
+        raise ValueError("every linear layer is excluded")
+    return {name: candidate for name, candidate in there.items() if name in names}
+
+
+def left_dense(model: nn.Module, chosen: Iterable[str], include: Patterns, exclude: Patterns) -> list[str]:
+    """Names of the weights that the patterns mean and that stay dense, as nothing takes them over.
+
+    ``*`` means linear layers: of its matches, those that are subclasses of ``nn.Linear``, parametrized, or weights of
+    the model's own modules.
+    """
+    found = []
+    for name, module in model.named_modules():
+        # What an nn.MultiheadAttention keeps to itself is not meant by anyone.
+        if isinstance(module, NISTLinear | NonDynamicallyQuantizableLinear | nn.MultiheadAttention) or name in chosen:
+            continue
+        for weight in _matrices(module):
+            full = f"{name}.{weight}".lstrip(".")
+            shown = name if weight == "weight" else full
+            if full in chosen or any(matches(each, exclude) for each in (name, full)):
+                continue
+            if any(_means(pattern, (name, full), module, weight) for pattern in listed(include)):
+                found.append(shown)
+    return found
+
+
+def _means(pattern: str, names: tuple[str, str], module: nn.Module, weight: str) -> bool:
+    if not any(fnmatchcase(name, pattern) for name in names):
+        return False
+    own = not type(module).__module__.startswith("torch.nn.") and ("weight" in weight or "proj" in weight)
+    return pattern != "*" or isinstance(module, nn.Linear) or own
+
+
+def _matrices(module: nn.Module) -> list[str]:
+    if is_parametrized(module):
+        return list(module.parametrizations)  # type: ignore[arg-type]
+    return [
+        name
+        for name, value in module.named_parameters(recurse=False)
+        if not isinstance(value, nn.UninitializedParameter) and value.dim() >= 2 and min(value.shape[-2:]) > 1
+    ]
+
+
+def listed(patterns: Patterns) -> Sequence[str]:
+    """``patterns`` as a list."""
+    return [patterns] if isinstance(patterns, str) else patterns
+
+
+def matches(name: str, patterns: Patterns) -> bool:
+    """Whether one of ``patterns`` matches ``name``."""
+    return any(fnmatchcase(name, pattern) for pattern in listed(patterns))
+
+
+def _kind(module: nn.Module) -> type[NISTLinear] | None:
+    if type(module) is nn.Linear:
+        return NISTLinear
+    if is_conv1d(module):
+        return NISTConv1D
+    return NISTConv2d if type(module) is nn.Conv2d and not slides(module) else None
+
+
+def _nothing(pattern: str, modules: Mapping[str, nn.Module], there: Mapping[str, Candidate]) -> str:
+    """Why ``pattern`` matches nothing."""
+    module = modules.get(pattern)
+    if isinstance(module, nn.LazyLinear):
+        return f"{pattern} has no weights yet: run a batch through the model first"
+    if isinstance(module, NISTLinear) or (pattern == "*" and any(isinstance(m, NISTLinear) for m in modules.values())):
+        return f"pattern {pattern!r} matches no dense linear layer, but NIST layers: the model is sparsified already"
+    if type(module) is nn.Conv2d:
+        return f"{pattern} is a Conv2d with groups, stride, padding or dilation, which no linear layer replaces"
+    if module is not None and pattern != "":
+        kind = type(module).__name__
+        return f"{pattern} is a {kind}, which is not linear; nn.Linear is, and nn.Conv2d if it does not slide"
+    if pattern == "*" and there:
+        return f"'*' takes no convolution, and there is no other linear layer: name those you mean, {_some(there)}"
+    lazy = [name for name, each in modules.items() if isinstance(each, nn.LazyLinear)]
+    if lazy and not there:
+        return f"{lazy[0]} has no weights yet: run a batch through the model first"
+    return f"pattern {pattern!r} matches no linear layer; there are {_some(there)}"
+
+
+def _some(there: Mapping[str, Candidate], at_most: int = 12) -> str:
+    names = [*there]
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "") or "none"
