@@ -20,7 +20,7 @@ def compressed(x: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor, column
     """``(..., n_in)`` times the transposed A: ``(..., n_out)``. Sums are in float32 at least."""
     precise = torch.promote_types(weight.dtype, torch.float32)
     flat = x.reshape(-1, x.shape[-1]).to(precise)
-    return _product(flat, weight.to(precise), rows, columns).reshape(*x.shape[:-1], len(rows) - 1).to(x.dtype)
+    return _product(flat, weight.to(precise), rows, columns).reshape(*x.shape[:-1], rows.shape[0] - 1).to(x.dtype)
 
 
 @library.custom_op("nist::csr_product", mutates_args=())

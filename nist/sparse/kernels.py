@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack as _current_modes
-from torch.utils.flop_counter import FlopCounterMode
 
 from nist.sparse.mask import Band
 
@@ -29,9 +28,9 @@ def in_band(arithmetic: Arithmetic, x: torch.Tensor, weight: torch.Tensor, band:
 
 def banded(x: torch.Tensor, weight: torch.Tensor, n_out: int) -> torch.Tensor:
     """Eq. 1 as k multiply-adds an input, with no index; ``weight[t, i]`` joins input i to (i + t) mod n_out."""
-    if not torch.compiler.is_compiling() and any(isinstance(mode, FlopCounterMode) for mode in _current_modes()):
+    if not torch.compiler.is_compiling() and any("FlopCounter" in type(mode).__name__ for mode in _current_modes()):
         return _counted(x, weight, n_out)
-    first, *others = weight
+    first, *others = weight.unbind()
     total = _wrapped(x * first, n_out)
     for offset, weights in enumerate(others, start=1):
         # Input i lands on i mod n_out, and then moves by the offset.

@@ -18,7 +18,7 @@ from nist.sparse.saved_state import BUFFERS, STORED
 from nist.sparse.sharded import is_sharded, whole, zero_outside
 from nist.sparse.storage import Stored
 
-Entries = Mapping[str, torch.Tensor]
+Entries = Mapping[Any, torch.Tensor]  # an optimizer's averages, by any names
 NO_ENTRIES: Entries = {}
 
 

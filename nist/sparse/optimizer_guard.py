@@ -38,8 +38,15 @@ def works_by_entry(optimizer: torch.optim.Optimizer) -> bool:
     Measured, on two steps with a matrix that is zero in places and on the vector of its other entries.
     """
     if optimizer not in _by_entry:
-        _by_entry[optimizer] = _measured(type(optimizer), optimizer.defaults)
+        inner = wrapped(optimizer)
+        measured = all(map(works_by_entry, inner)) if inner else _measured(type(optimizer), optimizer.defaults)
+        _by_entry[optimizer] = measured
     return _by_entry[optimizer]
+
+
+def wrapped(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
+    """The optimizers that this one steps with, as ``Lookahead`` does."""
+    return [value for value in vars(optimizer).values() if isinstance(value, torch.optim.Optimizer)]
 
 
 def _measured(kind: type[torch.optim.Optimizer], defaults: dict) -> bool:

@@ -1,19 +1,25 @@
 """What an optimizer remembers of a parameter's entries (momentum, averages), when a layer lays them out anew."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 
 from nist.errors import InputError
-from nist.sparse.linear import NISTLinear
-from nist.sparse.optimizer_guard import works_by_entry
-
-Entries = Mapping[str, torch.Tensor]
+from nist.sparse.linear import Entries, NISTLinear
+from nist.sparse.optimizer_guard import works_by_entry, wrapped
 
 
-def entrywise(parameter: torch.Tensor, optimizer: torch.optim.Optimizer | None) -> dict[str, torch.Tensor]:
-    """The optimizer's tensors that have one number for each entry of ``parameter``, by name."""
-    state = {} if optimizer is None else optimizer.state.get(parameter, {})
+def states(parameter: torch.Tensor, optimizer: torch.optim.Optimizer | None) -> list[dict[str, Any]]:
+    """What the optimizer remembers of ``parameter``, and the optimizers that it wraps, as ``Lookahead`` does."""
+    if optimizer is None:
+        return []
+    found = [each.state[parameter] for each in (optimizer, *wrapped(optimizer)) if parameter in each.state]
+    return [*{id(state): state for state in found}.values()]
+
+
+def entrywise(parameter: torch.Tensor, state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of ``state`` that have one number for each entry of ``parameter``, by name."""
     return {name: value for name, value in state.items() if torch.is_tensor(value) and value.shape == parameter.shape}
 
 
@@ -67,7 +73,8 @@ def check_follows(
     if optimizer is None or works_by_entry(optimizer):
         return
     for layer in layers:
-        if layer.form not in keeping and any(map(torch.is_tensor, optimizer.state.get(layer.stored, {}).values())):
+        remembered = [value for state in states(layer.stored, optimizer) for value in state.values()]
+        if layer.form not in keeping and any(map(torch.is_tensor, remembered)):
             raise ValueError(
                 f"{type(optimizer).__name__} treats a weight as a whole, and what it remembers cannot follow the "
                 f"{change} of a {layer.form} layer: {change} without optimizer=, and make it anew afterwards"
@@ -76,6 +83,11 @@ def check_follows(
 
 def carry(layer: NISTLinear, optimizer: torch.optim.Optimizer | None, change: Callable[[Entries], Entries]) -> None:
     """``change`` the layer, and with it the optimizer's entries for it."""
-    moved = change(entrywise(layer.stored, optimizer))
-    if optimizer is not None and moved:
-        optimizer.state[layer.stored].update(moved)
+    remembered = states(layer.stored, optimizer)
+    entries = {
+        (place, name): value
+        for place, state in enumerate(remembered)
+        for name, value in entrywise(layer.stored, state).items()
+    }
+    for (place, name), value in change(entries).items():
+        remembered[place][name] = value

@@ -12,7 +12,7 @@ from nist.sparse.checks import check_changeable, check_hooks, check_sharing
 from nist.sparse.hugging_face import NISTExperts, install
 from nist.sparse.linear import NISTLinear, check_form
 from nist.sparse.mask import Band, factor, fraction
-from nist.sparse.optimizer_state import check_trains, entrywise
+from nist.sparse.optimizer_state import check_trains, entrywise, states
 
 WEIGHTS = ("carried", "fresh")
 
@@ -77,8 +77,7 @@ def sparsify(
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     check_sharing(model, chosen)
     check_hooks(chosen)
-    if optimizer is not None:
-        check_trains(optimizer, [candidate.weight for candidate in chosen.values()])
+    check_trains(optimizer, [candidate.weight for candidate in chosen.values()])
     if dense := left_dense(model, chosen, include, exclude):
         warnings.warn(f"no linear layers that NIST knows, and left dense: {', '.join(dense)}", stacklevel=2)
     replacements: dict[nn.Module, nn.Module] = {}
@@ -160,14 +159,15 @@ def _layer(
     candidate: Candidate, band: Band, form: str, rows: int, optimizer: torch.optim.Optimizer | None, carried: bool
 ) -> NISTLinear:
     """The NIST layer with the candidate's weight, and the optimizer's averages of it."""
-    entries = entrywise(candidate.weight, optimizer)
+    remembered = [(state, entrywise(candidate.weight, state)) for state in states(candidate.weight, optimizer)]
     form = "masked" if candidate.kind is NISTExperts else form
     layer = candidate.kind.from_dense(candidate.owner, band, form, rows, candidate.attribute)
-    if optimizer is not None:
+    if remembered:
         inputs, outputs = layer.connections()
-        for name, value in entries.items():
-            values = layer.flat(value)[outputs, inputs] * carried
-            optimizer.state[layer.stored][name] = layer.arranged(inputs, outputs, values)
+        for state, entries in remembered:
+            for name, value in entries.items():
+                values = layer.flat(value)[outputs, inputs] * carried
+                state[name] = layer.arranged(inputs, outputs, values)
     return layer
 
 

@@ -3,12 +3,13 @@
 import copy
 
 import pytest
+import timm.optim
 import torch
 from torch import nn
 
 import nist
 from nist.errors import InputError
-from nist.sparse import optimizer_state
+from nist.sparse import optimizer_guard, optimizer_state
 
 OPTIMIZERS = {
     "Adam": (torch.optim.Adam, {}),
@@ -100,12 +101,135 @@ def test_what_an_optimizer_remembers_is_put_back_in_the_layout_of_its_weights_an
         optimizer_state.restore(torch.optim.Adam(banded().parameters()), remembered)
 
 
-def test_averages_that_have_shapes_of_their_own_are_left_alone():
+def muon(model, **settings):
+    return torch.optim.Muon([weight for weight in model.parameters() if weight.dim() == 2], **settings)
+
+
+WHOLE = {
+    "Muon": muon,
+    "Adafactor": lambda model: torch.optim.Adafactor(model.parameters()),
+    "timm's Adafactor": lambda model: timm.optim.Adafactor(model.parameters()),
+    "timm's Adafactor of big_vision": lambda model: timm.optim.AdafactorBigVision(model.parameters(), lr=0.01),
+    "LBFGS": lambda model: torch.optim.LBFGS(model.parameters(), max_iter=3),
+}
+BY_ENTRY = {
+    **{
+        name: lambda model, kind=kind, settings=settings: kind(model.parameters(), **settings)
+        for name, (kind, settings) in OPTIMIZERS.items()
+    },
+    "Lion": lambda model: timm.optim.Lion(model.parameters()),
+    "LAMB": lambda model: timm.optim.Lamb(model.parameters()),
+    "NAdam": lambda model: torch.optim.NAdam(model.parameters()),
+    "Rprop": lambda model: torch.optim.Rprop(model.parameters()),
+}
+
+
+def closed_step(model, optimizer, seed):
+    """A step that every optimizer can take, on a batch of its own."""
+    x = torch.randn(16, 20, generator=torch.Generator().manual_seed(seed))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+
+
+def trained(create, form, steps=4):
+    model = nist.sparsify(dense(), factors=[2, 3], form=form)
+    optimizer = create(model)
+    for seed in range(steps):
+        closed_step(model, optimizer, seed)
+    return model, optimizer
+
+
+@pytest.mark.parametrize("name", BY_ENTRY)
+def test_an_optimizer_that_works_by_entry_trains_every_form_alike(name):
+    (masked, optimizer), (other, _) = (trained(BY_ENTRY[name], form) for form in ("masked", "banded"))
+    assert optimizer_guard.works_by_entry(optimizer)
+    for position in (0, 2):
+        torch.testing.assert_close(masked[position].dense_weight(), other[position].dense_weight())
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_one_that_treats_a_weight_as_a_whole_needs_a_form_and_leaves_what_is_masked_at_zero(name):
+    model, optimizer = trained(WHOLE[name], "masked")
+    assert not optimizer_guard.works_by_entry(optimizer)
+    nist.prune(model, 0.9, optimizer)
+    for seed in range(4, 8):
+        closed_step(model, optimizer, seed)
+    assert [int((model[position].stored != 0).sum()) for position in (0, 2)] == [
+        row.active_weights for row in nist.audit(model)
+    ]
+    with pytest.raises(ValueError, match=r"treats a weight as a whole, so its steps .* nist.reform\(model, 'masked'"):
+        trained(WHOLE[name], "auto")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_what_it_remembers_cannot_follow_a_change_of_shape(name):
+    model, optimizer = trained(WHOLE[name], "banded")
+    with pytest.raises(ValueError, match="what it remembers cannot follow the prune of a banded layer: prune without"):
+        nist.prune(model, 0.9, optimizer)
+    with pytest.raises(ValueError, match="what it remembers cannot follow the reform of a banded layer"):
+        nist.reform(model, "masked", optimizer=optimizer)
+    assert [(row.form, row.active_weights) for row in nist.audit(model)] == [("banded", 40), ("banded", 90)]
+    nist.prune(model, 0.9)
+    with pytest.raises(ValueError, match=r"has shape .*, and the parameter of its NIST layer is .* anew"):
+        closed_step(model, optimizer, 9)
+
+
+def test_averages_of_before_a_prune_fill_nothing_up_again():
+    model, optimizer = trained(BY_ENTRY["fused Adam"], "masked")
+    nist.prune(model, 0.9)  # without the optimizer
+    for seed in range(4, 8):
+        closed_step(model, optimizer, seed)
+    assert sum(int((model[position].stored != 0).sum()) for position in (0, 2)) == 90
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("form", ["banded", "compressed"])
+def test_a_state_and_an_optimizers_state_of_another_form_are_never_stepped_with(form, fused):
+    (theirs, its), (model, _) = (
+        trained(lambda model: torch.optim.AdamW(model.parameters(), fused=fused), each) for each in (form, "masked")
+    )
+    model.load_state_dict(theirs.state_dict())
+    optimizer = torch.optim.AdamW(model.parameters(), fused=fused)
+    optimizer.load_state_dict(its.state_dict())
+    before = model[0].stored.clone()
+    with pytest.raises(ValueError, match=r"the optimizer's exp_avg has shape .* \(30, 20\) now: pass optimizer="):
+        closed_step(model, optimizer, 9)
+    assert torch.equal(model[0].stored, before)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda model, its: nist.prune(model, 0.9, its), lambda model, its: nist.reform(model, optimizer=its)]
+)
+def test_another_models_optimizer_is_noticed(change):
+    with pytest.raises(ValueError, match="the optimizer trains none of the module's layers: is it another model's"):
+        change(banded(), torch.optim.Adam(banded().parameters()))
+    with pytest.raises(ValueError, match="optimizer must be a torch optimizer, got 'layer'"):
+        change(banded(), "layer")
+    with pytest.raises(ValueError, match="the optimizer trains none of the module's layers"):
+        nist.sparsify(dense(), [1, 1], optimizer=torch.optim.Adam(dense().parameters()))
+
+
+def test_a_wrapper_around_an_optimizer_follows_a_prune():
     model = banded()
-    optimizer = torch.optim.Adafactor(model.parameters())
-    for _ in range(2):
-        step(model, optimizer)
-    assert {"row_var", "col_var"} <= optimizer.state[model[0].stored].keys()
+    optimizer = timm.optim.Lookahead(torch.optim.Adam(model.parameters()), k=2)
+    for seed in range(4):
+        closed_step(model, optimizer, seed)
+    other = copy.deepcopy(model)
+    nist.prune(model, 0.9, optimizer)
+    for seed in range(4, 8):
+        closed_step(model, optimizer, seed)
+    optimizer = timm.optim.Lookahead(torch.optim.Adam(other.parameters()), k=2)
+    for seed in range(4):
+        closed_step(other, optimizer, seed)
+    nist.prune(other, 0.9)
+    with pytest.raises(ValueError, match="has shape"):
+        closed_step(other, optimizer, 4)
 
 
 def test_a_compiled_step_steps():
