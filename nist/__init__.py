@@ -16,6 +16,8 @@ _HOMES = {
     "PruneOnce": "nist.sparse.prune",
     "reform": "nist.sparse.convert",
     "sparsify": "nist.sparse.sparsify",
+    "suggest": "nist.sparse.suggest",
+    "summary": "nist.sparse.summary",
 }
 
 __all__ = [*_HOMES]

@@ -18,6 +18,7 @@ NIST = {
     "correctness": {*FLOOR, "runtime", "metrics_file"},
     "sparse": FLOOR,
     "data": {*FLOOR, "runtime"},
+    "integrations": {"sparse"},
     "studies": {*FLOOR, "metrics_file", "sparse", "data"},
     "models": {*FLOOR, "runtime", "sparse", "data", "studies"},
     "training": {*FLOOR, "runtime", *METRICS, "sparse", "data", "studies", "models"},

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from nist.sparse.effective import reached_outputs
 from nist.sparse.linear import NISTLinear
 
 
@@ -41,14 +42,7 @@ def unreached_outputs(layers: Sequence[nn.Linear | NISTLinear]) -> int:
     Such an output is the same whatever the input, and a class of a classifier that no image speaks for. ``layers`` are
     ``nn.Linear`` or NIST layers in order, each fed by the one before it, feature by feature.
     """
-    reached = torch.ones(layers[0].in_features, dtype=torch.bool, device=layers[0].weight.device)
-    for layer in layers:
-        if isinstance(layer, NISTLinear):
-            inputs, outputs = layer.connections()
-            reached = torch.bincount(outputs[reached[inputs]], minlength=layer.out_features) > 0
-        else:
-            reached = reached.any().expand(layer.out_features)
-    return int((~reached).sum())
+    return int((~reached_outputs(layers)[-1]).sum())
 
 
 def _audit(name: str, layer: NISTLinear) -> LayerAudit:

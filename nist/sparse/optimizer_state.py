@@ -58,9 +58,14 @@ def check_trains(optimizer: torch.optim.Optimizer | None, weights: Sequence[torc
         return
     if not (hasattr(optimizer, "param_groups") and hasattr(optimizer, "state")):
         raise ValueError(f"optimizer must be a torch optimizer, got {optimizer!r}")
-    held = {id(parameter) for parameter in _parameters(optimizer)}
-    if not any(id(weight) in held for weight in weights):
+    if not trains(optimizer, weights):
         raise ValueError("the optimizer trains none of the module's layers: is it another model's?")
+
+
+def trains(optimizer: torch.optim.Optimizer, weights: Sequence[torch.Tensor]) -> bool:
+    """Whether ``optimizer`` holds one of ``weights``."""
+    held = {id(parameter) for parameter in _parameters(optimizer)}
+    return any(id(weight) in held for weight in weights)
 
 
 def check_follows(

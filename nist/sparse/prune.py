@@ -68,9 +68,10 @@ def prune(
         )
         for layer, kept in zip(group, found, strict=True):
             carry(layer, optimizer, partial(layer.keep, kept))
-    for layer in layers:
-        if layer.active_weights == 0:
-            warnings.warn(f"the prune left nothing of {layer}", stacklevel=3)  # past torch.no_grad
+    for name, layer in module.named_modules():
+        if isinstance(layer, NISTLinear) and layer.active_weights == 0:
+            text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"
+            warnings.warn(text, stacklevel=3)  # past torch.no_grad
     return sum(budgets)
 
 

@@ -19,7 +19,7 @@ WEIGHTS = ("carried", "fresh")
 
 def sparsify(
     model: nn.Module,
-    factors: Sequence[int] | None = None,
+    factors: Sequence[int] | Mapping[str, int] | None = None,
     *,
     density: float | None = None,
     include: str | Sequence[str] = "*",
@@ -39,11 +39,13 @@ def sparsify(
     linear layers themselves are of no use afterwards, and say so where something else still calls them.
 
     Which layers: those whose name in ``model.named_modules()`` matches a pattern (as in ``fnmatch``) of ``include`` and
-    none of ``exclude``. By default every ``nn.Linear``; a convolution that is linear, 1×1 or over its whole input, is
-    taken if a pattern of its own matches it, as in ``include=["pre_logits.fc*", "head.fc"]`` for timm's VGG16.
+    none of ``exclude``. By default every ``nn.Linear``, every ``Conv1D`` of transformers and its experts fused into one
+    tensor, which go by the tensor's name and have a band an expert. A convolution that is linear, 1×1 or over its whole
+    input, is taken if a pattern of its own matches it: ``include=["pre_logits.fc*", "head.fc"]`` for timm's VGG16.
 
-    How sparse: ``factors``, one neuroseed factor a layer in the order of the model, the paper's way with a head; or
-    ``density``, for k = max(1, floor(density · n_out)) in every layer, its way with a transformer (U23).
+    How sparse: ``factors``, one neuroseed factor a layer in the order of the model, the paper's way with a head, or a
+    dict by the names of the layers, as ``nist.suggest`` gives; or ``density``, for k = max(1, floor(density · n_out))
+    in every layer, its way with a transformer (U23).
 
     - ``split``: {pattern: parts} for fused projections; ``{"*.qkv": 3}`` gives q, k and v a band each, where Eq. 1
       taken literally starves v (E11). Density then counts the outputs of a part.
@@ -53,17 +55,16 @@ def sparsify(
     - ``weights``: ``carried`` over where the band has a connection, or ``fresh``, drawn anew as ``nn.Linear`` would.
     - ``form`` and ``rows``, the rows a batch has (images, or images times tokens): see ``NISTLinear``.
 
-    An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which reads its layers' weights itself, and its
-    encoder the nested tensors for it. ``nn.MultiheadAttention`` reads its projections' weights too, and is left alone.
+    An ``nn.TransformerEncoderLayer`` loses its fast path for inference, which would compute dense weights every time,
+    and its encoder the nested tensors for it. What an ``nn.MultiheadAttention`` keeps to itself is left alone.
 
-    A warning names layers that the patterns match and that stay dense because they are of another type, a subclass of
-    ``nn.Linear`` or parametrized.
+    A warning names what the patterns match and what stays dense: subclasses of ``nn.Linear``, parametrized layers,
+    matrices of other modules.
 
     Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
-    matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared, made
-    anew in every step, as by ``torch.nn.utils.prune``, or read by another module, as in timm's BEiT and torchvision's
-    Swin, as far as its source tells; for a layer with hooks or on the meta device, and for a wrapped replica, as
-    ``nist.prune``.
+    matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared or
+    made anew in every step, as by ``torch.nn.utils.prune``; for a layer with hooks or on the meta device, an optimizer
+    that trains none of the layers, and for a wrapped replica, as ``nist.prune``.
     """
     check_form(form, rows)
     check_changeable(model, "sparsify")
@@ -71,9 +72,17 @@ def sparsify(
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
     if (factors is None) == (density is None):
         raise ValueError("give factors, one a layer, or a density, and not both")
-    if factors is not None and not isinstance(factors, Sequence):
-        raise ValueError(f"factors are a list, one a layer, got {factors!r}")
+    if isinstance(factors, Mapping):
+        if include != "*":
+            raise ValueError("factors by name say which layers are meant: give no include")
+        include = [*factors]
     chosen = chosen_candidates(model, include, exclude)
+    if isinstance(factors, Mapping):
+        factors = [factors[name] for name in chosen]
+    if factors is not None and (isinstance(factors, str) or not isinstance(factors, Sequence)):
+        raise ValueError(f"factors are a list, one a layer, or a dict by their names, got {factors!r}")
+    if factors is not None and len(factors) != len(chosen):
+        raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
     bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     check_sharing(model, chosen)
     check_hooks(chosen)
@@ -139,8 +148,6 @@ def _factors(
         if not 0 < share <= 1:
             raise ValueError(f"density must be in (0, 1], got {density}")
         return [factor(share, candidate.sizes[1] // parts[name]) for name, candidate in chosen.items()]
-    if len(factors) != len(chosen):
-        raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
     return factors
 
 

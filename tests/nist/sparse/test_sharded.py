@@ -11,6 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nist import NISTLinear, audit, densify, prune, reform, sparsify
 
+pytestmark = pytest.mark.filterwarnings("ignore:FSDP is switching to use")
+
 BATCHES = torch.randn(8, 8, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 

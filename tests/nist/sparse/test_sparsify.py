@@ -188,11 +188,6 @@ def test_a_layer_that_was_replaced_elsewhere_does_not_train_on_without_a_mask(fo
     assert model(torch.randn(2, 20)).shape == (2, 10)
 
 
-def test_one_factor_alone_is_no_list():
-    with pytest.raises(ValueError, match="factors are a list, one a layer, got 2"):
-        sparsify(nn.Linear(4, 4), 2)
-
-
 def test_layers_whose_weights_others_read_are_left_alone():
     encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     sparsify(encoder, density=0.5, form="banded")

@@ -1,0 +1,29 @@
+"""What the callbacks of training frameworks share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from nist.sparse.optimizer_state import trains
+from nist.sparse.prune import PruneOnce, nist_layers
+
+
+class Pruning:
+    """Prunes a model once in the course of training, as ``PruneOnce`` would, with the optimizer that trains it.
+
+    ``settings`` are ``sparsity`` and ``epoch``, or ``plateau`` and ``share``, and ``scope``.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        PruneOnce(nn.Identity(), **settings)  # for its errors, before any training
+
+    def at(
+        self, model: nn.Module, epoch: int, accuracy: float | None, optimizers: Sequence[torch.optim.Optimizer]
+    ) -> int | None:
+        """The weights kept, if this is the time to prune."""
+        weights = [layer.stored for layer in nist_layers(model)]
+        optimizer = next((each for each in optimizers if trains(each, weights)), None)
+        return PruneOnce(model, **self.settings)(epoch, accuracy, optimizer)

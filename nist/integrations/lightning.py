@@ -1,0 +1,27 @@
+"""The prune as a callback of Lightning; needs ``lightning`` or ``pytorch_lightning``."""
+
+from typing import Any
+
+from nist.integrations.callback import Pruning
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+except ImportError:
+    from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class PruneCallback(Callback):
+    """Prune the NIST layers of a module once, at the end of a training epoch.
+
+    ``settings`` as those of ``nist.PruneOnce``: ``sparsity`` with ``epoch``, or with ``plateau`` and ``share``; then
+    ``monitor`` is the name under which the module logs its validation accuracy, a fraction.
+    """
+
+    def __init__(self, sparsity: float, monitor: str = "val_acc", **settings: Any) -> None:
+        self.pruning, self.monitor = Pruning({"sparsity": sparsity, **settings}), monitor
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Called by Lightning after the epoch's validation."""
+        accuracy = trainer.callback_metrics.get(self.monitor)
+        value = None if accuracy is None else float(accuracy)
+        self.pruning.at(pl_module, trainer.current_epoch + 1, value, trainer.optimizers)

@@ -1,0 +1,29 @@
+"""The prune as a callback of the transformers ``Trainer``; needs ``transformers`` and ``accelerate``."""
+
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from nist.integrations.callback import Pruning
+
+
+class PruneCallback(TrainerCallback):
+    """Prune the NIST layers of a model once, at the end of an epoch, or at the evaluation that reaches a plateau.
+
+    ``settings`` as those of ``nist.PruneOnce``: ``sparsity`` with ``epoch``, or with ``plateau`` and ``share``; then
+    ``metric`` is the name of the evaluation's accuracy, a fraction.
+    """
+
+    def __init__(self, sparsity: float, metric: str = "eval_accuracy", **settings: Any) -> None:
+        self.pruning, self.metric = Pruning({"sparsity": sparsity, **settings}), metric
+
+    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        """Called by the ``Trainer``."""
+        if "epoch" in self.pruning.settings:
+            self.pruning.at(given["model"], round(state.epoch or 0), None, [given["optimizer"]])
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        """Called by the ``Trainer``."""
+        if "plateau" in self.pruning.settings:
+            accuracy = given["metrics"].get(self.metric)
+            self.pruning.at(given["model"], round(state.epoch or 0), accuracy, [given["optimizer"]])

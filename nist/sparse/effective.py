@@ -1,0 +1,82 @@
+"""Weights that matter: those on a path from an input to an output of layers that follow each other."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from nist.sparse.linear import NISTLinear
+
+Linear = nn.Linear | NISTLinear
+Edges = tuple[torch.Tensor, torch.Tensor]
+
+
+def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
+    """Active weights of every NIST layer on a path of active weights (Vysogorets & Kempe 2023).
+
+    A path goes through the linear layers of an ``nn.Sequential`` that follow each other, with nothing but functions of
+    single numbers between them, such as activations and dropout. Elsewhere a layer is a path by itself.
+    """
+    found = {layer: layer.active_weights for layer in module.modules() if isinstance(layer, NISTLinear)}
+    for chain in _chains(module):
+        if len(chain) > 1:
+            counts = zip(chain, _on_paths(chain), strict=True)
+            found |= {layer: count for layer, count in counts if isinstance(layer, NISTLinear)}
+    return found
+
+
+def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
+    """Of the inputs of the first layer and the outputs of each, which ones a path from an input reaches: booleans.
+
+    ``layers`` are in order, each fed by the one before it, feature by feature.
+    """
+    reached = [torch.ones(layers[0].in_features, dtype=torch.bool, device=_device(layers[0]))]
+    for layer in layers:
+        if isinstance(layer, NISTLinear):
+            inputs, outputs = layer.connections()
+            reached.append(_marked(outputs[reached[-1][inputs]], layer.out_features))
+        else:
+            reached.append(reached[-1].any().expand(layer.out_features))
+    return reached
+
+
+def _on_paths(layers: Sequence[Linear]) -> list[int]:
+    reached, counts = reached_outputs(layers), []
+    leading = torch.ones(layers[-1].out_features, dtype=torch.bool, device=_device(layers[-1]))
+    for layer, before in zip(reversed(layers), reversed(reached[:-1]), strict=True):
+        if isinstance(layer, NISTLinear):
+            inputs, outputs = layer.connections()
+            counts.append(int((before[inputs] & leading[outputs]).sum()))
+            leading = _marked(inputs[leading[outputs]], layer.in_features)
+        else:
+            counts.append(int(before.sum() * leading.sum()))
+            leading = leading.any().expand(layer.in_features)
+    return counts[::-1]
+
+
+def _marked(indices: torch.Tensor, size: int) -> torch.Tensor:
+    return torch.bincount(indices, minlength=size) > 0
+
+
+def _device(layer: Linear) -> torch.device:
+    return layer.weight.device
+
+
+def _chains(module: nn.Module) -> Iterator[list[Linear]]:
+    for each in module.modules():
+        if isinstance(each, nn.Sequential):
+            chain: list[Linear] = []
+            for child in each:
+                if isinstance(child, nn.Linear | NISTLinear):
+                    chain.append(child)
+                elif not _is_elementwise(child):
+                    yield chain
+                    chain = []
+            yield chain
+
+
+def _is_elementwise(module: nn.Module) -> bool:
+    if isinstance(module, nn.Identity | nn.Dropout):
+        return True
+    mixing = isinstance(module, nn.MultiheadAttention | nn.Softmax | nn.LogSoftmax | nn.Softmin | nn.GLU | nn.Softmax2d)
+    return type(module).__module__ == "torch.nn.modules.activation" and not mixing
