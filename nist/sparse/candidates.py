@@ -115,6 +115,7 @@ def _matrices(module: nn.Module) -> list[str]:
         name
         for name, value in module.named_parameters(recurse=False)
         if not isinstance(value, nn.UninitializedParameter) and value.dim() >= 2 and min(value.shape[-2:]) > 1
+        if "bias" not in name
     ]
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from nist.sparse.audit import audit
 from nist.sparse.cost_model import work
 from nist.sparse.effective import effective_weights
+from nist.sparse.hugging_face import NISTExperts
 from nist.sparse.linear import NISTLinear
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def summary(module: nn.Module) -> Summary:
         macs = work(layer.form, layer.band, each.active_weights, rows=1)["products"]
         flops = 2 * macs + (layer.out_features if layer.bias is not None else 0)
         counts = each.active_weights, layer.dense_weights, effective[layer], macs, flops, each.unconnected
-        rows.append(Row(each.name, f"{each.n_in} → {each.n_out}", each.k, each.form, *counts))
+        experts = layer.dense_shape[0] if isinstance(layer, NISTExperts) else 1
+        shape = f"{each.n_in} → {each.n_out // experts}"
+        shape = f"{experts} × ({shape})" if isinstance(layer, NISTExperts) else shape
+        rows.append(Row(each.name, shape, each.k, each.form, *counts))
     return Summary(rows)
 
 
