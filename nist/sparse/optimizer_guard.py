@@ -17,7 +17,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from nist.sparse.sharded import zero_outside
 from nist.sparse.storage import Stored
 
+OF_A_DEVICE = {"capturable", "differentiable", "foreach", "fused"}  # settings of how, and not of what
 _layers: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # references to NIST layers by their parameters
+_calls = [0]  # of watch
 _trained: WeakKeyDictionary[torch.optim.Optimizer, tuple] = WeakKeyDictionary()
 _by_entry: WeakKeyDictionary[torch.optim.Optimizer, bool] = WeakKeyDictionary()
 REMEDY = (
@@ -30,6 +32,7 @@ def watch(layer: Stored) -> None:
     """Look after every step of an optimizer that trains ``layer``."""
     _hook()
     _layers[layer.stored] = ref(layer)
+    _calls[0] += 1
 
 
 def works_by_entry(optimizer: torch.optim.Optimizer) -> bool:
@@ -50,7 +53,8 @@ def wrapped(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
 
 
 def _measured(kind: type[torch.optim.Optimizer], defaults: dict) -> bool:
-    settings = {name: value for name, value in defaults.items() if name in signature(kind).parameters}
+    known = signature(kind).parameters.keys() - OF_A_DEVICE
+    settings = {name: value for name, value in defaults.items() if name in known}
     settings |= {"lr": 0.1} if "lr" in defaults else {}
     dense = torch.linspace(-1, 1, 160 * 144, dtype=torch.float64).view(160, 144).tril(30)  # large enough to be factored
     there = dense != 0
@@ -77,7 +81,7 @@ def _hook() -> None:
 
 def _watched(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Stored, torch.Tensor]]:
     """The NIST layers that ``optimizer`` trains, and their parameters; looked up again when either list grows."""
-    stamp = len(_layers), sum(len(group["params"]) for group in optimizer.param_groups)
+    stamp = _calls[0], sum(len(group["params"]) for group in optimizer.param_groups)
     if _trained.get(optimizer, (None,))[0] != stamp:
         weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight in _layers]
         _trained[optimizer] = stamp, [(_layers[weight], weight) for weight in weights]
