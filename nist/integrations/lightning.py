@@ -5,12 +5,12 @@ from typing import Any
 from nist.integrations.callback import Pruning
 
 try:
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    import lightning.pytorch as framework
 except ImportError:
-    from pytorch_lightning import Callback, LightningModule, Trainer
+    import pytorch_lightning as framework  # type: ignore[no-redef]
 
 
-class PruneCallback(Callback):
+class PruneCallback(framework.Callback):
     """Prune the NIST layers of a module once, at the end of a training epoch.
 
     ``settings`` as those of ``nist.PruneOnce``: ``sparsity`` with ``epoch``, or with ``plateau`` and ``share``; then
@@ -20,7 +20,7 @@ class PruneCallback(Callback):
     def __init__(self, sparsity: float, monitor: str = "val_acc", **settings: Any) -> None:
         self.pruning, self.monitor = Pruning({"sparsity": sparsity, **settings}), monitor
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: framework.Trainer, pl_module: framework.LightningModule) -> None:
         """Called by Lightning after the epoch's validation."""
         accuracy = trainer.callback_metrics.get(self.monitor)
         value = None if accuracy is None else float(accuracy)

@@ -2,13 +2,12 @@
 
 import warnings
 from collections.abc import Callable
-from fractions import Fraction
 from functools import partial
-from math import floor
 
 import torch
 from torch import nn
 
+from nist.sparse.budgets import shared_out
 from nist.sparse.checks import check_changeable
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
@@ -73,16 +72,6 @@ def prune(
             text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"
             warnings.warn(text, stacklevel=3)  # past torch.no_grad
     return sum(budgets)
-
-
-def shared_out(total: int, sizes: list[int]) -> list[int]:
-    """``total`` in whole shares in proportion to ``sizes``, by the largest remainders, the first of equals."""
-    shares = [Fraction(total * size, sum(sizes)) for size in sizes]
-    parts = [floor(share) for share in shares]
-    by_remainder = sorted(range(len(sizes)), key=lambda place: parts[place] - shares[place])
-    for place in by_remainder[: total - sum(parts)]:
-        parts[place] += 1
-    return parts
 
 
 def _groups(layers: list[NISTLinear], scope: str) -> list[list[NISTLinear]]:

@@ -6,12 +6,12 @@ from math import ceil
 
 from torch import nn
 
+from nist.sparse.budgets import Sizes, erk
 from nist.sparse.candidates import Patterns, chosen_candidates
 from nist.sparse.checks import check_changeable
 from nist.sparse.mask import fraction, kept_weights
 
 RULES = ("paper", "erk")
-Sizes = Sequence[tuple[int, int]]  # inputs and outputs of each layer
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,9 @@ def _by_the_paper(sizes: Sizes, copies: Sequence[int], n_keep: int) -> list[int]
 
 
 def _by_erk(sizes: Sizes, copies: Sequence[int], n_keep: int) -> list[int]:
-    """Layers that would be denser than dense are dense, and the others share what is left."""
-    whole: set[int] = set()
-    while True:
-        others = [place for place in range(len(sizes)) if place not in whole]
-        left = n_keep - sum(copies[place] * sizes[place][0] * sizes[place][1] for place in whole)
-        scale = left / max(1, sum(copies[place] * sum(sizes[place]) for place in others))
-        full = {place for place in others if scale * sum(sizes[place]) > sizes[place][0] * sizes[place][1]}
-        if not full:
-            break
-        whole |= full
-    return [
-        n_out if place in whole else min(n_out, max(1, ceil(scale * (n_in + n_out) / n_in)))
-        for place, (n_in, n_out) in enumerate(sizes)
-    ]
+    every = [size for count, size in zip(copies, sizes, strict=True) for _ in range(count)]
+    counts, place, factors = erk(every, n_keep), 0, []
+    for count, (n_in, _) in zip(copies, sizes, strict=True):
+        factors.append(max(1, ceil(max(counts[place : place + count]) / n_in)))
+        place += count
+    return factors

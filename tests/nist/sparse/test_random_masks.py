@@ -9,8 +9,8 @@ from nist import NISTLinear, prune
 from nist.data import packed
 from nist.models import build
 from nist.sparse import cost_model
+from nist.sparse.budgets import shared_out
 from nist.sparse.mask import Band
-from nist.sparse.prune import shared_out
 from nist.sparse.random_masks import CONTROLS, RandomMask, band
 from nist.studies import study
 from nist.training import session
