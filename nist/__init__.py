@@ -11,6 +11,7 @@ _HOMES = {
     "NISTLinear": "nist.sparse.linear",
     "audit": "nist.sparse.audit",
     "densify": "nist.sparse.convert",
+    "initial_masks": "nist.sparse.initial_masks",
     "neuroseed_mask": "nist.sparse.mask",
     "prune": "nist.sparse.prune",
     "PruneOnce": "nist.sparse.prune",

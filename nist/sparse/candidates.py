@@ -37,11 +37,14 @@ class Candidate:
     @property
     def sizes(self) -> tuple[int, int]:
         """Inputs and outputs of the layer; of fused experts, the outputs of all of them."""
-        shape = self.weight.shape
+        n_out, n_in = self.flat(torch.empty(self.weight.shape, device="meta")).shape
+        return n_in, n_out
+
+    def flat(self, dense: torch.Tensor) -> torch.Tensor:
+        """``(n_out, n_in)`` from a tensor laid out as the weight; of fused experts, one below the other."""
         if self.kind is NISTExperts:
-            n_out, n_in = (shape[2], shape[1]) if self.owner.is_transposed else shape[1:]
-            return n_in, self.experts * n_out
-        return tuple(shape) if self.kind is NISTConv1D else (self.weight[0].numel(), shape[0])  # type: ignore[return-value]
+            return (dense.transpose(1, 2) if self.owner.is_transposed else dense).flatten(0, 1)
+        return dense.T if self.kind is NISTConv1D else dense.flatten(1)
 
 
 def candidates(model: nn.Module) -> dict[str, Candidate]:

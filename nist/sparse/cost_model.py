@@ -20,8 +20,7 @@ from pathlib import Path
 import yaml
 
 from nist.sparse.kernels import FORMS, block_size
-from nist.sparse.mask import Band
-from nist.sparse.random_masks import RandomMask, as_band
+from nist.sparse.random_masks import Connectivity, as_band
 
 TERMS = ("steps", "passes", "weights", "products", "activations", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
@@ -29,7 +28,7 @@ MARGIN = 0.1  # about what the same step's time scatters by from one run to the 
 COEFFICIENTS = Path(__file__).with_name("costs.yaml")
 
 
-def cheapest(band: Band | RandomMask, active_weights: int, rows: int, device: str) -> str:
+def cheapest(band: Connectivity, active_weights: int, rows: int, device: str) -> str:
     """The form with the least predicted step time for ``rows`` rows a batch on a kind of ``device``, as ``cpu``.
 
     The masked form, which is nothing new to anyone, is left only for one that promises to be faster by ``MARGIN``. A
@@ -49,7 +48,7 @@ def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:
     return sum(coefficients[term] * counts[term] for term in TERMS)
 
 
-def work(form: str, band: Band | RandomMask, active_weights: int, rows: int) -> dict[str, int]:
+def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[str, int]:
     """Counts of work, by name in ``TERMS``, of one training step on ``rows`` rows."""
     n_in, n_out, k = band.n_in, band.n_out, band.k
     ends = rows * (n_in + n_out)

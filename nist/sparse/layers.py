@@ -5,7 +5,7 @@ repeat in every block of a transformer and are sparsified to one density (assump
 """
 
 from nist.sparse.mask import Band, factor
-from nist.sparse.random_masks import RandomMask, band
+from nist.sparse.random_masks import Connectivity, band
 
 # What a variant says of these layers, and which of its keys is null where they are dense.
 VARIANT_KEYS = {"head": ("sizes", "factors"), "blocks": ("density", "scheme", "parts")}
@@ -17,7 +17,7 @@ def sparsified_part(model: dict) -> str:
     return next(part for part in VARIANT_KEYS if part in model)
 
 
-def bands(model: dict, seed: int = 0) -> list[Band | RandomMask]:
+def bands(model: dict, seed: int = 0) -> list[Connectivity]:
     """The connections of every layer that NIST sparsifies, in order, for a configuration's ``model``.
 
     A dense layer has k = n_out. ``seed`` is for a control, whose connections are drawn. Raises ``ValueError`` where a

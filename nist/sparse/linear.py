@@ -11,7 +11,7 @@ from nist.sparse import cost_model, saved_state
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import Band
 from nist.sparse.optimizer_guard import watch
-from nist.sparse.random_masks import RandomMask
+from nist.sparse.random_masks import Connectivity
 from nist.sparse.read_weight import COMPUTED, ReadWeight
 from nist.sparse.replicas import check_replica
 from nist.sparse.saved_state import BUFFERS, STORED
@@ -85,7 +85,7 @@ class NISTLinear(Stored):
 
     @classmethod
     def from_dense(
-        cls, dense: nn.Module, band: Band | RandomMask, form: str = "auto", rows: int = 64, attribute: str = "weight"
+        cls, dense: nn.Module, band: Connectivity, form: str = "auto", rows: int = 64, attribute: str = "weight"
     ) -> Self:
         """The layer with the weights that ``dense`` has at the connections of ``band``.
 
@@ -102,7 +102,7 @@ class NISTLinear(Stored):
     def _look_at(self, dense: nn.Module) -> None:
         """Note what else the layer must know of the module whose weight it takes over."""
 
-    def _set_up(self, band: Band | RandomMask, form: str, rows: int) -> None:
+    def _set_up(self, band: Connectivity, form: str, rows: int) -> None:
         check_form(form, rows)
         self.band, self.is_automatic, self.rows = band, form == "auto", rows
         self.in_features, self.out_features, self.k = band.n_in, band.n_out, band.k

@@ -13,6 +13,7 @@ from nist.sparse.hugging_face import NISTExperts, install
 from nist.sparse.linear import NISTLinear, check_form
 from nist.sparse.mask import Band, factor, fraction
 from nist.sparse.optimizer_state import check_trains, entrywise, states
+from nist.sparse.random_masks import Connectivity, GivenMask
 
 WEIGHTS = ("carried", "fresh")
 
@@ -22,6 +23,7 @@ def sparsify(
     factors: Sequence[int] | Mapping[str, int] | None = None,
     *,
     density: float | None = None,
+    masks: Mapping[str, torch.Tensor] | None = None,
     include: str | Sequence[str] = "*",
     exclude: str | Sequence[str] = (),
     scheme: str = "literal",
@@ -45,7 +47,8 @@ def sparsify(
 
     How sparse: ``factors``, one neuroseed factor a layer in the order of the model, the paper's way with a head, or a
     dict by the names of the layers, as ``nist.suggest`` gives; or ``density``, for k = max(1, floor(density · n_out))
-    in every layer, its way with a transformer (U23).
+    in every layer, its way with a transformer (U23). Or, for another method than the paper's, ``masks``: booleans
+    ``(n_out, n_in)`` by the names of the layers, as ``nist.initial_masks`` gives.
 
     - ``split``: {pattern: parts} for fused projections; ``{"*.qkv": 3}`` gives q, k and v a band each, where Eq. 1
       taken literally starves v (E11). Density then counts the outputs of a part.
@@ -70,12 +73,13 @@ def sparsify(
     check_changeable(model, "sparsify")
     if weights not in WEIGHTS:
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
-    if (factors is None) == (density is None):
-        raise ValueError("give factors, one a layer, or a density, and not both")
-    if isinstance(factors, Mapping):
+    if [factors, density, masks].count(None) != 2:
+        raise ValueError("give factors, one a layer, or a density, or masks, and one of them alone")
+    by_name = masks if masks is not None else factors if isinstance(factors, Mapping) else None
+    if by_name is not None:
         if include != "*":
-            raise ValueError("factors by name say which layers are meant: give no include")
-        include = [*factors]
+            raise ValueError("names of layers say which ones are meant: give no include")
+        include = [*by_name]
     chosen = chosen_candidates(model, include, exclude)
     if isinstance(factors, Mapping):
         factors = [factors[name] for name in chosen]
@@ -83,7 +87,10 @@ def sparsify(
         raise ValueError(f"factors are a list, one a layer, or a dict by their names, got {factors!r}")
     if factors is not None and len(factors) != len(chosen):
         raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
-    bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
+    if masks is not None:
+        bands = {name: _given(name, candidate, masks[name]) for name, candidate in chosen.items()}
+    else:
+        bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})
     check_sharing(model, chosen)
     check_hooks(chosen)
     check_trains(optimizer, [candidate.weight for candidate in chosen.values()])
@@ -119,6 +126,13 @@ def replaced(model: nn.Module, replacements: Mapping[nn.Module, nn.Module]) -> n
     return replacements.get(model, model)
 
 
+def _given(name: str, candidate: Candidate, mask: torch.Tensor) -> Connectivity:
+    n_in, n_out = candidate.sizes
+    if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.shape != (n_out, n_in):
+        raise ValueError(f"the mask of {name} must be booleans of shape ({n_out}, {n_in})")
+    return GivenMask(mask.cpu().numpy())
+
+
 def _bands(
     chosen: Mapping[str, Candidate],
     factors: Sequence[int] | None,
@@ -126,10 +140,10 @@ def _bands(
     scheme: str,
     split: Mapping[str, int],
     channels_last: Mapping[str, int],
-) -> dict[str, Band]:
+) -> dict[str, Connectivity]:
     parts, channels = (_by_name(mapping, chosen) for mapping in (split, channels_last))
     parts = {name: parts[name] * candidate.experts for name, candidate in chosen.items()}
-    bands = {}
+    bands: dict[str, Connectivity] = {}
     for (name, candidate), k in zip(chosen.items(), _factors(chosen, factors, density, parts), strict=True):
         n_in, n_out = candidate.sizes
         try:
@@ -163,7 +177,12 @@ def _by_name(mapping: Mapping[str, int], chosen: Mapping[str, Candidate]) -> dic
 
 
 def _layer(
-    candidate: Candidate, band: Band, form: str, rows: int, optimizer: torch.optim.Optimizer | None, carried: bool
+    candidate: Candidate,
+    band: Connectivity,
+    form: str,
+    rows: int,
+    optimizer: torch.optim.Optimizer | None,
+    carried: bool,
 ) -> NISTLinear:
     """The NIST layer with the candidate's weight, and the optimizer's averages of it."""
     remembered = [(state, entrywise(candidate.weight, state)) for state in states(candidate.weight, optimizer)]

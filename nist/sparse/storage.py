@@ -11,8 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nist.sparse import csr, kernels
-from nist.sparse.mask import Band
-from nist.sparse.random_masks import RandomMask, as_band
+from nist.sparse.random_masks import Connectivity, as_band
 from nist.sparse.read_weight import COMPUTED
 from nist.sparse.sharded import whole
 
@@ -29,7 +28,7 @@ class Stored(nn.Module):
     in_features: int
     out_features: int
     k: int
-    band: Band | RandomMask
+    band: Connectivity
     form: str
     is_automatic: bool
     bias: torch.Tensor | None

@@ -205,8 +205,11 @@ def test_layers_whose_weights_others_read_are_left_alone():
         ({"factors": [0, 5]}, "head.0 \\(36 → 24\\): neuroseed factor must be between 1 and n_out = 24, got 0"),
         ({"factors": [1, 5 * 0.5]}, "head.2 .* neuroseed factor must be a whole number, got 2.5"),
         ({"factors": [1]}, "1 factors for 2 layers: head.0, head.2"),
-        ({}, "give factors, one a layer, or a density, and not both"),
-        ({"factors": [1, 5], "density": 0.5}, "give factors, one a layer, or a density, and not both"),
+        ({}, "give factors, one a layer, or a density, or masks, and one of them alone"),
+        (
+            {"factors": [1, 5], "density": 0.5},
+            "give factors, one a layer, or a density, or masks, and one of them alone",
+        ),
         ({"density": 1.5}, r"density must be in \(0, 1\], got 1.5"),
         ({"density": 0.5, "include": "tail.*"}, "'tail.\\*' matches no linear layer; there are head.0, head.2"),
         ({"density": 0.5, "include": "body.*"}, "'body.\\*' matches no linear layer"),

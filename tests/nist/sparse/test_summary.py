@@ -115,7 +115,7 @@ def test_a_budget_that_makes_no_sense_is_refused(options, message):
 def test_factors_go_by_the_names_of_layers():
     model = sparsify(nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 3)), {"1": 2}, form="masked")
     assert [type(layer) for layer in model] == [nn.Linear, NISTLinear]
-    with pytest.raises(ValueError, match="factors by name say which layers are meant: give no include"):
+    with pytest.raises(ValueError, match="names of layers say which ones are meant: give no include"):
         sparsify(nn.Sequential(nn.Linear(6, 4)), {"0": 2}, include="0")
     with pytest.raises(ValueError, match="pattern '7' matches no linear layer; there are 0"):
         sparsify(nn.Sequential(nn.Linear(6, 4)), {"7": 2})
