@@ -9,6 +9,8 @@ from importlib import import_module
 _HOMES = {
     "NISTConv2d": "nist.sparse.convolution",
     "NISTLinear": "nist.sparse.linear",
+    "RigL": "nist.sparse.dynamic",
+    "SET": "nist.sparse.dynamic",
     "audit": "nist.sparse.audit",
     "densify": "nist.sparse.convert",
     "initial_masks": "nist.sparse.initial_masks",

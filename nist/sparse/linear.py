@@ -11,7 +11,7 @@ from nist.sparse import cost_model, saved_state
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import Band
 from nist.sparse.optimizer_guard import watch
-from nist.sparse.random_masks import Connectivity
+from nist.sparse.random_masks import Connectivity, GivenMask
 from nist.sparse.read_weight import COMPUTED, ReadWeight
 from nist.sparse.replicas import check_replica
 from nist.sparse.saved_state import BUFFERS, STORED
@@ -215,6 +215,22 @@ class NISTLinear(Stored):
         if form == self.form == "masked":
             return self._mask_more(kept, entries)
         return self._move(form, kept.flatten().nonzero().squeeze(1), entries)
+
+    @torch.no_grad()
+    def rewire(self, mask: torch.Tensor) -> None:
+        """Take on the connections of ``mask``, boolean ``(n_out, n_in)``, in the masked form; new weights are zero.
+
+        Averages of an optimizer are zero there too: outside a mask they always are. Raises ``ValueError`` in another
+        form.
+        """
+        if self.form != "masked":
+            raise ValueError(f"a {self.form} layer has no place for other connections: change_form('masked')")
+        self.band, self.mask = GivenMask(mask.cpu().numpy()), mask
+        self.k, self.is_masking, self.is_followed = self.band.k, True, False
+        self._buffers.pop("band_numbers", None)
+        for each in (self.stored, self.stored.grad):
+            if each is not None:
+                zero_outside(each, mask)
 
     @torch.no_grad()
     def change_form(self, form: str, rows: int | None = None, entries: Entries = NO_ENTRIES) -> Entries:
