@@ -10,6 +10,7 @@
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
+# make docs    the pages of docs/, the reference and the gallery as a site; seconds; ends by printing where it is
 # make lint    format, lint and types
 # make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
@@ -20,8 +21,8 @@ ENVIRONMENT := $(VENV)/.complete
 # What renders needs no torch. Where there is no environment yet, it gets one without torch and what comes with it.
 LIGHT := $(VENV)/.without-torch
 RENDERING := $(or $(wildcard $(ENVIRONMENT)),$(LIGHT))
-TORCH := torch|torchvision|timm|triton|nvidia-[a-z0-9-]*|cuda-[a-z]*|onnx[a-z-]*
-$(ENVIRONMENT): SIZE := about 6 GB, most of it torch
+TORCH := torch[a-z]*|timm|transformers|tokenizers|accelerate|lightning|pytorch-lightning|triton|nvidia-[a-z0-9-]*|cuda-[a-z]*|onnx[a-z-]*
+$(ENVIRONMENT): SIZE := about 7 GB, most of it torch
 $(LIGHT): SIZE := about 1.2 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 COMMA := ,
@@ -29,7 +30,7 @@ PROFILE ?= default
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale lint audit lock clean distclean
+.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -93,6 +94,11 @@ bench: $(ENVIRONMENT)
 bench-scale: $(ENVIRONMENT)
 	@python -m analysis.scale.planning
 
+# Material warns of another tool with every build.
+docs: $(ENVIRONMENT)
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
+	@echo "Docs: $(CURDIR)/results/docs/index.html"
+
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
 	@snakefmt --check Snakefile workflow && snakemake --lint
@@ -118,7 +124,7 @@ lock: $(ENVIRONMENT)
 
 clean:
 	rm -rf results/images results/metrics results/statistics results/figures results/tables results/report.html \
-	    results/logs results/benchmarks results/checkpoints results/trunks results/replays .snakemake
+	    results/logs results/benchmarks results/checkpoints results/trunks results/replays results/docs .snakemake
 
 distclean: clean
 	rm -rf $(VENV)
