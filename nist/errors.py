@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from io import TextIOWrapper
 
 LONGEST = 1000  # characters of a message
 
@@ -35,8 +36,10 @@ class StoppedError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Call a command's ``main``; turn bad input and failures of the system into one line and exit status 1.
 
-    Warnings are one line too.
+    Warnings are one line too. On a terminal without them, characters such as × are printed as question marks.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     warnings.formatwarning = lambda message, *place: f"warning: {message}\n"
     try:
         main()

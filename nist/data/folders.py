@@ -1,32 +1,34 @@
 """ImageNet-100 and its like as users have them on disk, decoded once into a memory-mapped cache.
 
 Under ``data_root/<name>`` there are either image folders, ``train`` or ``train.X1``, ``train.X2`` … and ``val`` or
-``val.X``, each with one folder a class; or Parquet shards as ``nist.data.parquet`` describes them, ``train-*.parquet``
+``val.X``, each with one folder a class; or Parquet shards as ``nist.data.shards`` describes them, ``train-*.parquet``
 and ``validation-*.parquet`` (or ``test-*.parquet``). Where a class list is missing, sorted folder names make one.
 
 ``python -m nist.image_folder imagenet100`` prepares it, for instance on a login node before jobs without the images.
 """
 
 import argparse
-import io
 import json
 import stat
-from collections.abc import Iterable, Iterator
+import warnings
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from nist.data import memmap_cache
 from nist.data.catalog import cache_name
 from nist.data.memmap_cache import FITS, EncodedSplit, Plan
 from nist.data.packed import CACHE, Images, add_places
-from nist.data.parquet import SPLITS, checked_labels, image_column, reading
+from nist.data.parquet import SPLITS
+from nist.data.shards import Rows, labels_of
 from nist.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+KINDS = 5  # of skipped files, that are named
 EXPECTED = "image folders (train or train.*, and val or val.*) or train-*.parquet and validation-*.parquet shards"
 
 
@@ -129,7 +131,8 @@ def _split_folders(root: Path, stem: str) -> list[Path]:
 def _from_folders(
     root: Path, folders: dict[str, list[Path]], wanted: list[str] | None, n_classes: int
 ) -> tuple[list[str], dict[str, EncodedSplit]]:
-    found = {split: _class_folders(folders[split]) for split in SPLITS}
+    others: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    found = {split: _class_folders(folders[split], others[split]) for split in SPLITS}
     places = {split: _names(folder.name for folder in folders[split]) for split in SPLITS}
     for split, other in (SPLITS, SPLITS[::-1]):
         missing = sorted(set(found[other] if wanted is None else wanted) - found[split].keys())
@@ -142,17 +145,41 @@ def _from_folders(
             f"{shown(root)}: {len(classes)} classes in {places['train']} and in {places['test']}; expected {n_classes}"
             f"{_unfound(root / 'Labels.json', classes)}"
         )
-    return classes, {split: _split(root, [found[split][name] for name in classes]) for split in SPLITS}
+    splits = {split: _split(root, [found[split][name] for name in classes], others[split]) for split in SPLITS}
+    for split in SPLITS:
+        _say_skipped(root, places[split], others[split])
+    return classes, splits
 
 
-def _class_folders(folders: list[Path]) -> dict[str, list[Path]]:
+def _class_folders(folders: list[Path], others: Counter[str]) -> dict[str, list[Path]]:
     """Class name → its folders. Only this level is listed, so that no loop of links is ever followed."""
     found: dict[str, list[Path]] = {}
-    for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if path.is_dir() and not path.name.startswith("."):
-                found.setdefault(path.name, []).append(path)
+    for path in (path for folder in folders for path in sorted(_visible(folder))):
+        if path.is_dir():
+            found.setdefault(path.name, []).append(path)
+        else:
+            others[f"{_kind(path)} beside the class folders"] += 1
     return found
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What is in a folder, without the leftovers of file managers, whose names have a leading dot."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def _kind(path: Path) -> str:
+    return "folder(s)" if path.is_dir() else shown(path.suffix.lower()) or "without suffix"
+
+
+def _say_skipped(root: Path, places: str, others: Counter[str]) -> None:
+    """Warn of what is no image of a class, by suffix."""
+    by_number = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    kinds = [f"{count:,} {kind}" for kind, count in by_number[:KINDS]]
+    if rest := sum(count for _, count in by_number[KINDS:]):
+        kinds.append(f"{rest:,} more")
+    if kinds:
+        skipped = f"skipped {', '.join(kinds)} in {places}"
+        warnings.warn(f"{shown(root)}: {skipped}; images of a class end in {', '.join(SUFFIXES)}", stacklevel=2)
 
 
 def _unfound(labels: Path, classes: list[str]) -> str:
@@ -165,11 +192,12 @@ def _unfound(labels: Path, classes: list[str]) -> str:
     return "" if first is None else f"; Labels.json also has {shown(first)} ({shown(words[first])})"
 
 
-def _split(root: Path, class_folders: list[list[Path]]) -> EncodedSplit:
+def _split(root: Path, class_folders: list[list[Path]], others: Counter[str]) -> EncodedSplit:
     """Images by label and name, so that their order does not depend on how a class was spread over folders."""
     files, labels = [], []
     for label, folders in enumerate(class_folders):
-        paths = sorted((path for folder in folders for path in _image_files(folder)), key=lambda path: path.name)
+        images = (path for folder in folders for path in _image_files(folder, others))
+        paths = sorted(images, key=lambda path: path.name)
         for path, after in pairwise(paths):
             if path.name == after.name:
                 raise InputError(f"{shown(path)}: also in {shown(after.parent)}; expected each image once")
@@ -178,9 +206,11 @@ def _split(root: Path, class_folders: list[list[Path]]) -> EncodedSplit:
     return EncodedSplit(files, np.array(labels, dtype=np.int64), partial(_encoded_files, root, files))
 
 
-def _image_files(folder: Path) -> list[Path]:
-    # Names with a leading dot are leftovers of file managers, not images.
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+def _image_files(folder: Path, others: Counter[str]) -> list[Path]:
+    """The images in a class folder; the rest is counted in ``others`` by its kind."""
+    there = _visible(folder)
+    files = [path for path in there if path.suffix.lower() in SUFFIXES]
+    others.update(_kind(path) for path in there if path.suffix.lower() not in SUFFIXES)
     if not files:
         raise InputError(f"{shown(folder)}: class folder without images; expected {', '.join(SUFFIXES)} files")
     return files
@@ -218,37 +248,10 @@ def _split_of_shards(root: Path, shards: list[Path], n_classes: int) -> EncodedS
     total = shards[0].stem.rpartition("-of-")[2]
     if total.isdecimal() and int(total) != len(shards):
         raise InputError(f"{shown(root)}: {len(shards)} shards like {shown(shards[0].name)}; expected {int(total)}")
-    groups = [group for shard in shards for group in _row_groups(shard)]
-    labels = np.concatenate([_shard_labels(shard, n_classes) for shard in shards])
+    rows = Rows(shards)  # first, as it says which columns are missing
+    labels = np.concatenate([labels_of(shard, n_classes) for shard in shards])
     files = [(path.relative_to(root).as_posix(), _size(path)) for path in shards]
-    return EncodedSplit(files, labels, lambda start, stop: [*_encoded_rows(groups, start, stop)])
-
-
-def _row_groups(shard: Path) -> list[tuple[Path, str, int, int, int]]:
-    """(shard, image column, row group, its first row, its rows) of each row group: what can be read on its own."""
-    with reading(shard), pq.ParquetFile(shard) as file:
-        column = image_column(shard, file.schema_arrow)
-        rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    return [(shard, column, group, sum(rows[:group]), count) for group, count in enumerate(rows)]
-
-
-def _shard_labels(shard: Path, n_classes: int) -> np.ndarray:
-    with reading(shard):
-        labels = pq.read_table(shard, columns=["label"])["label"].to_pylist()
-    return checked_labels(shard, labels, n_classes)
-
-
-def _encoded_rows(groups: list, start: int, stop: int) -> Iterator[tuple[str, io.BytesIO]]:
-    """The images of a range of rows, counted over all shards; only row groups that it touches are read."""
-    for shard, column, group, first, count in groups:
-        begin, end = max(start, 0), min(stop, count)
-        start, stop = start - count, stop - count
-        if begin >= end:
-            continue
-        with reading(shard), pq.ParquetFile(shard) as file:
-            images = file.read_row_group(group, columns=[column])[column].slice(begin, end - begin).to_pylist()
-        for row, image in enumerate(images, start=first + begin):
-            yield f"{shown(shard)}: row {row}", io.BytesIO((image or {}).get("bytes") or b"")
+    return EncodedSplit(files, labels, rows)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -25,6 +25,7 @@ import PIL
 from PIL import Image
 from tqdm import tqdm
 
+from nist.data.decoding import decoding, eight_bit
 from nist.data.packed import Images
 from nist.data.parquet import SPLITS
 from nist.digest import of_configuration
@@ -33,6 +34,7 @@ from nist.runtime import locks
 from nist.runtime.files import replacing
 
 CHUNK = 1000  # images between two records of the progress
+AT_ONCE = 100  # images that are held encoded, as they may be large
 SECONDS = 1.0  # between two looks whether another process has decoded
 LARGEST = 89_478_485  # pixels of an image, as Pillow warns of: a quarter of a gigabyte
 FITS = ("crop", "stretch")
@@ -51,7 +53,7 @@ class EncodedSplit:
 
     files: list[tuple[str, int]]
     labels: np.ndarray
-    encoded: Callable[[int, int], Sequence[tuple[str, Path | BinaryIO]]]
+    encoded: Callable[[int, int], Iterable[tuple[str, Path | BinaryIO]]]
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,7 @@ def _record(path: Path, **content) -> None:
 
 def _decode(path: Path, plan: Plan, split: str, chunks: list[str], record: Callable[[], None]) -> None:
     """Fill the array at ``path``, keeping what has the digest in ``chunks``, and update that list as it goes."""
-    source = plan.splits[split]
-    array = _writable(path, (len(source.labels), plan.size, plan.size, 3), resume=bool(chunks))
+    array = _writable(path, (len(plan.splits[split].labels), plan.size, plan.size, 3), resume=bool(chunks))
     progress = tqdm(total=len(array), desc=f"decoding {plan.name} {split}", unit=" images", disable=None)
     with progress, ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
         for index, start in enumerate(range(0, len(array), CHUNK)):
@@ -180,8 +181,7 @@ def _decode(path: Path, plan: Plan, split: str, chunks: list[str], record: Calla
             if index < len(chunks) and chunks[index] == _digest(chunk):
                 progress.update(len(chunk))
                 continue
-            encoded = source.encoded(start, start + len(chunk))
-            for row, image in enumerate(pool.map(partial(pixels, size=plan.size, fit=plan.fit), encoded)):
+            for row, image in enumerate(_decoded(pool, plan, split, start, start + len(chunk))):
                 chunk[row] = image
                 progress.update()
             array.flush()  # pixels reach the disk before the record that says so
@@ -189,28 +189,36 @@ def _decode(path: Path, plan: Plan, split: str, chunks: list[str], record: Calla
             record()
 
 
+def _decoded(pool: Executor, plan: Plan, split: str, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Images of a range in order. A pool takes in all that it is given, so it is given few at a time."""
+    for first in range(start, stop, AT_ONCE):
+        encoded = plan.splits[split].encoded(first, min(first + AT_ONCE, stop))
+        yield from pool.map(partial(pixels, size=plan.size, fit=plan.fit), encoded)
+
+
 def pixels(encoded: tuple[str, Path | BinaryIO], size: int, fit: str) -> np.ndarray:
-    """One image as uint8 of shape (size, size, 3), resized with antialiased bilinear interpolation.
+    """One image as uint8 of shape (size, size, 3), upright and resized with antialiased bilinear interpolation.
 
     ``fit`` is ``crop`` (the shorter side to ``size``, then the centre) or ``stretch`` (both sides to ``size``).
     Raises ``InputError`` that names the image if it cannot be read, or would take gigabytes.
     """
     name, file = encoded
-    try:
-        with Image.open(file) as opened:
-            width, height = (
-                (size, size) if fit == "stretch" else [side * size // min(opened.size) for side in opened.size]
-            )
-            largest = max(opened.width * opened.height, width * height)
-            if largest > LARGEST:  # before a pixel is unpacked, and before a strip of one pixel's width is enlarged
-                raise InputError(f"{name}: {largest:,} pixels; expected at most {LARGEST:,}, when it is resized too")
-            resized = opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-    except InputError:
-        raise
-    except Exception as error:  # besides OSError, broken files raise SyntaxError, struct.error and more in Pillow
-        raise InputError(f"{name}: not a readable image ({' '.join(str(error).split())}); fetch it again") from None
+    with decoding(name), Image.open(file) as opened:
+        width, height = _resized(opened.size, size, fit)
+        largest = max(opened.width * opened.height, width * height)
+        if largest > LARGEST:  # before a pixel is unpacked, and before a strip of one pixel's width is enlarged
+            raise InputError(f"{name}: {largest:,} pixels; expected at most {LARGEST:,}, when it is resized too")
+        upright = eight_bit(opened, "RGB", name)
+        width, height = _resized(upright.size, size, fit)
+        resized = upright.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size) / 2), round((height - size) / 2)
     return np.asarray(resized.crop((left, top, left + size, top + size)))
+
+
+def _resized(image: tuple[int, int], size: int, fit: str) -> tuple[int, int]:
+    """Width and height that an image of that width and height is resized to."""
+    width, height = image
+    return (size, size) if fit == "stretch" else (width * size // min(image), height * size // min(image))
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: type = np.uint8, mode: str = "r") -> np.memmap:

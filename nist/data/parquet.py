@@ -1,29 +1,24 @@
 """Data sets in the public Parquet layout: shards of encoded images, found, downloaded if allowed, and decoded.
 
-One or more files a split, ``train-*.parquet`` and ``test-*.parquet``; a struct column ``image`` or ``img`` of
-``{bytes, path}`` with the encoded image; an integer column ``label``.
+One or more files a split, ``train-*.parquet`` and ``test-*.parquet``, as ``nist.data.shards`` reads them.
 """
 
-import io
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
 from nist.data.catalog import Dataset
+from nist.data.decoding import decoding, eight_bit
+from nist.data.shards import Encoded, labels_of, row_groups
 from nist.errors import InputError
 from nist.runtime.files import replacing
 
 SPLITS = ("train", "test")
-IMAGE_COLUMNS = ("image", "img")
 MODES = {1: "L", 3: "RGB"}
 
 
@@ -72,10 +67,11 @@ def decode(dataset: Dataset, split: str, shards: list[Path]) -> tuple[np.ndarray
     """
     images, by_shard = [], []
     for shard in shards:
-        encoded, shard_labels = _read(shard, len(dataset.classes))
-        by_shard.append(shard_labels)
+        groups = row_groups(shard)
+        by_shard.append(labels_of(shard, len(dataset.classes)))
+        encoded = [image for group in groups for image in group.images()]
         with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter lock
-            pixels = pool.map(partial(_pixels, shape=dataset.shape, shard=shard), encoded, range(len(encoded)))
+            pixels = pool.map(partial(_pixels, shape=dataset.shape), encoded)
             images += tqdm(pixels, total=len(encoded), desc=f"decoding {shard.name}", unit=" images", disable=None)
     if not images:
         raise InputError(f"{dataset.name}: {split}: no images in {', '.join(map(str, shards))}; fetch them again")
@@ -84,55 +80,12 @@ def decode(dataset: Dataset, split: str, shards: list[Path]) -> tuple[np.ndarray
     return np.stack(images), labels
 
 
-def _read(shard: Path, n_classes: int) -> tuple[list[bytes | None], np.ndarray]:
-    with reading(shard):
-        table = pq.read_table(shard)
-        column = image_column(shard, table.schema)
-        images, labels = table[column].to_pylist(), table["label"].to_pylist()
-    return [(image or {}).get("bytes") for image in images], checked_labels(shard, labels, n_classes)
-
-
-@contextmanager
-def reading(shard: Path) -> Iterator[None]:
-    """Raise ``InputError`` for a damaged file, of which pyarrow raises its own errors, OSError, UnicodeDecodeError …"""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{shard}: not a whole Parquet file ({reason}); fetch it again") from None
-
-
-def image_column(shard: Path, schema: pa.Schema) -> str:
-    """Name of the column of encoded images. Raises ``InputError`` unless the columns are the public layout's."""
-    column = next((name for name in IMAGE_COLUMNS if name in schema.names), None)
-    if column is None or "label" not in schema.names:
-        raise InputError(f"{shard}: columns {schema.names}; expected 'image' or 'img', and 'label'")
-    kind = schema.field(column).type
-    if not (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0):
-        raise InputError(f"{shard}: column {column!r} should be a struct of bytes and path, as published")
-    return column
-
-
-def checked_labels(shard: Path, labels: list, n_classes: int) -> np.ndarray:
-    """Labels as int64 of shape (n,). Raises ``InputError`` for the first that is no class."""
-    for row, label in enumerate(labels):
-        if not (isinstance(label, int) and 0 <= label < n_classes):
-            raise InputError(f"{shard}: row {row}: label {label}; expected an integer from 0 to {n_classes - 1}")
-    return np.array(labels, dtype=np.int64)
-
-
-def _pixels(encoded: bytes | None, row: int, *, shape: tuple[int, int, int], shard: Path) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(encoded or b"")) as image:
-            if image.size[::-1] != shape[:2]:  # before its pixels are unpacked, however many it says they are
-                raise InputError(f"{shard}: row {row}: image of {image.size[::-1]} pixels; expected {shape[:2]}")
-            return np.asarray(image.convert(MODES[shape[2]])).reshape(shape)
-    except InputError:
-        raise
-    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error and more
-        raise InputError(f"{shard}: row {row}: not a readable image ({error})") from None
+def _pixels(encoded: Encoded, shape: tuple[int, int, int]) -> np.ndarray:
+    name, file = encoded
+    with decoding(name), Image.open(file) as image:
+        if image.size[::-1] != shape[:2]:  # before its pixels are unpacked, however many it says they are
+            raise InputError(f"{name}: image of {image.size[::-1]} pixels; expected {shape[:2]}")
+        return np.asarray(eight_bit(image, MODES[shape[2]], name)).reshape(shape)
 
 
 def _check_counts(dataset: Dataset, split: str, labels: np.ndarray, shards: list[Path]) -> None:

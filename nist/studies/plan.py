@@ -132,7 +132,7 @@ def of_configuration(config: dict) -> Plan:
     check_schema(config, SCHEMAS / "config.schema.yaml", CONFIGURATION)
     studies = chosen(config["studies"])
     if unknown := set(config["seeds"]) - set(studies):
-        raise InputError(f"{CONFIGURATION}: seeds: {min(unknown)!r} is not among the studies")
+        raise InputError(f"{CONFIGURATION}: seeds: {min(unknown, key=str)!r} is not among the studies")
     if config["seeds"] and config["metrics_source"] == "published":
         raise InputError(
             f"{CONFIGURATION}: seeds: chooses what is trained; all published runs are rendered, so leave it empty"

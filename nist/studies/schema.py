@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,16 @@ def check(content: dict, schema: Path, source: Source | Callable[[tuple], Source
     where = ".".join(map(str, error.absolute_path)) or "top level"
     meaning = error.schema.get("description") if isinstance(error.schema, dict) else None
     name = source(_offending(error)) if callable(source) else source
-    raise InputError(f"{name}: {where}: {error.message}" + (f" (expected: {meaning})" if meaning else ""))
+    expected = f" (expected: {meaning})" if meaning else ""
+    raise InputError(f"{name}: {where}: {error.message}{_remedy(error)}{expected}")
+
+
+def _remedy(error: Any) -> str:
+    """How YAML makes a text of a number or date, if that text would do; for any other error nothing."""
+    text, is_bare = str(error.instance), type(error.instance) in (int, float, date)
+    if is_bare and error.validator == "type" and "string" in error.validator_value:
+        return f'; quote it: "{text}"' if re.fullmatch(error.schema.get("pattern", ".*"), text) else ""
+    return ""
 
 
 def _offending(error: Any) -> tuple:

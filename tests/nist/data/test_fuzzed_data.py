@@ -32,7 +32,7 @@ FORMS = {"PNG": {}, "JPEG": {"quality": 5, "optimize": True}, "WEBP": {"lossless
 DECODERS = {
     "shards": lambda path: parquet.decode(TOY, "train", [path]),
     "image_folder": lambda path: list(folders._split_of_shards(path.parent, [path], 2).encoded(0, 2)),
-    "shard image": lambda path: parquet._pixels(path.read_bytes(), 0, shape=TOY.shape, shard=path),
+    "shard image": lambda path: parquet._pixels((path.name, path), TOY.shape),
     "class folder image": lambda path: memmap_cache.pixels((path.name, path), 4, "crop"),
 }
 
@@ -139,7 +139,7 @@ def test_images_of_every_mode_are_read(tmp_path, mode):
     [
         (shard([{"path": "a"}], [0]), "column 'image' should be a struct of bytes and path"),
         (shard(["a"], [0]), "column 'image' should be a struct of bytes and path"),
-        (shard([None, {"bytes": None, "path": ""}], [0, 1]), "row 0: not a readable image"),
+        (shard([None, {"bytes": None, "path": ""}], [0, 1]), "row 0: no image; expected its encoded bytes"),
         (shard([{"bytes": b"", "path": ""}], [2]), "row 0: label 2; expected an integer from 0 to 1"),
         (shard([{"bytes": b"", "path": ""}], [None]), "row 0: label None"),
         (shard([{"bytes": b"", "path": ""}], [float("nan")]), "row 0: label nan"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nist.data import packed, parquet
 from nist.data.catalog import DATASETS, Dataset
-from nist.errors import InputError
+from nist.errors import InputError, run
 from nist.studies import study
 from nist.training import session
 
@@ -193,6 +193,14 @@ def test_digits_are_split_by_class_without_a_draw(tmp_path):
     shares = np.bincount(images.test_labels) / np.bincount(np.concatenate([images.train_labels, images.test_labels]))
     assert (abs(shares - 1 / 3) < 0.01).all()
     assert images.train_images.max() == 255
+
+
+def test_a_terminal_that_knows_ascii_alone_is_told_too(tmp_path, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", terminal)
+    run(lambda: packed.main(["digits", "--data-root", str(tmp_path), "--cache", str(tmp_path)]))
+    terminal.flush()
+    assert b"digits train: 1,201 images of 8?8?1, verified\n" in terminal.buffer.getvalue()
 
 
 REAL = pytest.mark.parametrize(("name", "mean"), [("fashion_mnist", [0.2860]), ("cifar10", [0.4914, 0.4822, 0.4465])])

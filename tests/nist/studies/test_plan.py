@@ -205,6 +205,21 @@ def test_complete_trains_what_is_not_published():
         ({"block_size": "all"}, r"config/config.yaml: block_size: 'all' does not match '\^auto\$'"),
         ({"metrics_source": "publish"}, r"metrics_source: 'publish' is not one of \['train', 'published', 'comp"),
         ({"seeds": {"lenet5-cifar10": "0-3"}}, "seeds: 'lenet5-cifar10' is not among the studies"),
+        ({"seeds": {"lenet5-cifar10": "0-3", 5: "0-3"}}, "seeds: 5 is not among the studies"),
+        (
+            {"seeds": {"lenet5-digits": "3,5,7"}},
+            "seeds.lenet5-digits: '3,5,7' .* first and last seed of one range, as in 0-39",
+        ),
+        (
+            {"seeds": {"lenet5-digits": 5}},
+            "seeds.lenet5-digits: 5 is not of type 'string' .expected: first and last seed",
+        ),
+        (
+            {"data_root": 20240601},
+            'data_root: 20240601 is .*; quote it: "20240601" .*of digits alone, as in ./20240601',
+        ),
+        ({"studies": "lenet5-digits"}, "studies: 'lenet5-digits' does not .* list of names .*, as in .lenet5-digits."),
+        ({"studies": [5]}, 'studies.0: 5 is not of type .string.; quote it: "5" .expected: name of a study'),
         ({"seeds": {"lenet5-digits": "5-2"}}, "seeds: lenet5-digits: seeds '5-2': write the first and the last one"),
         (
             {"seeds": {"lenet5-digits": "0-1"}, "metrics_source": "published"},

@@ -1,5 +1,6 @@
 """What every schema of the project holds to, so that a value can neither be endless nor bring a newline into a name."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_a_whole_number_is_an_integer_and_nothing_else(checked, value):
     checked({"type": "integer"}, 2)
     with pytest.raises(InputError, match="is not of type 'integer'"):
         checked({"type": "integer"}, value)
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "remedy"),
+    [
+        ({"type": "string"}, 20240601, '; quote it: "20240601"'),
+        ({"type": ["array", "string"]}, 1.5, '; quote it: "1.5"'),
+        ({"type": "string"}, date(2024, 6, 1), '; quote it: "2024-06-01"'),
+        ({"type": "string", "pattern": "^[0-9]+-[0-9]+$"}, 5, ""),  # in quotes it is wrong still
+        ({"type": "string"}, True, ""),  # who knows whether it was yes, on or true
+        ({"type": "string"}, None, ""),
+        ({"type": "array"}, 5, ""),
+    ],
+)
+def test_a_number_or_date_for_a_text_is_to_be_quoted(checked, rules, value, remedy):
+    with pytest.raises(InputError) as error:
+        checked(rules, value)
+    assert str(error.value).partition("'string'" if "string" in rules["type"] else "'array'")[2] == remedy
 
 
 @pytest.fixture(scope="module")
