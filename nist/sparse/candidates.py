@@ -14,6 +14,7 @@ from nist.sparse.hugging_face import NISTConv1D, NISTExperts, experts_of, is_con
 from nist.sparse.linear import NISTLinear
 
 Patterns = str | Sequence[str]
+NOT_LINEAR = (nn.modules.conv._ConvNd, nn.Embedding, nn.EmbeddingBag, nn.Bilinear, nn.RNNBase, nn.RNNCellBase)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def left_dense(model: nn.Module, chosen: Iterable[str], include: Patterns, exclu
 def _means(pattern: str, names: tuple[str, str], module: nn.Module, weight: str) -> bool:
     if not any(fnmatchcase(name, pattern) for name in names):
         return False
-    own = not type(module).__module__.startswith("torch.nn.") and ("weight" in weight or "proj" in weight)
+    own = not isinstance(module, NOT_LINEAR) and ("weight" in weight or "proj" in weight)
     return pattern != "*" or isinstance(module, nn.Linear) or own
 
 

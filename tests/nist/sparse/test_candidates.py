@@ -58,6 +58,10 @@ def test_a_weight_that_shares_its_storage_is_refused():
     assert error(model, density=0.5) == "the weight of head is shared with embedding: exclude it"
 
 
+class Depthwise(nn.Conv2d):
+    pass
+
+
 class Router(nn.Module):
     def __init__(self):
         super().__init__()
@@ -67,9 +71,10 @@ class Router(nn.Module):
 def test_what_a_pattern_means_and_nothing_takes_over_is_named():
     model = nn.ModuleDict(
         {"router": Router(), "fc": nn.Linear(6, 4), "conv": nn.Conv2d(3, 4, 3), "norm": nn.LayerNorm(4)}
+    modules |= {"depthwise": Depthwise(4, 4, 3, groups=4), "embedding": nn.Embedding(9, 6), "rnn": nn.LSTM(6, 4)}
     )
     assert left_dense(model, ["fc"], "*", ()) == ["router"]
-    assert left_dense(model, ["fc"], ["fc", "*r*"], ()) == ["router", "router.pos_embed"]
+    assert left_dense(model, ["fc"], ["fc", "*ro*r*"], ()) == ["router", "router.pos_embed"]
     assert left_dense(model, ["fc"], ["fc", "con*"], ()) == ["conv"]
     assert left_dense(model, ["fc"], "*", "rou*") == []
     with pytest.warns(UserWarning, match="no linear layers that NIST knows, and left dense: router$"):
