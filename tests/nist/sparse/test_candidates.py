@@ -69,10 +69,9 @@ class Router(nn.Module):
 
 
 def test_what_a_pattern_means_and_nothing_takes_over_is_named():
-    model = nn.ModuleDict(
-        {"router": Router(), "fc": nn.Linear(6, 4), "conv": nn.Conv2d(3, 4, 3), "norm": nn.LayerNorm(4)}
+    modules = {"router": Router(), "fc": nn.Linear(6, 4), "conv": nn.Conv2d(3, 4, 3), "norm": nn.LayerNorm(4)}
     modules |= {"depthwise": Depthwise(4, 4, 3, groups=4), "embedding": nn.Embedding(9, 6), "rnn": nn.LSTM(6, 4)}
-    )
+    model = nn.ModuleDict(modules)
     assert left_dense(model, ["fc"], "*", ()) == ["router"]
     assert left_dense(model, ["fc"], ["fc", "*ro*r*"], ()) == ["router", "router.pos_embed"]
     assert left_dense(model, ["fc"], ["fc", "con*"], ()) == ["conv"]
