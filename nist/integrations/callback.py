@@ -24,6 +24,8 @@ class Pruning:
         self, model: nn.Module, epoch: int, accuracy: float | None, optimizers: Sequence[torch.optim.Optimizer]
     ) -> int | None:
         """The weights kept, if this is the time to prune."""
+        if accuracy is None and "plateau" in self.settings:
+            return None  # no validation this time
         weights = [layer.stored for layer in nist_layers(model)]
         optimizer = next((each for each in optimizers if trains(each, weights)), None)
         return PruneOnce(model, **self.settings)(epoch, accuracy, optimizer)

@@ -19,11 +19,13 @@ class PruneCallback(TrainerCallback):
 
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Called by the ``Trainer``."""
+        optimizers = [each for each in [given.get("optimizer")] if each is not None]
         if "epoch" in self.pruning.settings:
-            self.pruning.at(given["model"], round(state.epoch or 0), None, [given["optimizer"]])
+            self.pruning.at(given["model"], int(state.epoch or 0), None, optimizers)
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Called by the ``Trainer``."""
-        if "plateau" in self.pruning.settings:
+        optimizers = [each for each in [given.get("optimizer")] if each is not None]
+        if "plateau" in self.pruning.settings and optimizers:
             accuracy = given["metrics"].get(self.metric)
-            self.pruning.at(given["model"], round(state.epoch or 0), accuracy, [given["optimizer"]])
+            self.pruning.at(given["model"], int(state.epoch or 0), accuracy, optimizers)

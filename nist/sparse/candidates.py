@@ -84,6 +84,17 @@ def chosen_candidates(model: nn.Module, include: Patterns, exclude: Patterns) ->
     return {name: candidate for name, candidate in there.items() if name in names}
 
 
+def named_candidates(model: nn.Module, names: Sequence[str]) -> dict[str, Candidate]:
+    """Those of these very names, in the order of the model. Raises ``ValueError`` for one that is not linear."""
+    there = candidates(model)
+    for name in names:
+        if name not in there:
+            raise ValueError(_nothing(name, dict(model.named_modules()), there))
+    if not names:
+        raise ValueError("there is no layer among the names")
+    return {name: candidate for name, candidate in there.items() if name in names}
+
+
 def left_dense(model: nn.Module, chosen: Iterable[str], include: Patterns, exclude: Patterns) -> list[str]:
     """Names of the weights that the patterns mean and that stay dense, as nothing takes them over.
 

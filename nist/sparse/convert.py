@@ -21,8 +21,7 @@ def reform(
 
     With ``auto`` the cheapest for ``rows`` rows a batch (as before, if not given) on the device that the module is on
     now. A pruned layer cannot be banded or blocked: it becomes compressed. ``optimizer`` as in ``nist.prune``.
-    Raises ``ValueError``, and changes nothing, for an unknown form, rows below 1, a wrapped replica or a parametrized
-    layer, or in inference mode.
+    Raises ``ValueError``, and changes nothing, for an unknown form, rows below 1, a wrapped replica, in inference mode.
     """
     check_form(form, rows)
     check_changeable(module, "reform")

@@ -64,7 +64,7 @@ def _device(layer: Linear) -> torch.device:
 
 def _chains(module: nn.Module) -> Iterator[list[Linear]]:
     for each in module.modules():
-        if isinstance(each, nn.Sequential):
+        if isinstance(each, nn.Sequential) and type(each).forward is nn.Sequential.forward:
             chain: list[Linear] = []
             for child in each:
                 if isinstance(child, nn.Linear | NISTLinear):

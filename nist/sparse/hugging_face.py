@@ -48,13 +48,12 @@ class NISTExperts(NISTLinear):
     def _look_at(self, dense: nn.Module) -> None:
         self.is_transposed = dense.is_transposed  # type: ignore[assignment]
 
-    @property
-    def weight(self) -> torch.Tensor:
+    def read(self) -> torch.Tensor:
         """The masked weight of all experts, in the layout that their module knows, or of one of them by its index."""
-        read = super().weight
-        if isinstance(read, ReadWeight):
-            read.one = self._one
-        return read
+        weight = self.weight
+        if isinstance(weight, ReadWeight):
+            weight.one = self._one
+        return weight
 
     def _one(self, expert: int | torch.Tensor) -> torch.Tensor:
         stored, mask = (each.unflatten(0, (self.dense_shape[0], -1))[expert] for each in (self.stored, self.mask))
@@ -122,7 +121,7 @@ def _reading(kind: type, names: tuple[str, ...]) -> type:
 
 
 def _reader(name: str) -> Callable[[nn.Module], torch.Tensor]:
-    return lambda owner: owner._modules[_place(name)].weight  # type: ignore[union-attr,return-value]
+    return lambda owner: owner._modules[_place(name)].read()  # type: ignore[union-attr,operator]
 
 
 def _reduced(owner: Any, protocol: int) -> tuple:

@@ -128,6 +128,12 @@ class NISTLinear(Stored):
             return self.unflat(self.dense_weight())
         return ReadWeight.of(self.stored, self.dense_shape, lambda stored: self.unflat(self.dense_weight(stored)))
 
+    @weight.setter
+    def weight(self, value: torch.Tensor) -> None:
+        if not getattr(self, "_is_replica", False):
+            raise ValueError(COMPUTED)
+        self.replicated = value
+
     def __setstate__(self, state: dict) -> None:
         """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
         super().__setstate__(state)
@@ -225,12 +231,12 @@ class NISTLinear(Stored):
         """
         if self.form != "masked":
             raise ValueError(f"a {self.form} layer has no place for other connections: change_form('masked')")
+        zero_outside(self.stored, self.mask & mask)
         self.band, self.mask = GivenMask(mask.cpu().numpy()), mask
         self.k, self.is_masking, self.is_followed = self.band.k, True, False
         self._buffers.pop("band_numbers", None)
-        for each in (self.stored, self.stored.grad):
-            if each is not None:
-                zero_outside(each, mask)
+        if self.stored.grad is not None:
+            zero_outside(self.stored.grad, mask)
 
     @torch.no_grad()
     def change_form(self, form: str, rows: int | None = None, entries: Entries = NO_ENTRIES) -> Entries:
@@ -323,7 +329,9 @@ class NISTLinear(Stored):
         An automatic layer chooses anew.
         """
         saved = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        if not STORED & saved.keys():
+        if is_sharded(self.stored) and "mask" in saved:  # nothing changes its shape
+            self.is_masking, self.is_followed = True, False
+        if not STORED & saved.keys() or is_sharded(self.stored):
             super()._load_from_state_dict(state, prefix, metadata, strict, missing, unexpected, errors)
             return
         try:

@@ -5,22 +5,20 @@ the end of averages that are shorter than the weight, and torch does not check. 
 stay zeros, though an optimizer looks at a weight as a whole, as Muon does.
 """
 
+import copy
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
-from inspect import signature
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from nist.sparse.sharded import zero_outside
 from nist.sparse.storage import Stored
 
 OF_A_DEVICE = {"capturable", "differentiable", "foreach", "fused"}  # settings of how, and not of what
-_layers: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # references to NIST layers by their parameters
-_calls = [0]  # of watch
-_trained: WeakKeyDictionary[torch.optim.Optimizer, tuple] = WeakKeyDictionary()
+_layers: WeakSet[Stored] = WeakSet()
 _by_entry: WeakKeyDictionary[torch.optim.Optimizer, bool] = WeakKeyDictionary()
 REMEDY = (
     "pass optimizer= to sparsify, prune and reform; after load_state_dict load the optimizer's state too, saved in the "
@@ -31,8 +29,7 @@ REMEDY = (
 def watch(layer: Stored) -> None:
     """Look after every step of an optimizer that trains ``layer``."""
     _hook()
-    _layers[layer.stored] = ref(layer)
-    _calls[0] += 1
+    _layers.add(layer)
 
 
 def works_by_entry(optimizer: torch.optim.Optimizer) -> bool:
@@ -42,8 +39,10 @@ def works_by_entry(optimizer: torch.optim.Optimizer) -> bool:
     """
     if optimizer not in _by_entry:
         inner = wrapped(optimizer)
-        measured = all(map(works_by_entry, inner)) if inner else _measured(type(optimizer), optimizer.defaults)
-        _by_entry[optimizer] = measured
+        groups = [{**group, "params": []} for group in optimizer.param_groups]
+        _by_entry[optimizer] = (
+            all(map(works_by_entry, inner)) if inner else all(_measured(optimizer, g) for g in groups)
+        )
     return _by_entry[optimizer]
 
 
@@ -52,24 +51,26 @@ def wrapped(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:
     return [value for value in vars(optimizer).values() if isinstance(value, torch.optim.Optimizer)]
 
 
-def _measured(kind: type[torch.optim.Optimizer], defaults: dict) -> bool:
-    known = signature(kind).parameters.keys() - OF_A_DEVICE
-    settings = {name: value for name, value in defaults.items() if name in known}
-    settings |= {"lr": 0.1} if "lr" in defaults else {}
-    dense = torch.linspace(-1, 1, 160 * 144, dtype=torch.float64).view(160, 144).tril(30)  # large enough to be factored
-    there = dense != 0
-    results = []
-    for start in (dense, dense[there]):
-        weight = torch.nn.Parameter(start.clone())
-        try:
-            copy = kind([weight], **settings)
-            for gradient in (dense.cos() * there, dense.exp() * there):
-                weight.grad = gradient if start is dense else gradient[there]
-                copy.step()
-        except Exception:  # one that asks for a closure, for matrices, for arguments of its own
-            return False
-        results.append(weight.detach())
-    return torch.allclose(results[0][there], results[1]) and not results[0][~there].any()
+def _measured(optimizer: torch.optim.Optimizer, group: dict) -> bool:
+    """Whether a copy of ``optimizer``, with the settings of ``group``, treats every entry alone."""
+    own = {name: value for name, value in group.items() if name != "params"}
+    own |= dict.fromkeys(OF_A_DEVICE & group.keys(), False) | ({"lr": 0.1} if "lr" in group else {})
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.enable_grad():
+        dense = torch.linspace(-1, 1, 160 * 144, dtype=torch.float64).view(160, 144).tril(30)  # large enough to factor
+        there = dense != 0
+        results = []
+        for start in (dense, dense[there]):
+            weight = torch.nn.Parameter(start.clone())
+            twin = copy.copy(optimizer)
+            twin.state, twin.param_groups = defaultdict(dict), [copy.deepcopy(own) | {"params": [weight]}]
+            try:
+                for gradient in (dense.cos() * there, dense.exp() * there):
+                    weight.grad = gradient if start is dense else gradient[there]
+                    twin.step()
+            except Exception:  # one that asks for a closure, for matrices, for a GPU
+                return False
+            results.append(weight.detach())
+        return torch.allclose(results[0][there], results[1]) and not bool(results[0][~there].any())
 
 
 @cache
@@ -80,15 +81,14 @@ def _hook() -> None:
 
 
 def _watched(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Stored, torch.Tensor]]:
-    """The NIST layers that ``optimizer`` trains, and their parameters; looked up again when either list grows."""
-    stamp = _calls[0], sum(len(group["params"]) for group in optimizer.param_groups)
-    if _trained.get(optimizer, (None,))[0] != stamp:
-        weights = [weight for group in optimizer.param_groups for weight in group["params"] if weight in _layers]
-        _trained[optimizer] = stamp, [(_layers[weight], weight) for weight in weights]
-    for reference, weight in _trained[optimizer][1]:
-        layer = reference()
-        if layer is not None:
-            yield layer, weight
+    """The NIST layers that ``optimizer`` trains, and their parameters, which may be others than in the last step."""
+    if torch.compiler.is_compiling():
+        return
+    by_parameter = {id(layer.stored): layer for layer in _layers}
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            if id(weight) in by_parameter:
+                yield by_parameter[id(weight)], weight
 
 
 def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> None:
@@ -101,11 +101,11 @@ def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> No
                 )
         if layer.is_automatic and not works_by_entry(optimizer):
             raise ValueError(
-                f"{type(optimizer).__name__} treats a weight as a whole, so its steps depend on the form, which auto "
-                "chooses by machine: choose one, as in nist.reform(model, 'masked', optimizer=optimizer)"
+                f"{type(optimizer).__name__} treats a weight as a whole, or could not be tried, so its steps may "
+                "depend on the form, which auto chooses by machine: choose one, as in nist.reform(model, 'masked')"
             )
         if layer.form == "masked" and not layer.is_followed:  # averages of before the mask would fill it up again
-            for value in (weight, *optimizer.state.get(weight, {}).values()):
+            for value in (weight, weight.grad, *optimizer.state.get(weight, {}).values()):
                 if torch.is_tensor(value) and value.shape == weight.shape:
                     zero_outside(value, layer.mask)
             layer.is_followed = True

@@ -46,8 +46,7 @@ def prune(
     One ranking over layers of different scales can take every weight of one of them; a warning then names it.
 
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
-    weights are active than the target keeps, for another scope, for a wrapped replica or a parametrized layer, or in
-    inference mode.
+    weights are active than the target keeps, for another scope, for a wrapped replica, or in inference mode.
     """
     check_changeable(module, "prune")
     layers = nist_layers(module)

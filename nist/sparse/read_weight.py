@@ -18,6 +18,7 @@ FACTS = {
     *(torch.Tensor.__len__, torch.Tensor.is_floating_point, torch.Tensor.is_complex),
 }
 REQUIRES_GRAD = _TENSOR.requires_grad.__get__, _TENSOR.requires_grad.__set__
+HOOKS = ("register_hook", "register_post_accumulate_grad_hook", "retain_grad")
 GRAD = _TENSOR.grad.__get__
 DETACHED = _TENSOR.detach, _TENSOR.data.__get__
 COMPUTED = (
@@ -62,7 +63,7 @@ class ReadWeight(torch.Tensor):
                 return function(weight._parameter, *args[1:], **kwargs)
             if function == GRAD:
                 gradient = weight._parameter.grad
-                return None if gradient is None else weight._compute(gradient)
+                return None if gradient is None else cls.of(gradient, weight.shape, weight._compute)
             if function in DETACHED:
                 return cls.of(weight._parameter.detach(), weight.shape, weight._compute)
             if function == torch.Tensor.__getitem__ and _is_number(args[1]) and getattr(weight, "one", None):
@@ -88,7 +89,7 @@ def _computed(weight: ReadWeight) -> torch.Tensor:
 def _check_reading(function: Callable, args: tuple, kwargs: Mapping[str, Any]) -> None:
     """By torch's own convention: what changes its first argument ends in one underscore."""
     name = function.__name__
-    changes = name.endswith("_") and not name.endswith("__")
+    changes = name in HOOKS or (name.endswith("_") and not name.endswith("__"))
     changes |= name in ("__setitem__", "__set__") or (name.startswith("__i") and hasattr(torch.Tensor, f"__{name[3:]}"))
     written = [*args, *kwargs.values()][:1] if changes else []
     if any(isinstance(each, ReadWeight) for each in tree_leaves([written, kwargs.get("out")])):

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
-from nist.sparse.candidates import Candidate, chosen_candidates, left_dense
+from nist.sparse.candidates import Candidate, chosen_candidates, left_dense, named_candidates
 from nist.sparse.checks import check_changeable, check_hooks, check_sharing
 from nist.sparse.hugging_face import NISTExperts, install
 from nist.sparse.linear import NISTLinear, check_form
@@ -64,7 +64,7 @@ def sparsify(
     A warning names what the patterns match and what stays dense: subclasses of ``nn.Linear``, parametrized layers,
     matrices of other modules.
 
-    Raises ``ValueError``, and changes nothing, if neither or both of ``factors`` and ``density`` are given, a pattern
+    Raises ``ValueError``, and changes nothing, unless one of ``factors``, ``density``, ``masks`` is given, if a pattern
     matches no linear layer, a name given in full is not linear, factors do not fit, or a layer's weight is shared or
     made anew in every step, as by ``torch.nn.utils.prune``; for a layer with hooks or on the meta device, an optimizer
     that trains none of the layers, and for a wrapped replica, as ``nist.prune``.
@@ -79,8 +79,9 @@ def sparsify(
     if by_name is not None:
         if include != "*":
             raise ValueError("names of layers say which ones are meant: give no include")
-        include = [*by_name]
-    chosen = chosen_candidates(model, include, exclude)
+        chosen = named_candidates(model, [*by_name])
+    else:
+        chosen = chosen_candidates(model, include, exclude)
     if isinstance(factors, Mapping):
         factors = [factors[name] for name in chosen]
     if factors is not None and (isinstance(factors, str) or not isinstance(factors, Sequence)):
@@ -88,6 +89,8 @@ def sparsify(
     if factors is not None and len(factors) != len(chosen):
         raise ValueError(f"{len(factors)} factors for {len(chosen)} layers: {', '.join(chosen)}")
     if masks is not None:
+        if scheme != "literal" or split or channels_last:
+            raise ValueError("masks say which connections there are: give no scheme, split or channels_last")
         bands = {name: _given(name, candidate, masks[name]) for name, candidate in chosen.items()}
     else:
         bands = _bands(chosen, factors, density, scheme, split or {}, channels_last or {})

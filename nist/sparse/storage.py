@@ -25,6 +25,7 @@ class Stored(nn.Module):
     is_masking = False  # in the masked form: whether a product needs the mask
     is_followed = False  # whether an optimizer's averages are zero outside the mask
 
+    replicated: torch.Tensor | None = None  # what nn.DataParallel gives a replica in place of the parameter
     in_features: int
     out_features: int
     k: int
@@ -43,8 +44,10 @@ class Stored(nn.Module):
         """The parameter, as the layer's form lays it out; its name in the model is ``weight``."""
         try:
             return self._parameters["weight"]  # type: ignore[return-value]
-        except KeyError:  # the older weight_norm takes it away
-            raise ValueError(COMPUTED) from None
+        except KeyError:
+            if self.replicated is not None:
+                return self.replicated
+            raise ValueError(COMPUTED) from None  # the older weight_norm takes it away
 
     def flat(self, dense: torch.Tensor) -> torch.Tensor:
         """``(n_out, n_in)`` from a tensor laid out as the dense layer that this one replaced lays out its weight."""

@@ -49,6 +49,8 @@ class Summary(Sequence[Row]):
     @property
     def total(self) -> Row:
         """Sums over the layers."""
+        if not self.rows:
+            return Row("total", "", "", "", 0, 0, 0, 0, 0, 0)
         sums = [int(sum(column)) for column in list(zip(*self.rows, strict=True))[HEADINGS.index("active") :]]
         return Row("total", "", "", "", *sums)
 

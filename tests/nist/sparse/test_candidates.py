@@ -40,7 +40,7 @@ def test_what_a_pattern_matches_instead_of_a_linear_layer_is_said():
         ({"density": torch.tensor([0.5, 0.5])}, "density must be a number, got tensor"),
         ({"factors": "12"}, "factors are a list, one a layer, or a dict by their names, got '12'"),
         ({"factors": 2}, "factors are a list, one a layer, or a dict by their names, got 2"),
-        ({"factors": {}}, "every linear layer is excluded"),
+        ({"factors": {}}, "there is no layer among the names"),
     ],
 )
 def test_factors_and_densities_of_other_types_are_refused(options, message):

@@ -163,7 +163,10 @@ def test_one_that_treats_a_weight_as_a_whole_needs_a_form_and_leaves_what_is_mas
     assert [int((model[position].stored != 0).sum()) for position in (0, 2)] == [
         row.active_weights for row in nist.audit(model)
     ]
-    with pytest.raises(ValueError, match=r"treats a weight as a whole, so its steps .* nist.reform\(model, 'masked'"):
+    with pytest.raises(
+        ValueError,
+        match=r"treats a weight as a whole, or could not be tried, so its steps .* nist.reform\(model, 'masked'",
+    ):
         trained(WHOLE[name], "auto")
 
 
@@ -240,3 +243,42 @@ def test_a_compiled_step_steps():
     before = model[0].stored.clone()
     compiled()
     assert not torch.equal(model[0].stored, before)
+
+
+def test_a_parameter_that_was_replaced_is_watched_too():
+    model = banded()
+    wide, pruned = copy.deepcopy(model.state_dict()), banded()
+    nist.prune(pruned, 0.95)
+    model.load_state_dict(pruned.state_dict(), assign=True)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    step(model, optimizer)
+    model.load_state_dict(wide)
+    with pytest.raises(ValueError, match="the optimizer's exp_avg has shape"):
+        step(model, optimizer)
+
+
+def test_trying_an_optimizer_leaves_it_and_random_numbers_as_they_are():
+    model = banded()
+    optimizer = timm.optim.Lamb(model.parameters())
+    step(model, optimizer)
+    before, random = copy.deepcopy(optimizer.state_dict()), torch.get_rng_state()
+    optimizer_guard._by_entry.clear()
+    assert optimizer_guard.works_by_entry(optimizer)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert str(optimizer.state_dict()) == str(before)
+
+
+@pytest.mark.parametrize("form", ["masked", "banded", "compressed"])
+def test_modules_that_swap_tensors_and_replicas_of_data_parallel_work(form):
+    layer = nist.NISTLinear(6, 4, 2, form=form)
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        assert layer.double().stored.dtype == torch.float64
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+    replica = layer._replicate_for_data_parallel()
+    replica.weight, replica.bias = layer.stored.detach().clone(), layer.bias  # as torch.nn.parallel.replicate does
+    x = torch.randn(2, 6, dtype=torch.float64)
+    torch.testing.assert_close(replica(x), layer(x))
+    with pytest.raises(ValueError, match="the weight of a NIST layer is computed when it is read"):
+        layer.weight = torch.zeros(4, 6)
