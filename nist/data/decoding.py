@@ -31,7 +31,7 @@ def eight_bit(image: Image.Image, mode: str, name: str) -> Image.Image:
     bits = _grey_bits(image)
     if image.mode in ("I", "F") and bits is None:  # Pillow would clip them at 255
         raise InputError(f"{name}: mode {image.mode}, whose range is not known; save it as 8-bit or 16-bit grey")
-    image.load()
+    image.load()  # first, as what is wrong with the pixels must not be suppressed
     with suppress(Exception):  # damaged EXIF says nothing of the pixels
         ImageOps.exif_transpose(image, in_place=True)
     if bits is not None:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from nist.data import memmap_cache
 from nist.data.decoding import decoding, eight_bit
@@ -151,6 +152,15 @@ def test_damaged_exif_does_not_damage_the_image(turned, monkeypatch, method, ori
 
     monkeypatch.setattr(Image.Exif, method, damaged)
     np.testing.assert_array_equal(rgb(file), TURNS[orientation](pixels))
+
+
+def test_what_is_wrong_at_the_end_of_an_image_is_not_taken_for_damaged_exif(turned, monkeypatch):
+    def damaged(*arguments):
+        raise OSError("broken chunk")
+
+    monkeypatch.setattr(PngImageFile, "load_end", damaged)
+    with pytest.raises(OSError, match="broken chunk"):
+        rgb(turned(6)[0])
 
 
 def test_an_image_is_turned_before_it_is_cropped(turned):
