@@ -11,6 +11,8 @@
 # make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
 # make docs    the pages of docs/, the reference and the gallery as a site; seconds; ends by printing where it is
+# make sweep [MODELS='timm/vit_*']   put NIST into some 240 models of timm, torchvision and transformers, in about five
+#              minutes, and count how that goes
 # make lint    format, lint and types
 # make audit   known vulnerabilities of the locked packages, and secrets in tracked files
 # make lock    resolve requirements.lock anew from pyproject.toml
@@ -30,7 +32,7 @@ PROFILE ?= default
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs lint audit lock clean distclean
+.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs sweep lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -98,6 +100,10 @@ bench-scale: $(ENVIRONMENT)
 docs: $(ENVIRONMENT)
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo "Docs: $(CURDIR)/results/docs/index.html"
+
+# One thread: models so small gain nothing from a second one, and lose much where it has to wait.
+sweep: $(ENVIRONMENT)
+	@OMP_NUM_THREADS=1 python -m tests.sweep $(MODELS)
 
 lint: $(ENVIRONMENT)
 	@ruff check . && ruff format --check .
