@@ -97,7 +97,7 @@ def sparsify(
     check_sharing(model, chosen)
     check_hooks(chosen)
     check_trains(optimizer, [candidate.weight for candidate in chosen.values()])
-    if dense := left_dense(model, chosen, include, exclude):
+    if by_name is None and (dense := left_dense(model, chosen, include, exclude)):
         warnings.warn(f"no linear layers that NIST knows, and left dense: {', '.join(dense)}", stacklevel=2)
     replacements: dict[nn.Module, nn.Module] = {}
     for name, candidate in chosen.items():

@@ -7,6 +7,7 @@ import torch
 from nist.benchmarks import layers as benchmark
 from nist.benchmarks.timing import Trial
 from nist.sparse import cost_model
+from nist.sparse.mask import Band
 
 SMALL = benchmark.Case("small", 40, 20, 8, 2)
 CPU = torch.device("cpu")
@@ -24,9 +25,7 @@ def test_every_candidate_is_measured_and_weighed():
     # its four numbers beside them.
     assert rows["banded"]["bytes_held"] == 4 * 3 * (80 + 20) + 2 * 4 + 4 * 8
     assert rows["linear"]["bytes_held"] == 4 * 3 * (800 + 20) + 2 * 4
-    assert [name for name, row in rows.items() if row["chosen"]] == [
-        cost_model.cheapest(cost_model.Band(40, 20, 2), 80, 8, "cpu")
-    ]
+    assert [name for name, row in rows.items() if row["chosen"]] == [cost_model.cheapest(Band(40, 20, 2), 80, 8, "cpu")]
 
 
 def test_the_peak_of_a_step_is_that_of_its_tensors():
