@@ -33,6 +33,7 @@ from nist.errors import InputError
 from nist.runtime import locks
 from nist.runtime.files import replacing
 
+DECODING = 2  # raised when the same files come to give other pixels; 2: 16 bits are scaled, pictures turned as EXIF says
 CHUNK = 1000  # images between two records of the progress
 AT_ONCE = 100  # images that are held encoded, as they may be large
 SECONDS = 1.0  # between two looks whether another process has decoded
@@ -71,6 +72,7 @@ class Plan:
         """All that decides the content of the cache, as JSON can hold it."""
         return {
             **{key: getattr(self, key) for key in ("name", "size", "fit", "classes")},
+            "decoding": DECODING,
             "chunk": CHUNK,
             "splits": {
                 key: {

@@ -20,6 +20,21 @@ class Pruning:
         self.settings = settings
         PruneOnce(nn.Identity(), **settings)  # for its errors, before any training
 
+    def check(self, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        """Raise ``ValueError``, when training starts, where a prune could not be followed."""
+        layers = nist_layers(model)
+        spread = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if spread and any(layer.form != "masked" for layer in layers):
+            raise ValueError(
+                "a prune would change the shape of parameters that several processes share: "
+                "nist.reform(model, 'masked') before training"
+            )
+        if sum(trains(each, [layer.stored for layer in layers]) for each in optimizers) > 1:
+            raise ValueError(
+                "several optimizers train NIST layers: prune what each trains by itself, with nist.PruneOnce in place "
+                "of a callback"
+            )
+
     def at(
         self, model: nn.Module, epoch: int, accuracy: float | None, optimizers: Sequence[torch.optim.Optimizer]
     ) -> int | None:

@@ -20,6 +20,10 @@ class PruneCallback(framework.Callback):
     def __init__(self, sparsity: float, monitor: str = "val_acc", **settings: Any) -> None:
         self.pruning, self.monitor = Pruning({"sparsity": sparsity, **settings}), monitor
 
+    def on_train_start(self, trainer: framework.Trainer, pl_module: framework.LightningModule) -> None:
+        """Called by Lightning. Raises ``ValueError`` where a prune could not be followed."""
+        self.pruning.check(pl_module, trainer.optimizers)
+
     def on_train_epoch_end(self, trainer: framework.Trainer, pl_module: framework.LightningModule) -> None:
         """Called by Lightning after the epoch's validation."""
         accuracy = trainer.callback_metrics.get(self.monitor)

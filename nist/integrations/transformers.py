@@ -17,6 +17,12 @@ class PruneCallback(TrainerCallback):
     def __init__(self, sparsity: float, metric: str = "eval_accuracy", **settings: Any) -> None:
         self.pruning, self.metric = Pruning({"sparsity": sparsity, **settings}), metric
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
+    ) -> None:
+        """Called by the ``Trainer``. Raises ``ValueError`` where a prune could not be followed."""
+        self.pruning.check(given["model"], ())
+
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Called by the ``Trainer``."""
         optimizers = [each for each in [given.get("optimizer")] if each is not None]

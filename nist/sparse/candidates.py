@@ -14,6 +14,9 @@ from nist.sparse.hugging_face import NISTConv1D, NISTExperts, experts_of, is_con
 from nist.sparse.linear import NISTLinear
 
 Patterns = str | Sequence[str]
+# Subclasses of nn.Linear whose forward is their own, and computes the same.
+EQUIVALENT = ("timm.layers.linear.Linear", "transformers.models.falcon.modeling_falcon.FalconLinear")
+PROJECTIONS = {"q", "k", "v", "o", "r", "w"}  # names of matrices, as XLNet has them
 NOT_LINEAR = (nn.modules.conv._ConvNd, nn.Embedding, nn.EmbeddingBag, nn.Bilinear, nn.RNNBase, nn.RNNCellBase)
 
 
@@ -119,7 +122,8 @@ def left_dense(model: nn.Module, chosen: Iterable[str], include: Patterns, exclu
 def _means(pattern: str, names: tuple[str, str], module: nn.Module, weight: str) -> bool:
     if not any(fnmatchcase(name, pattern) for name in names):
         return False
-    own = not isinstance(module, NOT_LINEAR) and ("weight" in weight or "proj" in weight)
+    named = "weight" in weight or "proj" in weight or weight in PROJECTIONS
+    own = named and not isinstance(module, NOT_LINEAR)
     return pattern != "*" or isinstance(module, nn.Linear) or own
 
 
@@ -145,11 +149,20 @@ def matches(name: str, patterns: Patterns) -> bool:
 
 
 def _kind(module: nn.Module) -> type[NISTLinear] | None:
-    if type(module) is nn.Linear:
+    if _is_plain(module):
         return NISTLinear
     if is_conv1d(module):
         return NISTConv1D
     return NISTConv2d if type(module) is nn.Conv2d and not slides(module) else None
+
+
+def _is_plain(module: nn.Module) -> bool:
+    """Whether ``module`` computes what an ``nn.Linear`` does, from a weight of its own."""
+    kind = type(module)
+    if not isinstance(module, nn.Linear) or isinstance(module, NonDynamicallyQuantizableLinear | nn.LazyLinear):
+        return False
+    own = kind.forward is nn.Linear.forward or f"{kind.__module__}.{kind.__name__}" in EQUIVALENT
+    return own and not is_parametrized(module)
 
 
 def _nothing(pattern: str, modules: Mapping[str, nn.Module], there: Mapping[str, Candidate]) -> str:

@@ -19,7 +19,7 @@ def check_changeable(module: nn.Module, change: str) -> None:
 
     That is with a ``DistributedDataParallel`` wrapper in it, which holds parameters as they were; with parameters that
     FSDP has flattened, or sharded, unless a prune leaves the shapes; in inference mode, whose tensors no later step can
-    train; and for something that is no module.
+    train; and for something that is no module. What an evaluation under ``fully_shard`` has gathered is freed first.
     """
     if not isinstance(module, nn.Module):
         raise ValueError(f"{change} takes a torch module, got {type(module).__name__}")

@@ -109,6 +109,9 @@ def _plainly(x: torch.Tensor) -> torch.autocast:
 
 
 def _csr(values: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, n_in: int) -> torch.Tensor:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(rows, columns, values, (len(rows) - 1, n_in), check_invariants=False)
+    return torch.sparse_csr_tensor(rows, columns, values, (len(rows) - 1, n_in), check_invariants=False)
+
+
+with warnings.catch_warnings():  # torch says once a process that CSR is in beta
+    warnings.simplefilter("ignore")
+    _csr(torch.zeros(0), torch.zeros(2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), 1)

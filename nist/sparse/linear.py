@@ -126,13 +126,16 @@ class NISTLinear(Stored):
             return self.stored
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return self.unflat(self.dense_weight())
-        return ReadWeight.of(self.stored, self.dense_shape, lambda stored: self.unflat(self.dense_weight(stored)))
+        return ReadWeight.of(self.stored, self.dense_shape, self._read)
 
     @weight.setter
     def weight(self, value: torch.Tensor) -> None:
         if not getattr(self, "_is_replica", False):
             raise ValueError(COMPUTED)
         self.replicated = value
+
+    def _read(self, stored: torch.Tensor) -> torch.Tensor:
+        return self.unflat(self.dense_weight(stored))
 
     def __setstate__(self, state: dict) -> None:
         """A copy may be handed another's mask entry by entry, as averages of weights are: it masks from the start."""
@@ -217,7 +220,7 @@ class NISTLinear(Stored):
         one becomes ``compressed``. ``entries``, an optimizer's averages laid out as ``stored``, are returned as it is
         laid out then; ``nist.prune`` sees to that.
         """
-        form = self._possible(self._wanted(), int(kept.sum()))
+        form = self._possible(self._wanted(), int(kept.count_nonzero()))
         if form == self.form == "masked":
             return self._mask_more(kept, entries)
         return self._move(form, kept.flatten().nonzero().squeeze(1), entries)

@@ -12,7 +12,8 @@ from nist.sparse.checks import check_changeable
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
 from nist.sparse.optimizer_state import carry, check_follows, check_trains
-from nist.sparse.selection import largest
+from nist.sparse.selection import Weights, largest
+from nist.sparse.sharded import whole
 
 SCOPES = ("global", "layer", "uniform")
 
@@ -49,6 +50,8 @@ def prune(
     weights are active than the target keeps, for another scope, for a wrapped replica, or in inference mode.
     """
     check_changeable(module, "prune")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, as torch.Generator().manual_seed(0), got {generator!r}")
     layers = nist_layers(module)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
@@ -58,12 +61,9 @@ def prune(
     check_follows(optimizer, layers, "prune", keeping=["masked"])
     budgets = _budgets(layers, sparsity, scope)
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
-        # No name for the magnitudes, which go when the largest are found: they take as much memory as the weights.
-        found = largest(
-            _drawn(group, generator) if generator else [layer.storage.magnitudes(layer) for layer in group],
-            n_keep,
-            [_rank(layer) for layer in group],
-        )
+        numbers = [whole(layer.stored.detach()) for layer in group] if generator is None else _drawn(group, generator)
+        there = [layer.mask if layer.form == "masked" else None for layer in group]
+        found = largest([*map(Weights, numbers, there, map(_rank, group))], n_keep)
         for layer, kept in zip(group, found, strict=True):
             carry(layer, optimizer, partial(layer.keep, kept))
     for name, layer in module.named_modules():
@@ -109,7 +109,7 @@ def _budget(layers: list[NISTLinear], sparsity: float) -> int:
 def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> list[torch.Tensor]:
     """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms.
 
-    Laid out as the layers store their weights; -1 where there is none.
+    Laid out as the layers store their weights.
     """
     found = []
     for layer in layers:
@@ -117,7 +117,7 @@ def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> list[torch.T
         in_order = torch.argsort(outputs * layer.in_features + inputs).cpu()
         numbers = torch.empty(len(in_order))
         numbers[in_order] = torch.rand(len(in_order), generator=generator)
-        everywhere = torch.full_like(layer.stored.detach(), -1, dtype=torch.float32)
+        everywhere = torch.zeros(layer.stored.shape, device=layer.stored.device)
         everywhere.view(-1)[layer.storage.active(layer)] = numbers.to(everywhere.device)
         found.append(everywhere)
     return found

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from nist.sparse import csr, kernels
 from nist.sparse.random_masks import Connectivity, as_band
 from nist.sparse.read_weight import COMPUTED
-from nist.sparse.sharded import whole
 
 Connections = tuple[torch.Tensor, torch.Tensor]  # input and output index of each, 1-D
 
@@ -100,10 +99,6 @@ class Storage(ABC):
         """``stored``, laid out as the parameter is, as a masked dense weight ``(n_out, n_in)``."""
 
     @abstractmethod
-    def magnitudes(self, layer: Stored) -> torch.Tensor:
-        """Absolute values, laid out as the parameter is; -1 where there is no connection."""
-
-    @abstractmethod
     def register(self, layer: Stored, connections: Connections) -> None:
         """Give the layer the buffers that say which connections it has."""
 
@@ -118,7 +113,7 @@ class Masked(Storage):
         return layer.mask.flatten().nonzero().squeeze(1)
 
     def active_weights(self, layer: Stored) -> int:
-        return int(layer.mask.sum())
+        return int(layer.mask.count_nonzero())  # a sum would make integers of it first
 
     def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
         return positions % layer.in_features, positions // layer.in_features
@@ -128,9 +123,6 @@ class Masked(Storage):
 
     def dense(self, layer: Stored, stored: torch.Tensor) -> torch.Tensor:
         return stored * layer.mask if layer.is_masking else stored
-
-    def magnitudes(self, layer: Stored) -> torch.Tensor:
-        return whole(layer.stored.detach()).abs().masked_fill_(~layer.mask, -1)
 
     def register(self, layer: Stored, connections: Connections) -> None:
         inputs = connections[0]
@@ -161,9 +153,6 @@ class Compact(Storage):
 
     def dense(self, layer: Stored, stored: torch.Tensor) -> torch.Tensor:
         return in_dense(layer, layer.connections(), stored.flatten())
-
-    def magnitudes(self, layer: Stored) -> torch.Tensor:
-        return layer.stored.detach().abs()
 
 
 class InBand(Compact):

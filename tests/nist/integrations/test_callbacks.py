@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nist import NISTLinear, audit, sparsify
+from nist import NISTLinear, audit, reform, sparsify
 
 X, Y = torch.randn(32, 12, generator=torch.Generator().manual_seed(0)), torch.arange(32) % 3
 
@@ -107,6 +107,23 @@ def test_the_trainer_of_transformers_prunes_at_the_end_of_an_epoch(settings, act
     assert [layer.form for layer in model.network if isinstance(layer, NISTLinear)] == ["compressed"] * 2
     held = trainer.optimizer.optimizer
     assert all(held.state[layer.stored]["exp_avg"].shape == layer.stored.shape for layer in model.network[::2])
+
+
+def test_a_prune_that_could_not_be_followed_is_refused_before_any_training(tmp_path):
+    from nist.integrations.callback import Pruning
+
+    pruning, model = Pruning({"sparsity": 0.8, "epoch": 1}), network()
+    each = [torch.optim.SGD(layer.parameters(), lr=0.1) for layer in (model[0], model[2])]
+    with pytest.raises(ValueError, match="several optimizers train NIST layers"):
+        pruning.check(model, each)
+    pruning.check(model, each[:1])
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
+    try:
+        with pytest.raises(ValueError, match=r"nist.reform\(model, 'masked'\) before training"):
+            pruning.check(model, each[:1])
+        pruning.check(reform(model, "masked"), each[:1])
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize(

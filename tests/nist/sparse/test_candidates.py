@@ -78,3 +78,13 @@ def test_what_a_pattern_means_and_nothing_takes_over_is_named():
     assert left_dense(model, ["fc"], "*", "rou*") == []
     with pytest.warns(UserWarning, match="no linear layers that NIST knows, and left dense: router$"):
         sparsify(model, density=0.5)
+
+
+class Initialised(nn.Linear):
+    """A subclass that computes as its base does."""
+
+
+def test_a_subclass_of_linear_layers_is_taken_if_it_computes_the_same():
+    modules = {"initialised": Initialised(6, 4), "timm": timm.layers.Linear(6, 4)}
+    model = sparsify(nn.ModuleDict({**modules, "attention": nn.MultiheadAttention(4, 2)}), density=0.5)
+    assert [row.name for row in audit(model)] == [*modules]

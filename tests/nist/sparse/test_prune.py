@@ -7,7 +7,7 @@ from torch import nn
 from nist import NISTLinear, PruneOnce, prune, reform, sparsify
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import kept_weights
-from nist.sparse.selection import largest
+from nist.sparse.selection import Weights, largest
 
 
 def head(seed=0, form="masked"):
@@ -140,14 +140,17 @@ def test_a_pruned_band_is_compressed_and_an_intact_one_stays(form):
     st.data(),
 )
 def test_largest_keeps_exactly_n_and_the_lowest_rank_of_equals(values, dtype, data):
-    """NaN and infinity, of a diverged run, are equally large; what is below zero is not there."""
+    """NaN and infinity, of a diverged run, are equally large; signs do not count."""
     n, split = data.draw(st.integers(0, len(values))), data.draw(st.integers(0, len(values)))
     rank = data.draw(st.permutations(range(len(values))))
     size = [float("inf") if value != value else value for value in values]
     expected = sorted(range(len(values)), key=lambda i: (-size[i], i >= split, rank[i]))[:n]
-    parts = [torch.tensor([-1.0, *part], dtype=dtype) for part in (values[:split], values[split:])]
+    signs = data.draw(st.lists(st.sampled_from([-1, 1]), min_size=len(values), max_size=len(values)))
+    signed = [sign * value for sign, value in zip(signs, values, strict=True)]
+    parts = [torch.tensor([9.0, *part], dtype=dtype) for part in (signed[:split], signed[split:])]
+    there = [torch.tensor([False, *[True] * (len(part) - 1)]) for part in parts]
     ranks = [torch.tensor([-1, *part]).__getitem__ for part in (rank[:split], rank[split:])]
-    found = torch.cat([kept[1:] for kept in largest(parts, n, ranks)])
+    found = torch.cat([kept[1:] for kept in largest([*map(Weights, parts, there, ranks)], n)])
     assert found.nonzero().flatten().tolist() == sorted(expected)
 
 
@@ -158,6 +161,11 @@ def test_the_count_is_exact_and_the_mask_only_shrinks(seed, sparsity):
     before = layer.mask
     assert prune(layer, sparsity) == kept_weights(840, sparsity) == layer.active_weights
     assert not (layer.mask & ~before).any()
+
+
+def test_a_number_in_place_of_a_generator_is_an_error():
+    with pytest.raises(ValueError, match="generator must be a torch.Generator, .* got 5"):
+        prune(head(), 0.98, generator=5)
 
 
 def test_nothing_to_prune_is_an_error():

@@ -10,6 +10,7 @@ import torch
 import torchvision
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune as torch_prune
 from torchvision.models.swin_transformer import SwinTransformerBlock, SwinTransformerBlockV2
 
 from nist import NISTLinear, audit, densify, prune, sparsify
@@ -87,11 +88,14 @@ WRITES = {
     "kaiming_uniform_": nn.init.kaiming_uniform_,
     "zero_": lambda weight: weight.detach().zero_(),
     "normal_": lambda weight: nn.init.normal_(weight),
-    "mul_": lambda weight: weight.mul_(0.5),
-    "__imul__": lambda weight: weight.__imul__(0.5),
+    "mul_": lambda weight: weight[1].mul_(0.5),
     "__set__": lambda weight: setattr(weight, "data", torch.zeros(4, 6)),
     "add": lambda weight: torch.add(1, 1, out=weight),
     "_foreach_mul_": lambda weight: torch._foreach_mul_([weight], 0.5),
+    "div_": lambda weight: weight[0].div_(torch.ones(6)),
+    "sub_": lambda weight: weight.data.t()[1:].sub_(1),
+    "copy_": lambda weight: weight.view(2, 12).copy_(torch.ones(2, 12)),
+    "requires_grad": lambda weight: nn.Parameter(weight.data),
 }
 
 
@@ -103,6 +107,44 @@ def test_a_write_that_would_be_lost_is_refused(name, form):
         WRITES[name](layer.weight)
     with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor"):
         torch.optim.SGD([layer.weight.clone()], lr=0.1)
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weight.detach().numpy().fill(1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_is_scaled_in_place(form):
+    """As rwkv of transformers does between training and evaluation."""
+    layer = NISTLinear(6, 4, 2, form=form)
+    before = layer.dense_weight().detach()
+    with torch.no_grad():
+        layer.weight.div_(4).mul_(2.0)
+        layer.weight *= 3
+    torch.testing.assert_close(layer.dense_weight(), 1.5 * before)
+
+
+DERIVATIVES = {
+    "grad": lambda layer, loss: torch.autograd.grad(loss, layer.weight),
+    "unused": lambda layer, loss: torch.autograd.grad(loss, [layer.weight], allow_unused=True),
+    "backward": lambda layer, loss: torch.autograd.backward(loss, inputs=[layer.weight]),
+    "of the loss": lambda layer, loss: loss.backward(inputs=[layer.weight]),
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_a_derivative_by_it_is_refused(name):
+    layer = NISTLinear(6, 4, 2)
+    with pytest.raises(ValueError, match="differentiate by layer.stored"):
+        DERIVATIVES[name](layer, layer(torch.randn(3, 6)).sum())
+
+
+def test_a_module_that_keeps_it_is_copied_with_its_layer():
+    module = nn.Sequential(NISTLinear(6, 4, 2))
+    module.kept = [module[0].weight]
+    other = copy.deepcopy(module)
+    with torch.no_grad():
+        other[0].stored.fill_(1)
+    assert torch.equal(other.kept[0], other[0].dense_weight())
+    assert torch.equal(module.kept[0], module[0].dense_weight())
 
 
 def test_it_can_be_frozen_by_its_weight():
@@ -156,7 +198,7 @@ def test_attention_that_reads_its_weights_is_sparse(kind, form):
 NORMALISATIONS = {
     "spectral_norm": torch.nn.utils.spectral_norm,
     "weight_norm": torch.nn.utils.weight_norm,
-    "prune": lambda layer: nn.utils.prune.l1_unstructured(layer, "weight", 0.5),
+    "prune": lambda layer: torch_prune.l1_unstructured(layer, "weight", 0.5),
     "parametrizations.spectral_norm": torch.nn.utils.parametrizations.spectral_norm,
     "parametrizations.weight_norm": torch.nn.utils.parametrizations.weight_norm,
 }

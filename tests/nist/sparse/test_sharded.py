@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.distributed import destroy_process_group, init_process_group
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
@@ -53,6 +54,26 @@ def test_a_sharded_network_is_trained_pruned_and_densified_as_a_plain_one(proces
     (plain, counts), (sharded, its) = trained_and_pruned(False), trained_and_pruned(True)
     torch.testing.assert_close(sharded, plain, rtol=1e-9, atol=1e-12)
     assert counts == its
+
+
+def test_states_go_between_sharded_networks_and_plain_ones(process_group):
+    model, other, plain = fully_shard(network()), fully_shard(network()), network()
+    with torch.no_grad():
+        model[0].stored.mul_(2)
+    prune(model, 0.8)
+    other.load_state_dict(model.state_dict())
+    torch.testing.assert_close(other(BATCHES[0]), model(BATCHES[0]))
+    full = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True))
+    plain.load_state_dict(full)
+    torch.testing.assert_close(plain(BATCHES[0]), model(BATCHES[0]))
+    assert [row.active_weights for row in audit(other)] == [row.active_weights for row in audit(plain)]
+
+
+def test_a_random_prune_keeps_the_same_weights_of_a_sharded_network(process_group):
+    model, plain = fully_shard(network()), network()
+    for each in (model, plain):
+        assert prune(each, 0.8, generator=torch.Generator().manual_seed(1)) == 260
+    assert torch.equal(model[0].mask, plain[0].mask)
 
 
 def shard_of(rank, world, folder):

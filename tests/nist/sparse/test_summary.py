@@ -101,6 +101,8 @@ def test_erk_gives_the_densities_of_its_formula_and_leaves_small_layers_whole():
         ({}, "give the sparsity, or the parameters to keep, and not both"),
         ({"sparsity": 0.5, "parameters": 3}, "and not both"),
         ({"sparsity": "0.5"}, "sparsity must be a number, got '0.5'"),
+        ({"parameters": float("nan")}, "parameters must be a whole number, got nan"),
+        ({"parameters": 5.7}, "parameters must be a whole number, got 5.7"),
         ({"parameters": 0}, "the layers have 24 weights, and 0 of them cannot be kept"),
         ({"parameters": 25}, "the layers have 24 weights, and 25 of them cannot be kept"),
         ({"sparsity": 0.5, "rule": "lamp"}, "unknown rule 'lamp'; there are paper and erk"),
