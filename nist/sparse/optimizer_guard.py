@@ -76,14 +76,13 @@ def _measured(optimizer: torch.optim.Optimizer, group: dict) -> bool:
 @cache
 def _hook() -> None:
     """Once, and not before there is something to watch: other models' optimizers step as ever."""
-    register_optimizer_step_pre_hook(_before)
-    register_optimizer_step_post_hook(_after)
+    # Not compiled with a step that is: both go by what an optimizer holds at the time.
+    register_optimizer_step_pre_hook(torch._disable_dynamo(_before))
+    register_optimizer_step_post_hook(torch._disable_dynamo(_after))
 
 
 def _watched(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Stored, torch.Tensor]]:
     """The NIST layers that ``optimizer`` trains, and their parameters, which may be others than in the last step."""
-    if torch.compiler.is_compiling():
-        return
     by_parameter = {id(layer.stored): layer for layer in _layers}
     for group in optimizer.param_groups:
         for weight in group["params"]:

@@ -235,14 +235,19 @@ def test_a_wrapper_around_an_optimizer_follows_a_prune():
         closed_step(other, optimizer, 4)
 
 
-def test_a_compiled_step_steps():
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_compiled_step_steps_and_is_watched(fused):
     model = banded()
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = torch.optim.Adam(model.parameters(), fused=fused)
     compiled = torch.compile(optimizer.step, backend="eager")
     model(torch.randn(16, 20)).square().mean().backward()
     before = model[0].stored.clone()
     compiled()
     assert not torch.equal(model[0].stored, before)
+    nist.prune(model, 0.95)
+    model(torch.randn(16, 20)).square().mean().backward()
+    with pytest.raises(ValueError, match="the optimizer's exp_avg has shape"):
+        compiled()
 
 
 def test_a_parameter_that_was_replaced_is_watched_too():
