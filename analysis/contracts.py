@@ -28,7 +28,12 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "learning_curve": (("variant", "metric", "epoch"), ("epoch", "mean", "sd", "n")),
     "overfitting_gap": (("variant", "epoch"), ("epoch", "gap", "sd", "n")),
     "paired_difference": (TESTED, ("difference", "low", "high", "p", "n")),
+    "paths": (
+        ("variant", "seed"),
+        ("sparsity", "effective_sparsity", "effective", "unused", "unreached", "extra_epochs", "extra_seconds"),
+    ),
     "power": ((*TESTED, "quantity"), ("effect", "detectable", "n_needed")),
+    "ranks": (("variant", "score"), ("rank", "p", "variants", "n")),
     "run_scores": (("variant", "seed", "score"), ("accuracy",)),
     "run_bootstrap": ((*TESTED, "quantity", "interval"), ("estimate", "low", "high", "n")),
     "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),

@@ -12,8 +12,10 @@ from nist.errors import run
 
 
 def draw(item: Item) -> Figure:
-    """A figure by its module: the drawing of ``draw``, or ``plot`` of every source."""
+    """A figure by its module: ``draw``, which needs no source, ``draw_together`` of all, or ``plot`` of every one."""
     module = import_module(item.module)
+    if hasattr(module, "draw_together"):
+        return module.draw_together(item.given)
     return module.draw() if hasattr(module, "draw") else style.compose(item.given, module, item.name)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analysis import formatting
 from analysis.findings.cost import Cost
 from analysis.findings.gap import Gap
+from analysis.findings.methods import Methods
 from analysis.findings.spread import Spread
 from analysis.statistics import paired_difference, sd_permutation
 from analysis.tables import comparisons
@@ -16,7 +17,7 @@ BESIDE = ["Difference", "p, Holm", "Runs needed", "SD over runs", "p of SD, Holm
 
 
 @dataclass(frozen=True)
-class StudyFacts(Spread, Gap, Cost):
+class StudyFacts(Spread, Gap, Cost, Methods):
     """A study's facts of every topic, and its tables."""
 
     def beside_the_paper(self, prefix: str) -> str:

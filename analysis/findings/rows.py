@@ -38,6 +38,10 @@ class StudyRows:
         return [name for name in self.source.variants() if name != self.source.study.baseline]
 
     @property
+    def title(self) -> str:
+        return self.source.study.title
+
+    @property
     def baseline(self) -> str:
         return self.source.study.baseline
 

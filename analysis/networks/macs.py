@@ -152,4 +152,5 @@ BACKBONES = {
     "vgg16": _vgg16,
     "mobilenetv1": _mobilenetv1,
     "deit_small": _deit_small,
+    "mlp": lambda _channels, _side, _options: [],  # all of it is the head
 }

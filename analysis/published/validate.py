@@ -17,6 +17,8 @@ DESCRIBED = {
 
 MOST_SECONDS = 1e12  # of a stop
 MOST_JOULES = 1e15  # of a session: of numbers below it every sum is finite
+# What sessions say of runs, by seed: nist.sparse.effective.Paths, and the cost of nist.training.comparison.
+TOLD = {"paths": {"effective", "unused", "unreached"}, "method": {"images", "seconds"}}
 MOST_OUTPUTS = 10**6  # of a head
 
 
@@ -55,7 +57,10 @@ def check_description(path: Path, description: dict) -> None:
 
 
 def _is_session(session: object) -> bool:
-    """Whether the optional entries of a session (energy, outputs cut off, runs at once, priority, stops) are valid."""
+    """Whether the optional entries of a session are valid.
+
+    Energy, outputs cut off, runs at once, priority, stops, and by seed the paths of a head and a method's cost.
+    """
     if not isinstance(session, dict):
         return False
     energy, cut_off = session.get("joules"), session.get("unreached_outputs", {})
@@ -64,7 +69,21 @@ def _is_session(session: object) -> bool:
     is_priority = type(session.get("niceness", 0)) is int
     is_duration = type(stopped := session.get("stopped_seconds", 0.0)) is float and 0 <= stopped < MOST_SECONDS
     is_count = isinstance(cut_off, dict) and all(map(_is_count_of_seed, cut_off.items()))
-    return is_energy and is_number_of_runs and is_priority and is_duration and is_count
+    are_told = all(_are_numbers_by_seed(session.get(name, {}), keys) for name, keys in TOLD.items())
+    return is_energy and is_number_of_runs and is_priority and is_duration and is_count and are_told
+
+
+def _are_numbers_by_seed(told: object, keys: set[str]) -> bool:
+    """Whether ``told`` has for each of its seeds a number from 0 for each of ``keys``."""
+    if not isinstance(told, dict) or not all(str(seed).isdecimal() for seed in told):
+        return False
+    return all(
+        isinstance(one, dict) and one.keys() == keys and all(map(_is_amount, one.values())) for one in told.values()
+    )
+
+
+def _is_amount(number: object) -> bool:
+    return type(number) in (int, float) and 0 <= number < MOST_SECONDS  # type: ignore[operator]
 
 
 def _is_count_of_seed(item: tuple[object, object]) -> bool:

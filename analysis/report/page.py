@@ -103,6 +103,7 @@ def paper_items(manifest: dict, shown: set[str], run: set[str]) -> list[dict]:
             "links": _files(manifest[name]["kind"], Path(f"{manifest[name]['kind']}s") / name),
         }
         for name in of_the_paper(manifest)
+        if number(name)
     ]
 
 

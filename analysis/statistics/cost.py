@@ -16,10 +16,12 @@ from nist.sparse.mask import kept_weights
 def head_weights(configuration: dict) -> dict:
     """Weights of the layers that NIST sparsifies: ``dense``, ``initial`` and ``final`` counts, no biases (N2).
 
+    Another method than NIST has its final count from the first recorded epoch on.
     ``unconnected`` is the number of units that Eq. 1 leaves without input, over all layers (assumption D8).
     """
-    model, prune = configuration["model"], configuration["prune"]
-    dense, initial = dense_weights(model), initial_weights(model)
+    model, prune, method = configuration["model"], configuration["prune"], configuration.get("method")
+    dense = dense_weights(model)
+    initial = kept_weights(dense, method["sparsity"]) if method else initial_weights(model)
     return {
         "dense": dense,
         "initial": initial,

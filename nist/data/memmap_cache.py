@@ -33,7 +33,7 @@ from nist.errors import InputError
 from nist.runtime import locks
 from nist.runtime.files import replacing
 
-DECODING = 2  # raised when the same files come to give other pixels; 2: 16 bits are scaled, pictures turned as EXIF says
+DECODING = 2  # raised when the same files come to give other pixels, as when 16 bits were scaled and EXIF was heeded
 CHUNK = 1000  # images between two records of the progress
 AT_ONCE = 100  # images that are held encoded, as they may be large
 SECONDS = 1.0  # between two looks whether another process has decoded

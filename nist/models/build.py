@@ -16,7 +16,7 @@ from nist.sparse.layers import bands
 from nist.sparse.linear import NISTLinear
 from nist.sparse.sparsify import sparsify
 
-NETWORKS = ("alexnet", "deit_small", "lenet5", "mobilenetv1", "vgg16")
+NETWORKS = ("alexnet", "deit_small", "lenet5", "mlp", "mobilenetv1", "vgg16")
 MADE = {
     "backbone": ((nn.Module, Integral), "a network and the number of features that it hands over"),
     "network": ((nn.Module,), "a network"),

@@ -1,6 +1,7 @@
 """Dynamic sparse training, for comparisons: connections that are dropped and grown anew while a network trains."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from math import cos, pi
 
 import torch
@@ -49,6 +50,15 @@ class DynamicTraining(ABC):
         self._prepare(self._is_due(self.steps + 1))
         return due
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """What the rest of the training depends on, beside the layers' own state."""
+        return {"steps": torch.tensor(self.steps)}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Go on from what ``state_dict`` gave, once the model has its own."""
+        self.steps = int(state["steps"])
+        self._prepare(self._is_due(self.steps + 1))
+
     def _is_due(self, step: int) -> bool:
         return step % self.every == 0 and step < self.until
 
@@ -86,6 +96,15 @@ class SET(DynamicTraining):
     ) -> None:
         super().__init__(module, until=until, every=every, drop=drop)
         self.generator = generator
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        drawn = {} if self.generator is None else {"generator": self.generator.get_state()}
+        return {**super().state_dict(), **drawn}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        super().load_state_dict(state)
+        if self.generator is not None:
+            self.generator.set_state(state["generator"])
 
     def _growth(self, layer: NISTLinear) -> torch.Tensor:
         return torch.rand(layer.stored.shape, generator=self.generator).to(layer.stored.device)

@@ -1,6 +1,7 @@
 """Weights that matter: those on a path from an input to an output of layers that follow each other."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -20,9 +21,27 @@ def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
     found = {layer: layer.active_weights for layer in module.modules() if isinstance(layer, NISTLinear)}
     for chain in _chains(module):
         if len(chain) > 1:
-            counts = zip(chain, _on_paths(chain), strict=True)
+            counts = zip(chain, _on_paths(chain)[0], strict=True)
             found |= {layer: count for layer, count in counts if isinstance(layer, NISTLinear)}
     return found
+
+
+class Paths(NamedTuple):
+    """What of a chain of layers lies on a path of active weights from an input to an output: counts.
+
+    ``effective`` weights do; ``unused`` inputs of the first layer and ``unreached`` outputs of the last do not.
+    """
+
+    effective: int
+    unused: int
+    unreached: int
+
+
+def paths(layers: Sequence[Linear]) -> Paths:
+    """What of a chain of ``layers``, as in ``reached_outputs``, lies on a path."""
+    reached = reached_outputs(layers)[-1]
+    counts, leading = _on_paths(layers)
+    return Paths(sum(counts), int((~leading).sum()), int((~reached).sum()))
 
 
 def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
@@ -40,7 +59,8 @@ def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
     return reached
 
 
-def _on_paths(layers: Sequence[Linear]) -> list[int]:
+def _on_paths(layers: Sequence[Linear]) -> tuple[list[int], torch.Tensor]:
+    """Weights of each layer on a path, and which inputs of the first lead to an output."""
     reached, counts = reached_outputs(layers), []
     leading = torch.ones(layers[-1].out_features, dtype=torch.bool, device=_device(layers[-1]))
     for layer, before in zip(reversed(layers), reversed(reached[:-1]), strict=True):
@@ -51,7 +71,7 @@ def _on_paths(layers: Sequence[Linear]) -> list[int]:
         else:
             counts.append(int(before.sum() * leading.sum()))
             leading = leading.any().expand(layer.in_features)
-    return counts[::-1]
+    return counts[::-1], leading
 
 
 def _marked(indices: torch.Tensor, size: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """The one-shot magnitude prune of section 3.1."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -61,9 +61,7 @@ def prune(
     check_follows(optimizer, layers, "prune", keeping=["masked"])
     budgets = _budgets(layers, sparsity, scope)
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
-        numbers = [whole(layer.stored.detach()) for layer in group] if generator is None else _drawn(group, generator)
-        there = [layer.mask if layer.form == "masked" else None for layer in group]
-        found = largest([*map(Weights, numbers, there, map(_rank, group))], n_keep)
+        found = largest_weights(group, n_keep, None if generator is None else _drawn(group, generator))
         for layer, kept in zip(group, found, strict=True):
             carry(layer, optimizer, partial(layer.keep, kept))
     for name, layer in module.named_modules():
@@ -71,6 +69,18 @@ def prune(
             text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"
             warnings.warn(text, stacklevel=3)  # past torch.no_grad
     return sum(budgets)
+
+
+def largest_weights(
+    layers: Sequence[NISTLinear], n: int, scores: Sequence[torch.Tensor] | None = None
+) -> list[torch.Tensor]:
+    """Masks of the ``n`` active weights of all ``layers`` that are largest by absolute value, or by ``scores``.
+
+    Masks and scores are laid out as the layers store their weights. Ties go to the lower index, as in ``prune``.
+    """
+    numbers = [whole(layer.stored.detach()) for layer in layers] if scores is None else scores
+    there = [layer.mask if layer.form == "masked" else None for layer in layers]
+    return largest([*map(Weights, numbers, there, map(_rank, layers))], n)
 
 
 def _groups(layers: list[NISTLinear], scope: str) -> list[list[NISTLinear]]:

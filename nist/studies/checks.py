@@ -17,6 +17,9 @@ from nist.sparse.layers import (
 from nist.sparse.mask import kept_weights
 
 OPTIMIZER_KEYS = {"adam": ("betas", "epsilon"), "adamw": ("betas", "epsilon", "undecayed"), "sgd": ("momentum",)}
+SCORED, MOVING = ("images",), ("distribution", "every", "drop", "until")
+METHOD_KEYS = {"uniform": (), "erk": (), "magnitude": (), "snip": SCORED, "grasp": SCORED, "synflow": SCORED}
+METHOD_KEYS |= {"set": MOVING, "rigl": MOVING, "magnitude_after_training": ("rounds", "rewind")}
 INITIALISATIONS = {"head": "kaiming_uniform_dense_fan_in", "blocks": "model"}
 RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
 
@@ -100,6 +103,8 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
         active = initial_weights(model)
     except ValueError as error:
         raise InputError(f"{where}.{MASK_KEY[part]}: {error}") from None
+    if "method" in configuration:
+        _check_method(where, configuration, part)
     if prune is None:
         return
     if model[part][MASK_KEY[part]] is None:
@@ -116,6 +121,28 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
                 f"{where}.prune.sparsity: would keep {kept} of the {band.n_weights} weights of layer {number}; "
                 "prune further, or with training.pruning.scope: global"
             )
+
+
+def _check_method(where: str, configuration: dict, part: str) -> None:
+    method, own = configuration["method"], METHOD_KEYS[configuration["method"]["name"]]
+    if part != "head" or configuration["model"]["head"]["factors"] or configuration["prune"]:
+        raise InputError(
+            f"{where}.method: takes the place of factors and prune, in a model with a head; leave these away"
+        )
+    may = {*own, "name", "sparsity"} | (
+        {"check"} if method["name"] not in ("set", "rigl", "magnitude_after_training") else set()
+    )
+    for name in sorted((method.keys() - may) | ({*own} - method.keys())):
+        state = "missing" if name in own else f"not for {method['name']}"
+        raise InputError(f"{where}.method.{name}: {state}; expected {', '.join(['name', 'sparsity', *own])}")
+    kept = kept_weights(dense_weights(configuration["model"]), method["sparsity"])
+    if kept < 1:
+        raise InputError(f"{where}.method.sparsity: would keep no weight; keep at least 1")
+    if (method.get("rewind") or 0) > configuration["training"]["epochs"]:
+        raise InputError(
+            f"{where}.method.rewind: is {method['rewind']}, but a training has only "
+            f"{configuration['training']['epochs']} epochs"
+        )
 
 
 def first_difference(before: dict, now: dict, where: str = "") -> str:

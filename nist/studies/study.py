@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from nist import digest
 from nist.errors import InputError
-from nist.sparse.layers import VARIANT_KEYS, sparsified_part
+from nist.sparse.layers import MASK_KEY, VARIANT_KEYS, sparsified_part
 from nist.studies import checks, inheritance, overrides
 from nist.studies.inheritance import FOLDER as FOLDER  # others ask this module for it
 from nist.studies.schema import check as check_schema
 
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.metrics_file reads
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
-EVIDENCE = ("paper", "pilot", "control", "stand-in")  # editions whose runs are kept with the project
+EVIDENCE = ("paper", "pilot", "control", "comparison", "stand-in")  # editions whose runs are kept with the project
 IN_TITLES = {"example": "embedded example", "stand-in": "stand-in"}  # no experiments of the paper
 
 
@@ -89,6 +89,7 @@ class Study:
             "model": {**model, part: {**model[part], **chosen}},
             "training": training,
             "prune": entry["prune"],
+            **({"method": entry["method"]} if "method" in entry else {}),
         }
 
     def changed(self, variant: str) -> dict:
@@ -97,6 +98,11 @@ class Study:
             return overrides.applied(self.content, self.variants[variant].get("changes", {}))
         except InputError as error:
             raise InputError(f"{self.path}: variants.{variant}.{error}") from None
+
+    def is_dense(self, variant: str) -> bool:
+        """Whether the layers that NIST sparsifies are plain dense ones."""
+        entry = self.variants[variant]
+        return "method" not in entry and entry[MASK_KEY[sparsified_part(self.content["model"])]] is None
 
     def taken_from(self, variant: str) -> str | None:
         """The study whose runs of this variant are taken over; ``None`` for a variant that is trained."""

@@ -16,6 +16,10 @@ class Scheduled(ABC):
     optimizer: torch.optim.Optimizer
 
     @abstractmethod
+    def begin(self) -> None:
+        """Make ready for the first epoch."""
+
+    @abstractmethod
     def start_optimizer(self, settings: dict) -> None:
         """Begin a phase with a fresh ``optimizer``."""
 
@@ -35,6 +39,8 @@ class Scheduled(ABC):
         """
         settings, pruning = self.configuration["training"], self.configuration["prune"]
         starts = optimizers.starts(settings)
+        if self.epoch == 0:
+            self.begin()
         while self.epoch < last:
             if pruning and self.epoch == pruning["epoch"]:
                 self.prune(pruning["sparsity"])

@@ -5,6 +5,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,24 +16,29 @@ from nist.data.augmentation import Augmentation
 from nist.data.deit_augmentation import Recipe
 from nist.data.splits import Prepared, is_recipe
 from nist.errors import InputError
-from nist.models.build import build
+from nist.models.build import Classifier, build
 from nist.runtime.heartbeat import beat
 from nist.sparse import optimizer_state
+from nist.sparse.audit import unreached_outputs
+from nist.sparse.effective import paths
 from nist.sparse.layers import class_count
+from nist.sparse.linear import NISTLinear
 from nist.sparse.prune import nist_layers, prune
 from nist.training import cpu_ops, optimizers, seeds
+from nist.training.comparison import Comparison
 from nist.training.epoch_loop import Scheduled
 from nist.training.operations import Operations
 
 EVALUATION_BATCH = 1024
+MOST_AUDITED = 2**24  # active weights of a head whose paths are counted: it takes 16 bytes each
 EVALUATION_PIXELS = 2**23  # of a batch: large images would fill the device's memory
 
 
 class Run(Scheduled):
     """One seed of one configuration: its network and random streams, on the device that ``prepared`` names.
 
-    ``weights`` are what ``nist.models.pretrained`` loads, ``None`` for a network that starts at random. ``pruned`` is
-    called with the network when it has been pruned.
+    ``weights`` are what ``nist.models.pretrained`` loads, ``None`` for a network that starts at random. ``tell`` is
+    called with a name and a value for what is to be known of the run beside its rows.
     """
 
     def __init__(
@@ -41,9 +47,9 @@ class Run(Scheduled):
         seed: int,
         prepared: Prepared,
         weights: dict | None = None,
-        pruned: Callable[[nn.Module], None] | None = None,
+        tell: Callable[[str, Any], None] | None = None,
     ):
-        self.configuration, self.prepared, self.pruned = configuration, prepared, pruned
+        self.configuration, self.prepared, self.tell = configuration, prepared, tell or (lambda _name, _value: None)
         self.training, self.validation = prepared.training, prepared.validation
         self.device = self.training.device
         streams = seeds.streams(seed)
@@ -55,6 +61,7 @@ class Run(Scheduled):
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.operations = Operations(cpu_ops.INSTEAD if self.device.type == "cpu" else {})
         self._check_last_batch()
+        self.method = Comparison(self, streams.method) if "method" in configuration else None
         torch.manual_seed(streams.dropout)
         self.epoch, self.optimizer, self.diverged = 0, None, False
 
@@ -89,6 +96,11 @@ class Run(Scheduled):
             device=self.device,
         )
 
+    def begin(self) -> None:
+        """Make ready for the first epoch, where another method than NIST has to."""
+        if self.method:
+            self.method.begin()
+
     def start_optimizer(self, settings: dict) -> None:
         """Begin a phase with a fresh optimizer."""
         self.optimizer = optimizers.create(settings, self.network)
@@ -98,8 +110,8 @@ class Run(Scheduled):
         settings = self.configuration["training"]["pruning"]
         draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
         prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw)
-        if self.pruned:
-            self.pruned(self.network)
+        if isinstance(self.network, Classifier):  # a transformer's blocks are no chain
+            self.tell("unreached_outputs", unreached_outputs(linear_modules(self.network.head)))
 
     def measured_epoch(self) -> dict:
         """Train and validate once; see ``nist.metrics_file.SCHEMA`` for the measurements and their units.
@@ -110,7 +122,7 @@ class Run(Scheduled):
         trained and recorded to its last epoch like any other, flagged.
         """
         started = time.perf_counter()
-        train_loss, train_hits = self._train(self.optimizer)
+        train_loss, train_hits = self.train_epoch()
         val_loss, val_hits = self._validate()
         rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
         train = train_loss, train_hits.sum().item() / len(train_hits)
@@ -129,6 +141,8 @@ class Run(Scheduled):
 
         ``train`` is loss and accuracy, ``val_hits`` which validation images are right, ``weights`` active and dense.
         """
+        if self.epoch == self.configuration["training"]["epochs"]:
+            self._tell_at_the_end()
         self.diverged = self.diverged or not (math.isfinite(train[0]) and math.isfinite(val_loss))
         return {
             "epoch": self.epoch,
@@ -144,6 +158,12 @@ class Run(Scheduled):
             "diverged": self.diverged,
         }
 
+    def _tell_at_the_end(self) -> None:
+        if self.method:
+            self.tell("method", self.method.cost)
+        if isinstance(self.network, Classifier) and sparsified_weights(self.network.head)[0] <= MOST_AUDITED:
+            self.tell("paths", paths(linear_modules(self.network.head))._asdict())
+
     def state(self) -> dict[str, torch.Tensor]:
         """All that the rest of the run depends on: weights, masks, optimizer, random streams, epoch."""
         generators = {"order": self.order.get_state(), "torch": torch.get_rng_state()}
@@ -156,6 +176,7 @@ class Run(Scheduled):
             **{f"generator.{name}": value for name, value in generators.items()},
             **{f"network.{name}": value for name, value in self.network.state_dict().items()},
             **{f"optimizer.{name}": value for name, value in optimizer_state.tensors(self.optimizer).items()},
+            **{f"method.{name}": value for name, value in (self.method.state() if self.method else {}).items()},
         }
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
@@ -170,6 +191,8 @@ class Run(Scheduled):
         starts = optimizers.starts(self.configuration["training"])
         self.start_optimizer(starts[max(first for first in starts if first <= epoch)])
         optimizer_state.restore(self.optimizer, parts.get("optimizer", {}))
+        if self.method:
+            self.method.restore(parts["method"])
         self.order.set_state(parts["generator"]["order"])
         if self.augmentation:
             self.augmentation.generator.set_state(parts["generator"]["augmentation"])
@@ -177,15 +200,17 @@ class Run(Scheduled):
         if "cuda" in parts["generator"] and self.device.type == "cuda":
             torch.cuda.set_rng_state(parts["generator"]["cuda"], self.device)
 
-    def _train(self, optimizer: torch.optim.Optimizer) -> tuple[float, torch.Tensor]:
-        settings = self.configuration["training"]
+    def train_epoch(self) -> tuple[float, torch.Tensor]:
+        """Train once on all images; the mean loss, and which images were right."""
+        settings, optimizer = self.configuration["training"], self.optimizer
         self.network.train()
 
         def step(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
             loss = training_loss(logits, targets, settings["label_smoothing"])
             optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
+            if not (self.method and self.method.moves()):
+                optimizer.step()
             return loss.detach()
 
         batches = self.training.shuffled(settings["batch_size"], settings["drop_last"], self.order, self.augmentation)
@@ -232,6 +257,11 @@ def precision(name: str, device: torch.device) -> contextlib.AbstractContextMana
     if name == "bfloat16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def linear_modules(module: nn.Module) -> list[nn.Linear | NISTLinear]:
+    """The linear layers in ``module``, NIST or dense, in order."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | NISTLinear)]
 
 
 def sparsified_weights(module: nn.Module) -> tuple[int, int]:

@@ -13,6 +13,7 @@ class Streams(NamedTuple):
     data_order: int
     augmentation: int
     dropout: int
+    method: int  # what another method than NIST draws
 
 
 def streams(seed: int) -> Streams:

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -13,12 +14,10 @@ from nist.runtime import provenance
 from nist.runtime.energy import Meter
 from nist.runtime.heartbeat import Heartbeat
 from nist.runtime.interruption import Interruption
-from nist.sparse.audit import unreached_outputs
-from nist.sparse.layers import sparsified_part
 from nist.sparse.linear import NISTLinear
 from nist.studies import study
 from nist.training.checkpoint import Checkpoint
-from nist.training.loop import Run, sparsified_weights
+from nist.training.loop import Run, linear_modules, sparsified_weights
 from nist.training.progress import Progress
 from nist.training.seed_block import Block
 
@@ -79,20 +78,15 @@ class Training:
 
     def run(self, seed: int) -> Run:
         """The run of one seed, at its beginning."""
-        return Run(self.configuration, seed, self.prepared, self.weights, partial(self._audit, seed))
+        return Run(self.configuration, seed, self.prepared, self.weights, partial(self._note, seed))
 
     def block(self, last: int, keep: bool = False) -> Block:
         """The block of all runs up to epoch ``last``; with ``keep``, it keeps the states that they end in."""
         return Block(self.run, self.seeds, last, self.checkpoint, self.together, keep, self.interruption)
 
-    def _audit(self, seed: int, network: Classifier | Transformer) -> None:
-        """Let the session say how many classes a prune has cut off; of a transformer, whose blocks are no chain, none.
-
-        Where the prune is trained again after a kill, it is audited again.
-        """
-        if sparsified_part(self.configuration["model"]) == "head":
-            found = self.sessions[-1].setdefault("unreached_outputs", {})
-            found[str(seed)] = unreached_outputs(linear_modules(network.sparsified))
+    def _note(self, seed: int, name: str, value: Any) -> None:
+        """Let the session say what a run has told. Where an epoch is trained again after a kill, it tells it again."""
+        self.sessions[-1].setdefault(name, {})[str(seed)] = value
 
     def _note_stop(self, seconds: float) -> None:
         """Let the session say for how long it was stopped: its epochs took longer than they need."""
@@ -179,8 +173,3 @@ def parameter_counts(network: Classifier | Transformer) -> dict:
         "dense_weights": dense,
         "initial_weights": active,
     }
-
-
-def linear_modules(module: torch.nn.Module) -> list[torch.nn.Linear | NISTLinear]:
-    """The linear layers in ``module``, NIST or dense, in order."""
-    return [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear | NISTLinear)]

@@ -25,8 +25,9 @@ def can_stack(run: Run) -> bool:
     """Whether a stack computes what runs on their own do.
 
     There must be no dropout, whose draws would depend on who is in the stack, every NIST layer must be masked, and
-    stay so through a prune, for shapes to stay the same, all parameters must share one optimizer's settings, and images
-    must lie on the device. Transformers are left out: what their blocks drop at random is not told by type.
+    stay so through a prune, for shapes to stay the same, all parameters must share one optimizer's settings, images
+    must lie on the device, and no other method than NIST may act. Transformers are left out: what their blocks drop at
+    random is not told by type.
     """
     network = run.network
     dropout = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in network.modules())
@@ -35,7 +36,7 @@ def can_stack(run: Run) -> bool:
     trained = all(parameter.requires_grad for parameter in network.parameters())
     alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
     plain = sparsified_part(run.configuration["model"]) == "head" and isinstance(run.training, Split)
-    return masked and trained and alike and plain and not dropout
+    return masked and trained and alike and plain and not dropout and run.method is None
 
 
 class Stack(Scheduled):
@@ -50,6 +51,9 @@ class Stack(Scheduled):
         self.configuration, self.epoch = first.configuration, first.epoch
         self.optimizer = None
         self._stack()
+
+    def begin(self) -> None:
+        """Nothing: no run of a stack has another method than NIST."""
 
     def start_optimizer(self, settings: dict) -> None:
         """Begin a phase with a fresh optimizer for every run."""

@@ -279,6 +279,24 @@ def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
     assert "nan" not in text
 
 
+def test_methods_are_told_from_nist_or_not(statistics, verdicts):
+    rng, name = np.random.default_rng(2), "lenet5-fmnist-comparison-98"
+    ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "rigl": 0.87, "snip": 0.85}
+    curves = {
+        variant: (end + 0.004 * rng.standard_normal((SEEDS, 4)), np.full((SEEDS, 4), 0.9))
+        for variant, end in ends.items()
+    }
+    counts = {"effective": 200, "unused": 3, "unreached": 0}
+    sessions = [{"paths": {str(seed): counts for seed in range(SEEDS)}}]
+    experiment, paths = statistics(name, curves, 4, sessions)
+    text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
+    assert "## Beside other methods with as many weights" in text
+    assert "NIST is more accurate than Random (ERK); less accurate than Dense and RigL; not told from SNIP." in text
+    assert re.search(
+        r"\| RigL \| 8[67]\.\d ± \d\.\d\d \| \+\d\.\d\d points \(.*?\) \| 1\.\d\d \| 98\.17 \| 0 \| 8 \|", text
+    )
+
+
 def test_without_any_run_there_is_the_arithmetic(verdicts):
     text = page.page(study_results.read([study.load(NAME)], []), verdicts)
     assert "## LeNet-5" not in text

@@ -80,10 +80,14 @@ STACKS = [[{"runs_at_once": value}] for value in ("many", 0, True, 2.0)]
 CUT_OFF = [[{"unreached_outputs": value}] for value in ([], 3, {"0": -1}, {"0": 1.5}, {"a": 1}, {"0": True})]
 
 
+TOLD = [
+    [{"paths": value}] for value in ([], {"0": 1}, {"0": {}}, {"0": {"effective": 1, "unused": -1, "unreached": 0}})
+]
+TOLD += [[{"method": value}] for value in ({"a": {}}, {"0": {"images": "1", "seconds": 0.1}})]
 STOPS = [[{"stopped_seconds": value}] for value in ("long", -1.0, 1, 1e300)] + [[{"niceness": "low"}]]
 
 
-@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *STACKS, *CUT_OFF, *STOPS])
+@pytest.mark.parametrize("sessions", [{}, [1], *ENERGIES, *STACKS, *CUT_OFF, *STOPS, *TOLD])
 def test_sessions_that_say_what_training_does_not_are_refused(train, sessions):
     path = train(sessions=sessions)
     with pytest.raises(InputError, match="metadata: sessions is .*; expected what training writes there"):

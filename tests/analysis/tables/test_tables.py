@@ -285,7 +285,7 @@ def test_a_table_shows_what_is_there_and_names_what_is_not(frame):
 def test_every_study_of_the_paper_is_in_an_item():
     named = {name for item in MANIFEST.values() for name in item.get("studies", [])}
     there = {path.stem for path in study.FOLDER.glob("*.yaml") if study.load(path).content["edition"] == "paper"}
-    assert named == there
+    assert {name for name in named if study.load(name).content["edition"] == "paper"} == there
 
 
 def test_seeds_in_another_order_give_the_same_bytes(metrics_file, tmp_path):

@@ -137,6 +137,17 @@ def edit(content, path, value):
 
 
 PRUNED = ("variants", "nist-1-10-p98")
+DENSE = ("variants", "dense")
+MOVED = {
+    "name": "rigl",
+    "sparsity": 0.9,
+    "distribution": "erk",
+    "every": 9,
+    "drop": 0.3,
+    "until": 1,
+    "check": "redrawn",
+}
+REWOUND = {"name": "magnitude_after_training", "sparsity": 0.9, "rounds": 2, "rewind": 9}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +183,20 @@ PRUNED = ("variants", "nist-1-10-p98")
         ((*PRUNED, "prune", "sparsity"), 0.5, "prune.sparsity: would keep 5460 weights of 960"),
         ((*PRUNED, "prune", "sparsity"), 0.99999, "prune.sparsity: would keep 0 weights of 960"),
         ((*PRUNED, "prune", "epoch"), 8, "prune.epoch is 8, but a run has only 8 epochs"),
+        ((*PRUNED, "method"), {"name": "erk", "sparsity": 0.9}, "method: takes the place of factors and prune"),
+        (
+            (*DENSE, "method"),
+            {"name": "snip", "sparsity": 0.9},
+            "method.images: missing; expected name, sparsity, im",
+        ),
+        (
+            (*DENSE, "method"),
+            {"name": "erk", "sparsity": 0.9, "drop": 0.3},
+            "method.drop: not for erk; expected name",
+        ),
+        ((*DENSE, "method"), MOVED, "method.check: not for rigl"),
+        ((*DENSE, "method"), {"name": "erk", "sparsity": 0.99999}, "method.sparsity: would keep no weight"),
+        ((*DENSE, "method"), REWOUND, "method.rewind: is 9, but a training has only 8 epochs"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_key(study_content, tmp_path, path, value, message):

@@ -64,6 +64,8 @@ def take_first_steps(content, load_study, tmp_path, which):
     content["training"]["batch_size"] = 2
     for variant in content["variants"].values():
         variant.pop("runs_of", None)  # whose study takes the same steps
+        if "images" in variant.get("method", {}):
+            variant["method"]["images"] = 2
     experiment, images = load_study(content), pictures(content["data"], tmp_path)
     for variant in which:
         rows, _ = session.train_block(experiment, variant, range(1), images, torch.device("cpu"))
@@ -75,6 +77,8 @@ def weights(experiment, variant):
     """Active weights before a variant's prune and after it, if any."""
     configuration = experiment.configuration(variant)
     model, prune = configuration["model"], configuration["prune"]
+    if "method" in configuration:
+        return [kept_weights(layers.dense_weights(model), configuration["method"]["sparsity"])] * 2
     initial = layers.initial_weights(model)
     return [initial, kept_weights(layers.dense_weights(model), prune["sparsity"]) if prune else initial]
 

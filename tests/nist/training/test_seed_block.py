@@ -315,9 +315,9 @@ def test_a_last_image_alone_is_no_matter_without_batch_normalisation(short, imag
 
 
 def test_one_that_runs_out_of_memory_alone_says_so(short, images, monkeypatch):
-    def full(self, optimizer):
+    def full(self):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(stack.Run, "_train", full)
+    monkeypatch.setattr(stack.Run, "train_epoch", full)
     with pytest.raises(torch.OutOfMemoryError):
         block(short("lenet5-digits"), "dense", range(2), images, together=1)

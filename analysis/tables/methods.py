@@ -1,0 +1,42 @@
+"""Table of methods with equal weights: accuracy, steadiness, effective sparsity and extra cost of each."""
+
+import pandas as pd
+
+from analysis import formatting
+from analysis.study_results import Source
+
+SCORE = "last"
+
+
+def build(given: list[Source]) -> pd.DataFrame:
+    """One row a variant that has runs, text, the best mean rank first, and the dense one, which is not ranked, last."""
+    (source,) = given
+    rank = source.statistic("ranks").query("score == @SCORE").set_index("variant")["rank"]
+    order = sorted(source.variants(), key=lambda name: rank.get(name, float("inf")))
+    return pd.DataFrame([_row(source, name, rank.get(name, float("nan"))) for name in order])
+
+
+def _row(source: Source, name: str, rank: float) -> dict[str, str]:
+    accuracy = source.statistic("accuracy").query("score == @SCORE").set_index("variant").loc[name]
+    beside = source.statistic("paired_difference").query("metric == @SCORE").set_index("variant")
+    paths = source.statistic("paths").query("variant == @name")
+    shown = paths[["effective_sparsity", "unused", "unreached", "extra_epochs", "extra_seconds"]].mean()
+    return {
+        "Method": source.study.variants[name]["label"],
+        "Weights": f"{source.statistic('cost').set_index('variant').loc[name, 'final']:,.0f}",
+        "Accuracy, last epoch (%)": formatting.margin_of(accuracy),
+        "SD (points)": formatting.bare_percent(accuracy["sd"], 2),
+        "Beside the baseline": formatting.interval_in_points(beside.loc[name]) if name in beside.index else "–",
+        "Mean rank": "–" if pd.isna(rank) else f"{rank:.2f}",
+        "Effective sparsity (%)": _mean(100 * shown["effective_sparsity"], "{:.2f}"),
+        "Unused features": _mean(shown["unused"], "{:.1f}"),
+        "Unreached classes": _mean(shown["unreached"], "{:.1f}"),
+        "Extra epochs": _mean(shown["extra_epochs"], "{:.3g}"),
+        "Extra seconds": _mean(shown["extra_seconds"], "{:.3g}"),
+        "Runs": f"{accuracy['n']:.0f}",
+    }
+
+
+def _mean(value: float, pattern: str) -> str:
+    """A mean over the runs that recorded it, a dash where none did."""
+    return "–" if pd.isna(value) else pattern.format(value)
