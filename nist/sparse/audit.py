@@ -6,12 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from nist.sparse.effective import reached_outputs
+from nist.sparse.effective import effective_weights, reached_outputs
 from nist.sparse.linear import NISTLinear
 
 
 class LayerAudit(NamedTuple):
-    """One NIST layer; ``unconnected`` outputs have no input left, ``unused`` inputs lead nowhere."""
+    """One NIST layer; ``unconnected`` outputs have no input left, ``unused`` inputs lead nowhere.
+
+    ``effective`` weights are on a path through the layers that follow each other; see ``nist.summary``.
+    """
 
     name: str
     form: str
@@ -25,6 +28,7 @@ class LayerAudit(NamedTuple):
     fan_in_min: int
     fan_in_median: float
     fan_in_max: int
+    effective: int
 
 
 def audit(module: nn.Module) -> list[LayerAudit]:
@@ -33,7 +37,10 @@ def audit(module: nn.Module) -> list[LayerAudit]:
     Eq. 1 leaves outputs without input where n_out > n_in + k - 1 (assumption D8), and a prune can cut off more: what
     such a unit puts out is its bias, and the weights behind it are wasted.
     """
-    return [_audit(name, layer) for name, layer in module.named_modules() if isinstance(layer, NISTLinear)]
+    effective = effective_weights(module)
+    return [
+        _audit(name, layer, effective[layer]) for name, layer in module.named_modules() if isinstance(layer, NISTLinear)
+    ]
 
 
 def unreached_outputs(layers: Sequence[nn.Linear | NISTLinear]) -> int:
@@ -45,7 +52,7 @@ def unreached_outputs(layers: Sequence[nn.Linear | NISTLinear]) -> int:
     return int((~reached_outputs(layers)[-1]).sum())
 
 
-def _audit(name: str, layer: NISTLinear) -> LayerAudit:
+def _audit(name: str, layer: NISTLinear, effective: int) -> LayerAudit:
     inputs, outputs = layer.connections()
     fan_in = torch.bincount(outputs, minlength=layer.out_features)
     fan_out = torch.bincount(inputs, minlength=layer.in_features)
@@ -62,4 +69,5 @@ def _audit(name: str, layer: NISTLinear) -> LayerAudit:
         fan_in_min=int(fan_in.min()),
         fan_in_median=float(fan_in.double().quantile(0.5)),
         fan_in_max=int(fan_in.max()),
+        effective=effective,
     )

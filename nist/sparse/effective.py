@@ -19,7 +19,7 @@ def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
     single numbers between them, such as activations and dropout. Elsewhere a layer is a path by itself.
     """
     found = {layer: layer.active_weights for layer in module.modules() if isinstance(layer, NISTLinear)}
-    for chain in _chains(module):
+    for chain in chains(module):
         if len(chain) > 1:
             counts = zip(chain, _on_paths(chain)[0], strict=True)
             found |= {layer: count for layer, count in counts if isinstance(layer, NISTLinear)}
@@ -80,6 +80,11 @@ def _marked(indices: torch.Tensor, size: int) -> torch.Tensor:
 
 def _device(layer: Linear) -> torch.device:
     return layer.weight.device
+
+
+def chains(module: nn.Module) -> list[list[Linear]]:
+    """The linear layers that follow each other in each ``nn.Sequential`` in ``module``."""
+    return [*_chains(module)]
 
 
 def _chains(module: nn.Module) -> Iterator[list[Linear]]:

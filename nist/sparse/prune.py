@@ -9,9 +9,11 @@ from torch import nn
 
 from nist.sparse.budgets import shared_out
 from nist.sparse.checks import check_changeable
+from nist.sparse.effective import chains
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
 from nist.sparse.optimizer_state import carry, check_follows, check_trains
+from nist.sparse.reachable import best_paths
 from nist.sparse.selection import Weights, largest
 from nist.sparse.sharded import whole
 
@@ -30,6 +32,7 @@ def prune(
     optimizer: torch.optim.Optimizer | None = None,
     scope: str = "global",
     generator: torch.Generator | None = None,
+    reachable: bool = False,
 ) -> int:
     """Prune the NIST layers of ``module`` once to ``sparsity`` and return the number of weights kept.
 
@@ -40,6 +43,10 @@ def prune(
     index, by layer, then input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A
     layer that loses a weight stays masked or becomes compressed; automatic layers take the cheaper of the two.
 
+    With ``reachable`` every output of the last layer that an input reaches keeps a path from one: of the paths to an
+    output that would be cut off, the one whose smallest weight is largest, in place of as many other weights. NIST
+    layers have to follow each other in an ``nn.Sequential``, with functions of single numbers between them.
+
     ``optimizer`` is the one that trains the module, if there is one: its running averages lose the pruned weights too,
     and follow where a parameter changes its shape. A ``DistributedDataParallel`` wrapper cannot follow: delete it,
     prune the module on every process, and wrap it again.
@@ -47,7 +54,8 @@ def prune(
     One ranking over layers of different scales can take every weight of one of them; a warning then names it.
 
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
-    weights are active than the target keeps, for another scope, for a wrapped replica, or in inference mode.
+    weights are active than the target keeps, for another scope, for a wrapped replica, or in inference mode; with
+    ``reachable``, for layers that do not follow each other, fewer weights than the paths need, and at random.
     """
     check_changeable(module, "prune")
     if generator is not None and not isinstance(generator, torch.Generator):
@@ -60,8 +68,9 @@ def prune(
     check_trains(optimizer, [layer.stored for layer in layers])
     check_follows(optimizer, layers, "prune", keeping=["masked"])
     budgets = _budgets(layers, sparsity, scope)
+    scores = _scores(module, layers, budgets, scope, generator, reachable)
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
-        found = largest_weights(group, n_keep, None if generator is None else _drawn(group, generator))
+        found = largest_weights(group, n_keep, [scores[layer] for layer in group] if scores else None)
         for layer, kept in zip(group, found, strict=True):
             carry(layer, optimizer, partial(layer.keep, kept))
     for name, layer in module.named_modules():
@@ -69,6 +78,34 @@ def prune(
             text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"
             warnings.warn(text, stacklevel=3)  # past torch.no_grad
     return sum(budgets)
+
+
+def _scores(
+    module: nn.Module,
+    layers: Sequence[NISTLinear],
+    budgets: Sequence[int],
+    scope: str,
+    generator: torch.Generator | None,
+    reachable: bool,
+) -> dict[NISTLinear, torch.Tensor]:
+    """What the weights are ranked by, laid out as the layers store them, where that is not their absolute value."""
+    if not reachable:
+        return dict(zip(layers, _drawn(layers, generator), strict=True)) if generator else {}
+    if generator or scope != "global":
+        raise ValueError("reachable is for the largest weights of all layers together: no generator, scope='global'")
+    if [*layers] not in chains(module):
+        raise ValueError(
+            "reachable: the NIST layers do not follow each other in an nn.Sequential, with nothing between"
+        )
+    found = best_paths(layers)
+    if (needed := sum(int(mask.count_nonzero()) for mask in found)) > budgets[0]:
+        raise ValueError(f"reachable: the best paths to all outputs take {needed} weights, and {budgets[0]} are kept")
+    scores = {}
+    for layer, mask in zip(layers, found, strict=True):
+        inputs, outputs = layer.connections()
+        on_path = layer.arranged(inputs, outputs, mask.to(inputs.device)[outputs, inputs])
+        scores[layer] = whole(layer.stored.detach()).abs().masked_fill_(on_path, torch.inf)
+    return scores
 
 
 def largest_weights(
@@ -116,7 +153,7 @@ def _budget(layers: list[NISTLinear], sparsity: float) -> int:
     return n_keep
 
 
-def _drawn(layers: list[NISTLinear], generator: torch.Generator) -> list[torch.Tensor]:
+def _drawn(layers: Sequence[NISTLinear], generator: torch.Generator) -> list[torch.Tensor]:
     """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms.
 
     Laid out as the layers store their weights.

@@ -8,7 +8,6 @@ from torch import nn
 
 from nist.sparse.audit import audit
 from nist.sparse.cost_model import work
-from nist.sparse.effective import effective_weights
 from nist.sparse.hugging_face import NISTExperts
 from nist.sparse.linear import NISTLinear
 
@@ -88,13 +87,12 @@ def summary(module: nn.Module) -> Summary:
     - ``unconnected`` outputs, which no input reaches.
     """
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, NISTLinear)}
-    effective = effective_weights(module)
     rows = []
     for each in audit(module):
         layer = layers[each.name]
         macs = work(layer.form, layer.band, each.active_weights, rows=1)["products"]
         flops = 2 * macs + (layer.out_features if layer.bias is not None else 0)
-        counts = each.active_weights, layer.dense_weights, effective[layer], macs, flops, each.unconnected
+        counts = each.active_weights, layer.dense_weights, each.effective, macs, flops, each.unconnected
         experts = layer.dense_shape[0] if isinstance(layer, NISTExperts) else 1
         shape = f"{each.n_in} → {each.n_out // experts}"
         shape = f"{experts} × ({shape})" if isinstance(layer, NISTExperts) else shape

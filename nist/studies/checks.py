@@ -112,7 +112,10 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
     kept = kept_weights(dense_weights(model), prune["sparsity"])
     if not 1 <= kept <= active:
         raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")
-    if configuration["training"]["pruning"]["scope"] != "layer":
+    pruning = configuration["training"]["pruning"]
+    if pruning.get("reachable") and (part != "head" or pruning["scope"] != "global" or pruning["magnitude"] != "raw"):
+        raise InputError(f"{where}: training.pruning.reachable: is for a head, scope: global and magnitude: raw")
+    if pruning["scope"] != "layer":
         return
     for number, band in enumerate(bands(model), start=1):
         kept = kept_weights(band.n_in * band.n_out, prune["sparsity"])

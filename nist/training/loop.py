@@ -109,7 +109,8 @@ class Run(Scheduled):
         """Prune the layers that NIST sparsifies, once."""
         settings = self.configuration["training"]["pruning"]
         draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
-        prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw)
+        paths_kept = settings.get("reachable", False)
+        prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw, paths_kept)
         if isinstance(self.network, Classifier):  # a transformer's blocks are no chain
             self.tell("unreached_outputs", unreached_outputs(linear_modules(self.network.head)))
 

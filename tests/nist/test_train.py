@@ -106,6 +106,14 @@ def test_a_session_says_how_many_classes_its_prunes_cut_off(short, images):
     assert unreached(block(experiment, "dense", range(1), images)[1]) == [None]
 
 
+def test_a_prune_can_leave_every_class_a_path(short, images):
+    experiment = short()
+    experiment.content["training"]["pruning"]["reachable"] = True
+    rows, description = block(experiment, "nist-1-10-p99.5", range(2), images)
+    assert unreached(description) == [{"0": 0, "1": 0}]
+    assert {row["active_weights"] for row in rows if row["epoch"] > 2} == {54}
+
+
 def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_path):
     experiment, path = short(), tmp_path / "block.safetensors"
     whole = unreached(block(experiment, "nist-1-10-p99.5", range(2), images)[1])[0]

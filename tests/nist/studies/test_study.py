@@ -138,6 +138,7 @@ def edit(content, path, value):
 
 PRUNED = ("variants", "nist-1-10-p98")
 DENSE = ("variants", "dense")
+PRUNING = {"scope": "global", "magnitude": "raw", "learning_rate": "unchanged", "optimizer_state": "zeroed"}
 MOVED = {
     "name": "rigl",
     "sparsity": 0.9,
@@ -183,6 +184,7 @@ REWOUND = {"name": "magnitude_after_training", "sparsity": 0.9, "rounds": 2, "re
         ((*PRUNED, "prune", "sparsity"), 0.5, "prune.sparsity: would keep 5460 weights of 960"),
         ((*PRUNED, "prune", "sparsity"), 0.99999, "prune.sparsity: would keep 0 weights of 960"),
         ((*PRUNED, "prune", "epoch"), 8, "prune.epoch is 8, but a run has only 8 epochs"),
+        (("training", "pruning"), {**PRUNING, "reachable": True, "scope": "layer"}, "pruning.reachable: is for a head"),
         ((*PRUNED, "method"), {"name": "erk", "sparsity": 0.9}, "method: takes the place of factors and prune"),
         (
             (*DENSE, "method"),
