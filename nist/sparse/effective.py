@@ -20,7 +20,7 @@ def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
     """
     found = {layer: layer.active_weights for layer in module.modules() if isinstance(layer, NISTLinear)}
     for chain in chains(module):
-        if len(chain) > 1:
+        if len(chain) > 1 and any(layer in found for layer in chain):
             counts = zip(chain, _on_paths(chain)[0], strict=True)
             found |= {layer: count for layer, count in counts if isinstance(layer, NISTLinear)}
     return found

@@ -127,7 +127,7 @@ def test_logits_have_one_column_a_class():
     [
         (
             {"name": "lenet6"},
-            "model.name: unknown model 'lenet6'; there are alexnet, deit_small, lenet5, mobilenetv1, vgg16",
+            "model.name: unknown model 'lenet6'; there are alexnet, deit_small, lenet5, mlp, mobilenetv1",
         ),
         ({"options": {"activation": "gelu"}}, "model.options: lenet5 refuses"),
         ({"options": {"depth": 3}}, "model.options: lenet5 refuses .* unexpected keyword argument 'depth'"),
