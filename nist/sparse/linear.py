@@ -16,7 +16,7 @@ from nist.sparse.read_weight import COMPUTED, ReadWeight
 from nist.sparse.replicas import check_replica
 from nist.sparse.saved_state import BUFFERS, STORED
 from nist.sparse.sharded import is_sharded, whole, zero_outside
-from nist.sparse.storage import Stored
+from nist.sparse.storage import LAYOUTS, Stored
 
 Entries = Mapping[Any, torch.Tensor]  # an optimizer's averages, by any names
 NO_ENTRIES: Entries = {}
@@ -282,7 +282,7 @@ class NISTLinear(Stored):
     def _store(self, form: str, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> None:
         """Take on ``form`` with these connections; the parameter object and its place in an optimizer stay."""
         form, self.is_followed = self._possible(form, len(values)), False
-        for name in (*BUFFERS, "row_starts"):
+        for name in (*BUFFERS, *LAYOUTS):
             self._buffers.pop(name, None)
         self.form = form
         self._replace_weight(self.arranged(inputs, outputs, values))

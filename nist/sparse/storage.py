@@ -14,6 +14,8 @@ from nist.sparse import csr, kernels
 from nist.sparse.random_masks import Connectivity, as_band
 from nist.sparse.read_weight import COMPUTED
 
+# Buffers of the compressed form that follow from its connections: two of csr's layouts, each tensor once.
+LAYOUTS = ("starts", "columns", "order", "back_starts", "back_columns", "back_order", "used", "reached")
 Connections = tuple[torch.Tensor, torch.Tensor]  # input and output index of each, 1-D
 
 
@@ -36,7 +38,6 @@ class Stored(nn.Module):
     mask: torch.Tensor
     inputs: torch.Tensor
     outputs: torch.Tensor
-    row_starts: torch.Tensor
 
     @property
     def stored(self) -> torch.Tensor:
@@ -55,6 +56,12 @@ class Stored(nn.Module):
     def unflat(self, dense: torch.Tensor) -> torch.Tensor:
         """The way back from ``flat``."""
         return dense
+
+    def layouts(self) -> tuple[csr.Layout, csr.Layout]:
+        """Where the weights of the compressed form are, in the matrix and in the transposed one."""
+        starts, columns, order, *back, used, reached = (self._buffers[name] for name in LAYOUTS)
+        forth = csr.Layout(starts, columns, order, used, reached)  # type: ignore[arg-type]
+        return forth, csr.Layout(*back, reached, used)  # type: ignore[arg-type]
 
     @property
     def storage(self) -> "Storage":
@@ -181,7 +188,7 @@ class Compressed(Compact):
     def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         if torch.onnx.is_in_onnx_export() or torch._C._functorch.maybe_current_level() is not None:
             return F.linear(x, self.dense(layer, layer.stored))  # ONNX and vmap know no operators of ours
-        return csr.compressed(x, layer.stored, layer.row_starts, layer.inputs)
+        return csr.compressed(x, layer.stored, *layer.layouts(), layer.out_features)
 
     def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
         return layer.inputs[positions], layer.outputs[positions]
@@ -194,9 +201,9 @@ class Compressed(Compact):
         inputs, outputs = connections
         layer.register_buffer("inputs", self.arranged(layer, connections, inputs))
         layer.register_buffer("outputs", self.arranged(layer, connections, outputs))
-        counts = torch.bincount(outputs, minlength=layer.out_features)
-        starts = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        layer.register_buffer("row_starts", starts, persistent=False)
+        forth, back = csr.layouts(layer.inputs, layer.outputs)
+        for name, tensor in zip(LAYOUTS, (*forth[:3], *back[:3], *forth[3:]), strict=True):
+            layer.register_buffer(name, tensor, persistent=False)
 
 
 STORAGES: dict[str, Storage] = {

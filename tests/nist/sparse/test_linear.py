@@ -346,11 +346,10 @@ def test_the_checks_of_inputs_hinder_no_vmap(form):
 def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so():
     layer = NISTLinear(6, 4, 2, form="compressed")
     weight, x, y = layer.stored.detach(), torch.randn(6, 5).T, torch.randn(4, 5).T  # not contiguous
-    places = layer.row_starts, layer.inputs
+    forth, back = map(list, layer.layouts())
     for operator, arguments in (
-        (csr._product, (x, weight, *places)),
-        (csr._transposed, (y, weight, *places, 6)),
-        (csr._sampled, (y, x, *places)),
+        (csr.product_operator, (x, weight, forth, back, 4)),
+        (csr.samples_operator, (y, x, forth, back)),
     ):
         torch.library.opcheck(operator, arguments, test_utils=("test_schema", "test_faketensor"))
 
