@@ -39,7 +39,8 @@ class Layout(NamedTuple):
 
 def layouts(inputs: torch.Tensor, outputs: torch.Tensor) -> tuple[Layout, Layout]:
     """Those of a matrix and of the transposed one, from each weight's input and output, sorted by output, then input."""
-    (used, columns), (reached, rows) = (torch.unique(each, return_inverse=True) for each in (inputs, outputs))
+    used, columns = torch.unique(inputs, return_inverse=True)
+    reached, rows = torch.unique(outputs, return_inverse=True)
     order = torch.argsort(columns, stable=True)
     back = torch.empty_like(order)
     back[order] = torch.arange(len(order), device=order.device)
