@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 
 
 def layouts(inputs: torch.Tensor, outputs: torch.Tensor) -> tuple[Layout, Layout]:
-    """Those of a matrix and of the transposed one, from each weight's input and output, sorted by output, then input."""
+    """Those of a matrix and of the transposed one, from the inputs and outputs of weights sorted by output, input."""
     used, columns = torch.unique(inputs, return_inverse=True)
     reached, rows = torch.unique(outputs, return_inverse=True)
     order = torch.argsort(columns, stable=True)
