@@ -5,6 +5,7 @@ index of the flattened parameter.
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,9 +60,9 @@ class Stored(nn.Module):
 
     def layouts(self) -> tuple[csr.Layout, csr.Layout]:
         """Where the weights of the compressed form are, in the matrix and in the transposed one."""
-        starts, columns, order, *back, used, reached = (self._buffers[name] for name in LAYOUTS)
-        forth = csr.Layout(starts, columns, order, used, reached)  # type: ignore[arg-type]
-        return forth, csr.Layout(*back, reached, used)  # type: ignore[arg-type]
+        tensors: Any = [self._buffers[name] for name in LAYOUTS]
+        used, reached = tensors[6:]
+        return csr.Layout(*tensors[:3], used, reached), csr.Layout(*tensors[3:6], reached, used)
 
     @property
     def storage(self) -> "Storage":

@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 
 EVERY = sorted(path.stem for path in study.FOLDER.glob("*.yaml"))
 DIGESTS = yaml.safe_load((ROOT / "tests/nist/studies/study_digests.yaml").read_text(encoding="utf-8"))
-CHANGED_ON_PURPOSE: set[str] = set()  # studies that are no longer what DIGESTS says
+# Studies that are no longer what DIGESTS says: U13 was settled before any of their runs.
+CHANGED_ON_PURPOSE = {"mobilenetv1-cifar10", "mobilenetv1-cifar10-controls"}
 
 
 @pytest.mark.parametrize("name", EVERY)
