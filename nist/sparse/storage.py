@@ -61,8 +61,9 @@ class Stored(nn.Module):
     def layouts(self) -> tuple[csr.Layout, csr.Layout]:
         """Where the weights of the compressed form are, in the matrix and in the transposed one."""
         tensors: Any = [self._buffers[name] for name in LAYOUTS]
-        used, reached = tensors[6:]
-        return csr.Layout(*tensors[:3], used, reached), csr.Layout(*tensors[3:6], reached, used)
+        starts, columns, order, back_starts, back_columns, back_order, used, reached = tensors
+        forth = csr.Layout(starts, columns, order, used, reached)
+        return forth, csr.Layout(back_starts, back_columns, back_order, reached, used)
 
     @property
     def storage(self) -> "Storage":
