@@ -13,6 +13,7 @@ _HOMES = {
     "SET": "nist.sparse.dynamic",
     "audit": "nist.sparse.audit",
     "densify": "nist.sparse.convert",
+    "for_inference": "nist.sparse.inference",
     "initial_masks": "nist.sparse.initial_masks",
     "neuroseed_mask": "nist.sparse.mask",
     "prune": "nist.sparse.prune",

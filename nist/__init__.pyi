@@ -5,6 +5,7 @@ from nist.sparse.convert import reform as reform
 from nist.sparse.convolution import NISTConv2d as NISTConv2d
 from nist.sparse.dynamic import SET as SET
 from nist.sparse.dynamic import RigL as RigL
+from nist.sparse.inference import for_inference as for_inference
 from nist.sparse.initial_masks import initial_masks as initial_masks
 from nist.sparse.linear import NISTLinear as NISTLinear
 from nist.sparse.mask import neuroseed_mask as neuroseed_mask

@@ -1,0 +1,62 @@
+"""Copies of models for inference alone."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nist import NISTLinear, for_inference, prune, sparsify
+from nist.sparse.inference import SparseLinear
+from nist.sparse.kernels import FORMS
+
+
+def pruned(form="auto", sparsity=0.9):
+    torch.manual_seed(0)
+    layers = nn.Linear(60, 50), nn.ReLU(), nn.Dropout(0.5), nn.Linear(50, 40, bias=False), nn.ReLU(), nn.Linear(40, 6)
+    model = sparsify(nn.Sequential(*layers), density=0.4, form=form)
+    prune(model, sparsity)
+    return model
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64])
+@pytest.mark.parametrize("form", FORMS)
+def test_it_computes_the_same_and_leaves_the_model_as_it_is(form, rows):
+    model, x = pruned(form), torch.randn(rows, 60)
+    before = copy.deepcopy(model.state_dict())
+    fast = for_inference(model, rows)
+    torch.testing.assert_close(fast(x), model.eval()(x).detach())
+    torch.testing.assert_close(fast(torch.stack([x, x])), model(torch.stack([x, x])).detach())
+    assert not any(isinstance(each, NISTLinear) for each in fast.modules())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("gathers", [True, False])
+@pytest.mark.parametrize("kept", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_weights_alone_compute_the_same(gathers, kept, dtype):
+    layer = NISTLinear(30, 20, 4, dtype=dtype)
+    layer.keep(layer.stored < layer.stored.flatten().quantile(kept) if kept else torch.zeros_like(layer.stored).bool())
+    sparse = SparseLinear(layer, gathers)
+    for shape in ((30,), (1, 30), (7, 30), (2, 3, 30), (0, 30)):
+        x = torch.randn(shape, dtype=dtype)
+        torch.testing.assert_close(sparse(x), layer(x).detach())
+
+
+def test_a_large_pruned_layer_is_its_weights_alone_and_a_dense_one_stays():
+    layer = NISTLinear(2048, 2048, 4)
+    prune(layer, 0.9999)
+    assert isinstance(for_inference(layer), SparseLinear)
+    assert type(for_inference(NISTLinear(64, 64, 64), 64)) is nn.Linear
+
+
+def test_an_intact_band_may_stay_as_it_is():
+    layer = NISTLinear(4096, 4096, 1, form="banded")
+    assert isinstance(for_inference(layer, 64), NISTLinear | SparseLinear)
+
+
+@pytest.mark.parametrize("rows", [0, 1.5, "1"])
+def test_rows_are_a_count(rows):
+    with pytest.raises(ValueError, match="rows must be a whole number of at least 1"):
+        for_inference(pruned(), rows)
