@@ -8,7 +8,7 @@
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
-# make bench   measure layers, heads and the trainer, about a quarter of an hour; prints where
+# make bench   measure layers, heads, deployment and the trainer, about half an hour; prints where
 # make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
 # make docs    the pages of docs/, the reference and the gallery as a site; seconds; ends by printing where it is
 # make sweep [MODELS='timm/vit_*']   put NIST into some 240 models of timm, torchvision and transformers, in about five
@@ -86,6 +86,7 @@ publish-replays: $(RENDERING)
 
 bench: $(ENVIRONMENT)
 	@KINETO_LOG_LEVEL=7 python -m nist.benchmarks.layers --out results/benchmarks
+	@python -m nist.benchmarks.deployment --out results/benchmarks
 	@python -m nist.benchmarks.trainer --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
 	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \

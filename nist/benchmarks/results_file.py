@@ -10,7 +10,7 @@ from nist.errors import InputError
 from nist.runtime.files import replacing
 
 MAKES = "make bench writes it"
-COLUMNS = {"network", "candidate", "peak_bytes"}
+COLUMNS = {"network", "candidate"}
 WHERE = {"device", "threads", "torch", "measured"}
 
 

@@ -20,7 +20,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="text.parquet: not a Parquet file"):
         results_file.read(tmp_path / "text.parquet")
     results_file.write(tmp_path / "other.parquet", [{"rows": 1}], WHERE)
-    with pytest.raises(InputError, match=r"other.parquet: not a benchmark \(candidate, network, peak_bytes missing\)"):
+    with pytest.raises(InputError, match=r"other.parquet: not a benchmark \(candidate, network missing\)"):
         results_file.read(tmp_path / "other.parquet")
     results_file.write(tmp_path / "bare.parquet", [ROW], {})
     with pytest.raises(InputError, match=r"bare.parquet: not a benchmark \(device, measured, threads, torch missing\)"):
