@@ -138,6 +138,35 @@ def head(model: dict) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+@torch.no_grad()
+def initialise(module: nn.Module, kind: str) -> None:
+    """Give the linear layers of ``module`` the initial values of ``kind``, by scaling those that torch has drawn.
+
+    Torch draws from ±1/√n_in (U20). ``kaiming_uniform_masked_fan_in``: ±1/√fan-in, of each output inside its mask;
+    ``glorot_uniform``: ±√(6 / (n_in + n_out)), and biases of zero, as Keras does (Glorot & Bengio 2010, Eq. 16).
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | NISTLinear)]
+    for layer in layers if kind in ("kaiming_uniform_masked_fan_in", "glorot_uniform") else ():
+        n_in, n_out = layer.in_features, layer.out_features
+        if kind == "glorot_uniform":
+            _scale(layer, torch.full((n_out,), (6 * n_in / (n_in + n_out)) ** 0.5), 0.0)
+        elif isinstance(layer, NISTLinear):
+            fan_in = torch.bincount(layer.connections()[1].cpu(), minlength=n_out).clamp(min=1)
+            scales = (n_in / fan_in) ** 0.5
+            _scale(layer, scales, scales)
+
+
+def _scale(layer: nn.Linear | NISTLinear, weights: torch.Tensor, biases: torch.Tensor | float) -> None:
+    """Multiply a layer's weights, by output, and its biases."""
+    if isinstance(layer, NISTLinear):
+        inputs, outputs = layer.connections()
+        layer.stored.copy_(layer.arranged(inputs, outputs, layer.values() * weights.to(layer.stored)[outputs]))
+    else:
+        layer.weight.mul_(weights[:, None])
+    if layer.bias is not None:
+        layer.bias.mul_(biases)
+
+
 def _with_sparse_blocks(network: nn.Module, model: dict) -> nn.Module:
     """``network`` with NIST layers in its blocks, starting from the model's own values inside their masks."""
     blocks = model["blocks"]

@@ -9,11 +9,10 @@ from torch import nn
 
 from nist.sparse.budgets import shared_out
 from nist.sparse.checks import check_changeable
-from nist.sparse.effective import chains
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
 from nist.sparse.optimizer_state import carry, check_follows, check_trains
-from nist.sparse.reachable import best_paths
+from nist.sparse.scores import Ranking
 from nist.sparse.selection import Weights, largest
 from nist.sparse.sharded import whole
 
@@ -33,6 +32,7 @@ def prune(
     scope: str = "global",
     generator: torch.Generator | None = None,
     reachable: bool = False,
+    magnitude: str = "raw",
 ) -> int:
     """Prune the NIST layers of ``module`` once to ``sparsity`` and return the number of weights kept.
 
@@ -42,6 +42,10 @@ def prune(
     its active weights. With a ``generator``, on the CPU, weights are kept at random, a control. Ties go to the lower
     index, by layer, then input, then output, whatever the layers' forms. Biases are neither pruned nor counted (U19). A
     layer that loses a weight stays masked or becomes compressed; automatic layers take the cheaper of the two.
+
+    The paper says "magnitude". Beside the absolute value there are others, for one ranking over all layers: ``scaled``,
+    over the standard deviation of the layer's weights; ``lamp`` (Lee et al. 2021); and ``synflow``, for layers that
+    follow each other (Tanaka et al. 2020). See ``nist.sparse.scores``.
 
     With ``reachable`` every output of the last layer that an input reaches keeps a path from one: of the paths to an
     output that would be cut off, the one whose smallest weight is largest, in place of as many other weights. NIST
@@ -54,13 +58,12 @@ def prune(
     One ranking over layers of different scales can take every weight of one of them; a warning then names it.
 
     Raises ``ValueError``, and changes nothing, if there is no NIST layer, if one has been pruned before, if fewer
-    weights are active than the target keeps, for another scope, for a wrapped replica, or in inference mode; with
-    ``reachable``, for layers that do not follow each other, fewer weights than the paths need, and at random.
+    weights are active than the target keeps, for another scope or magnitude, for a wrapped replica, or in inference
+    mode; with ``reachable`` and ``synflow``, for layers that do not follow each other; with ``reachable``, for fewer
+    weights than the paths need.
     """
     check_changeable(module, "prune")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, as torch.Generator().manual_seed(0), got {generator!r}")
-    layers = nist_layers(module)
+    layers, ranking = nist_layers(module), Ranking(generator, reachable, magnitude)
     if not layers:
         raise ValueError("nothing to prune: the module has no NIST layer (a dense layer is one with k = n_out)")
     if any(layer.is_pruned for layer in layers):
@@ -68,7 +71,8 @@ def prune(
     check_trains(optimizer, [layer.stored for layer in layers])
     check_follows(optimizer, layers, "prune", keeping=["masked"])
     budgets = _budgets(layers, sparsity, scope)
-    scores = _scores(module, layers, budgets, scope, generator, reachable)
+    ranking.check(module, layers, scope)
+    scores = ranking.scores(layers, budgets[0])
     for group, n_keep in zip(_groups(layers, scope), budgets, strict=True):
         found = largest_weights(group, n_keep, [scores[layer] for layer in group] if scores else None)
         for layer, kept in zip(group, found, strict=True):
@@ -78,34 +82,6 @@ def prune(
             text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"
             warnings.warn(text, stacklevel=3)  # past torch.no_grad
     return sum(budgets)
-
-
-def _scores(
-    module: nn.Module,
-    layers: Sequence[NISTLinear],
-    budgets: Sequence[int],
-    scope: str,
-    generator: torch.Generator | None,
-    reachable: bool,
-) -> dict[NISTLinear, torch.Tensor]:
-    """What the weights are ranked by, laid out as the layers store them, where that is not their absolute value."""
-    if not reachable:
-        return dict(zip(layers, _drawn(layers, generator), strict=True)) if generator else {}
-    if generator or scope != "global":
-        raise ValueError("reachable is for the largest weights of all layers together: no generator, scope='global'")
-    if [*layers] not in chains(module):
-        raise ValueError(
-            "reachable: the NIST layers do not follow each other in an nn.Sequential, with nothing between"
-        )
-    found = best_paths(layers)
-    if (needed := sum(int(mask.count_nonzero()) for mask in found)) > budgets[0]:
-        raise ValueError(f"reachable: the best paths to all outputs take {needed} weights, and {budgets[0]} are kept")
-    scores = {}
-    for layer, mask in zip(layers, found, strict=True):
-        inputs, outputs = layer.connections()
-        on_path = layer.arranged(inputs, outputs, mask.to(inputs.device)[outputs, inputs])
-        scores[layer] = whole(layer.stored.detach()).abs().masked_fill_(on_path, torch.inf)
-    return scores
 
 
 def largest_weights(
@@ -151,23 +127,6 @@ def _budget(layers: list[NISTLinear], sparsity: float) -> int:
     if n_keep > n_active:
         raise ValueError(f"sparsity {sparsity} would keep {n_keep} weights, but only {n_active} are active")
     return n_keep
-
-
-def _drawn(layers: Sequence[NISTLinear], generator: torch.Generator) -> list[torch.Tensor]:
-    """A random number for every active weight, drawn by layer, then output, then input, whatever the layers' forms.
-
-    Laid out as the layers store their weights.
-    """
-    found = []
-    for layer in layers:
-        inputs, outputs = layer.connections()
-        in_order = torch.argsort(outputs * layer.in_features + inputs).cpu()
-        numbers = torch.empty(len(in_order))
-        numbers[in_order] = torch.rand(len(in_order), generator=generator)
-        everywhere = torch.zeros(layer.stored.shape, device=layer.stored.device)
-        everywhere.view(-1)[layer.storage.active(layer)] = numbers.to(everywhere.device)
-        found.append(everywhere)
-    return found
 
 
 class PruneOnce:

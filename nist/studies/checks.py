@@ -20,7 +20,8 @@ OPTIMIZER_KEYS = {"adam": ("betas", "epsilon"), "adamw": ("betas", "epsilon", "u
 SCORED, MOVING = ("images",), ("distribution", "every", "drop", "until")
 METHOD_KEYS = {"uniform": (), "erk": (), "magnitude": (), "snip": SCORED, "grasp": SCORED, "synflow": SCORED}
 METHOD_KEYS |= {"set": MOVING, "rigl": MOVING, "magnitude_after_training": ("rounds", "rewind")}
-INITIALISATIONS = {"head": "kaiming_uniform_dense_fan_in", "blocks": "model"}
+HEAD_INITIALISATIONS = ("kaiming_uniform_dense_fan_in", "kaiming_uniform_masked_fan_in", "glorot_uniform")
+INITIALISATIONS = {"head": HEAD_INITIALISATIONS, "blocks": ("model",)}
 RESIZES = {"packed": ("none", "pad", "bilinear"), "folders": ("stretch", "crop")}
 
 
@@ -69,8 +70,9 @@ def _check_model(path: Path | str, content: dict) -> None:
     if parts == ["blocks"] and not isinstance(model["options"].get("classes"), int):
         raise InputError(f"{path}: model.options.classes: give the number of classes; the model has its own last layer")
     there, done = content["training"]["initialisation"], INITIALISATIONS[parts[0]]
-    if there != done:
-        raise InputError(f"{path}: training.initialisation: {there} is not for a model with {parts[0]}; give {done}")
+    if there not in done:
+        known = " or ".join(done)
+        raise InputError(f"{path}: training.initialisation: {there} is not for a model with {parts[0]}; give {known}")
 
 
 def _check_optimizers(path: Path | str, optimizers: list[dict]) -> None:
@@ -113,8 +115,7 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
     if not 1 <= kept <= active:
         raise InputError(f"{where}.prune.sparsity: would keep {kept} weights of {active}; keep at least 1, at most all")
     pruning = configuration["training"]["pruning"]
-    if pruning.get("reachable") and (part != "head" or pruning["scope"] != "global" or pruning["magnitude"] != "raw"):
-        raise InputError(f"{where}: training.pruning.reachable: is for a head, scope: global and magnitude: raw")
+    _check_pruning(f"{where}: training.pruning", configuration["model"], part, pruning)
     if pruning["scope"] != "layer":
         return
     for number, band in enumerate(bands(model), start=1):
@@ -124,6 +125,17 @@ def check_variant(path: Path, variant: str, configuration: dict) -> None:
                 f"{where}.prune.sparsity: would keep {kept} of the {band.n_weights} weights of layer {number}; "
                 "prune further, or with training.pruning.scope: global"
             )
+
+
+def _check_pruning(where: str, model: dict, part: str, pruning: dict) -> None:
+    reading = pruning["magnitude"] not in ("raw", "random")
+    if (reading or pruning.get("reachable")) and (part != "head" or pruning["scope"] != "global"):
+        key = "magnitude" if reading else "reachable"
+        raise InputError(f"{where}.{key}: {pruning[key]} is for a head and scope: global")
+    if pruning.get("reachable") and pruning["magnitude"] != "raw":
+        raise InputError(f"{where}.reachable: is for magnitude: raw")
+    if pruning.get("mask") == "stays" and model[part]["form"] != "masked":
+        raise InputError(f"{where}.mask: weights that train again need form: masked")
 
 
 def _check_method(where: str, configuration: dict, part: str) -> None:

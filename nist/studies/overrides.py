@@ -8,6 +8,7 @@ from nist.errors import InputError
 # Runs are compared seed by seed and epoch by epoch on the same images, so these are the same in every variant.
 SHARED = {"data.dataset", "data.image_size", "data.classes", "data.class_list", "data.resize", "data.validation",
           "training.epochs"}  # fmt: skip
+OPTIONAL = {"training.pruning.reachable", "training.pruning.mask"}  # a study need not have them for a variant to
 PARTS = ("data", "model", "training")
 
 
@@ -25,7 +26,7 @@ def applied(content: dict, changes: dict) -> dict:
         holder: Any = changed
         for key in way:
             holder = _step(holder, key, path)[1]
-        place, _ = _step(holder, last, path)
+        place = last if path in OPTIONAL else _step(holder, last, path)[0]
         holder[place] = deepcopy(value)
     return changed
 

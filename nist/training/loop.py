@@ -16,7 +16,7 @@ from nist.data.augmentation import Augmentation
 from nist.data.deit_augmentation import Recipe
 from nist.data.splits import Prepared, is_recipe
 from nist.errors import InputError
-from nist.models.build import Classifier, build
+from nist.models.build import Classifier, build, initialise
 from nist.runtime.heartbeat import beat
 from nist.sparse import optimizer_state
 from nist.sparse.audit import unreached_outputs
@@ -57,6 +57,7 @@ class Run(Scheduled):
         self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
         torch.manual_seed(streams.initialisation)
         network = build(configuration["model"], self.training.image_shape, weights)
+        initialise(network.sparsified, configuration["training"]["initialisation"])
         # channels_last is where CPU and tensor-core convolutions are fastest; it changes values by rounding only.
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.operations = Operations(cpu_ops.INSTEAD if self.device.type == "cpu" else {})
@@ -107,12 +108,28 @@ class Run(Scheduled):
 
     def prune(self, sparsity: float) -> None:
         """Prune the layers that NIST sparsifies, once."""
-        settings = self.configuration["training"]["pruning"]
-        draw = seeds.generator(self.initialisation) if settings["magnitude"] == "random" else None
-        paths_kept = settings.get("reachable", False)
-        prune(self.network.sparsified, sparsity, self.optimizer, settings["scope"], draw, paths_kept)
+        settings, module = self.configuration["training"]["pruning"], self.network.sparsified
+        is_random = settings["magnitude"] == "random"
+        ranking = {
+            "scope": settings["scope"],
+            "generator": seeds.generator(self.initialisation) if is_random else None,
+            "reachable": settings.get("reachable", False),
+            "magnitude": "raw" if is_random else settings["magnitude"],
+        }
+        if self.mask_stays:
+            pruned = copy.deepcopy(module)
+            prune(pruned, sparsity, **ranking)
+            for layer, other in zip(nist_layers(module), nist_layers(pruned), strict=True):
+                layer.stored.data.mul_(other.mask)
+        else:
+            prune(module, sparsity, self.optimizer, **ranking)
         if isinstance(self.network, Classifier):  # a transformer's blocks are no chain
             self.tell("unreached_outputs", unreached_outputs(linear_modules(self.network.head)))
+
+    @property
+    def mask_stays(self) -> bool:
+        """Whether pruned weights are zeroed once, and train again: rows then count the weights that are not zero."""
+        return self.configuration["training"]["pruning"].get("mask") == "stays"
 
     def measured_epoch(self) -> dict:
         """Train and validate once; see ``nist.metrics_file.SCHEMA`` for the measurements and their units.
@@ -126,6 +143,9 @@ class Run(Scheduled):
         train_loss, train_hits = self.train_epoch()
         val_loss, val_hits = self._validate()
         rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
+        if self.mask_stays:
+            active = sum(int(layer.stored.count_nonzero()) for layer in nist_layers(self.network.sparsified))
+            weights = active, weights[1]
         train = train_loss, train_hits.sum().item() / len(train_hits)
         return self.row(train, val_loss, val_hits, rate, weights, time.perf_counter() - started)
 

@@ -36,7 +36,7 @@ def can_stack(run: Run) -> bool:
     trained = all(parameter.requires_grad for parameter in network.parameters())
     alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
     plain = sparsified_part(run.configuration["model"]) == "head" and isinstance(run.training, Split)
-    return masked and trained and alike and plain and not dropout and run.method is None
+    return masked and trained and alike and plain and not dropout and run.method is None and not run.mask_stays
 
 
 class Stack(Scheduled):

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from nist import metrics_file, train
-from nist.data import packed
+from nist.data import packed, splits
 from nist.errors import InputError
 from nist.runtime import devices, provenance
+from nist.sparse.prune import nist_layers
 from nist.studies import study
 from nist.training import loop, session
 from nist.training.checkpoint import Checkpoint
@@ -112,6 +113,34 @@ def test_a_prune_can_leave_every_class_a_path(short, images):
     rows, description = block(experiment, "nist-1-10-p99.5", range(2), images)
     assert unreached(description) == [{"0": 0, "1": 0}]
     assert {row["active_weights"] for row in rows if row["epoch"] > 2} == {54}
+
+
+@pytest.mark.parametrize("magnitude", ["scaled", "lamp", "synflow"])
+def test_a_prune_can_read_magnitude_otherwise(short, images, magnitude):
+    experiment = short()
+    plain, _ = block(experiment, "nist-1-10-p99.5", range(1), images)
+    experiment.content["training"]["pruning"]["magnitude"] = magnitude
+    rows, _ = block(experiment, "nist-1-10-p99.5", range(1), images)
+    assert [row["active_weights"] for row in rows] == [960, 960, 54, 54]
+    assert measured(rows, 0)[:2] == measured(plain, 0)[:2]
+    assert measured(rows, 0)[2] != measured(plain, 0)[2]
+
+
+def test_weights_that_are_zeroed_once_train_again(short, images):
+    experiment = short()
+    experiment.content["training"]["pruning"]["mask"] = "stays"
+    configuration = experiment.configuration("nist-1-10-p99.5")
+    run = loop.Run(configuration, 0, splits.prepare(images, configuration["data"], CPU))
+    assert len([*run.epochs(2)]) == 2
+    before = [layer.stored.clone() for layer in nist_layers(run.network)]
+    run.prune(0.995)
+    after = [layer.stored for layer in nist_layers(run.network)]
+    assert sum(int(each.count_nonzero()) for each in after) == 54
+    assert all(((now == then) | (now == 0)).all() for now, then in zip(after, before, strict=True))
+    assert [layer.active_weights for layer in nist_layers(run.network)] == [120, 840]
+    found, _ = block(experiment, "nist-1-10-p99.5", range(1), images)
+    assert [row["active_weights"] for row in found[:2]] == [960, 960]
+    assert 54 < found[3]["active_weights"] <= 960
 
 
 def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_path):

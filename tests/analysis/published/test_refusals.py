@@ -60,7 +60,8 @@ def test_an_example_is_not_published(train, study_content):
     path = train()
     write_study({**study_content, "edition": "example"})
     with pytest.raises(
-        InputError, match="small is a study of edition 'example'; published are paper, pilot, control, comparison"
+        InputError,
+        match="small is a study of edition 'example'; published are paper, pilot, control, comparison, reading",
     ):
         add.publish([path])
 

@@ -61,8 +61,17 @@ def test_a_path_is_the_one_whose_smallest_weight_is_largest():
     ("model", "options", "message"),
     [
         (network(), {"sparsity": 0.98}, r"the best paths to all outputs take \d+ weights, and 4 are kept"),
-        (network(), {"sparsity": 0.8, "scope": "layer"}, "no generator, scope='global'"),
-        (network(), {"sparsity": 0.8, "generator": torch.Generator()}, "no generator, scope='global'"),
+        (
+            network(),
+            {"sparsity": 0.8, "scope": "layer"},
+            "reachable is for one ranking over all layers: scope='global'",
+        ),
+        (
+            network(),
+            {"sparsity": 0.8, "generator": torch.Generator()},
+            "a generator and reachable: each ranks the weight",
+        ),
+        (network(), {"sparsity": 0.8, "magnitude": "lamp"}, "reachable and magnitude='lamp': each ranks the weights"),
         (nn.ModuleList([network(), network()]), {"sparsity": 0.8}, "do not follow each other in an nn.Sequential"),
     ],
 )

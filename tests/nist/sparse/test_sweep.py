@@ -54,6 +54,9 @@ def made(model):
 class Own(nn.Linear):
     """A linear layer that NIST does not know, and whose copies compute something else."""
 
+    def forward(self, input):  # as nn.Linear names it
+        return 2 * super().forward(input)
+
     def __deepcopy__(self, memo):
         return Own(self.in_features, self.out_features)
 

@@ -171,7 +171,7 @@ REWOUND = {"name": "magnitude_after_training", "sparsity": 0.9, "rounds": 2, "re
         ),
         (("training", "optimizers", 0, "undecayed"), ["*"], "optimizers.0.undecayed: not for adam"),
         (("training", "optimizers", 1, "epsilon"), 1e-8, "optimizers.1.epsilon: not for sgd, which has momentum"),
-        (("training", "initialisation"), "model", "model is not for a model with head; give kaiming_uniform_dense_fan"),
+        (("training", "initialisation"), "model", "model is not for a model with head; give kaiming_uniform_dense"),
         (("data", "dataset"), "mnist", "data.dataset: unknown data set 'mnist'; there are digits, fashion_mnist"),
         (("statistics", "baseline"), "none", "statistics.baseline: no variant 'none'"),
         (("seeds",), "5-2", "seeds '5-2': write the first and the last one"),
@@ -184,7 +184,17 @@ REWOUND = {"name": "magnitude_after_training", "sparsity": 0.9, "rounds": 2, "re
         ((*PRUNED, "prune", "sparsity"), 0.5, "prune.sparsity: would keep 5460 weights of 960"),
         ((*PRUNED, "prune", "sparsity"), 0.99999, "prune.sparsity: would keep 0 weights of 960"),
         ((*PRUNED, "prune", "epoch"), 8, "prune.epoch is 8, but a run has only 8 epochs"),
-        (("training", "pruning"), {**PRUNING, "reachable": True, "scope": "layer"}, "pruning.reachable: is for a head"),
+        (
+            ("training", "pruning"),
+            {**PRUNING, "reachable": True, "scope": "layer"},
+            "reachable: True is for a head and scope: global",
+        ),
+        (("training", "pruning"), {**PRUNING, "magnitude": "lamp", "scope": "layer"}, "lamp is for a head and scope"),
+        (
+            ("training", "pruning"),
+            {**PRUNING, "reachable": True, "magnitude": "lamp"},
+            "reachable: is for magnitude: raw",
+        ),
         ((*PRUNED, "method"), {"name": "erk", "sparsity": 0.9}, "method: takes the place of factors and prune"),
         (
             (*DENSE, "method"),
