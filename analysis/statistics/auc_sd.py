@@ -21,7 +21,7 @@ def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
         ddof=("ddof", "first"),
         mean_sd=("sd", "mean"),
         mean_sd_population=("sd_population", "mean"),
-        auc_sd=("sd", "sum"),
+        auc_sd=("sd", lambda over_epochs: over_epochs.sum(skipna=False)),  # of one run there is none
         auc_sd_trapezoid=("sd", np.trapezoid),
     ).reset_index()
 

@@ -279,6 +279,14 @@ def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
     assert "nan" not in text
 
 
+def test_one_run_has_no_spread(statistics, verdicts):
+    curves = {name: np.full((2, 1, 2), 0.5) for name in ("dense-1", "sparse-3")}
+    experiment, paths = statistics("mobilenetv1-cifar10", curves, 2)
+    text = page.page(study_results.read([experiment], paths), verdicts)
+    assert "| Dense-1 | 10,920 | 0.02593 | – | 0.7778 | – |" in text.replace("10,240", "10,920")
+    assert "nan" not in text
+
+
 def test_methods_are_told_from_nist_or_not(statistics, verdicts):
     rng, name = np.random.default_rng(2), "lenet5-fmnist-comparison-98"
     ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "rigl": 0.87, "snip": 0.85}
