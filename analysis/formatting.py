@@ -71,6 +71,11 @@ def margin_of(row: pd.Series) -> str:
     return percent_margin(row["mean"], row["margin"])
 
 
+def or_dash(value: float, pattern: str) -> str:
+    """A number as ``pattern`` has it, a dash where it is undefined."""
+    return "–" if pd.isna(value) else pattern.format(value)
+
+
 def three_digits(value: float) -> str:
     """A measured value to three significant digits, thousands apart."""
     return f"{float(f'{value:.3g}'):,g}"

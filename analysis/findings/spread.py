@@ -58,9 +58,9 @@ class Spread(Accuracy):
                     "Head": self.label(variant),
                     "Weights": self.weights(variant),
                     "Paper, mean SD": mean.printed if mean else "–",
-                    "Mean SD over runs": _digits(ours["mean_sd"], 5),
+                    "Mean SD over runs": formatting.or_dash(ours["mean_sd"], "{:.5f}"),
                     "Paper, AUC_SD": total.printed if total else "–",
-                    "AUC_SD": _digits(ours["auc_sd"], 4),
+                    "AUC_SD": formatting.or_dash(ours["auc_sd"], "{:.4f}"),
                     "Peak (%)": formatting.margin_of(self.accuracy(variant, "peak")),
                     "Last epoch (%)": formatting.margin_of(self.accuracy(variant, "last")),
                     "Runs": str(ours["n"]),
@@ -76,8 +76,3 @@ class Spread(Accuracy):
         lowest = 2.0 ** (1 - self.source.statistic("sd_permutation")["n"].min())
         corrected = min(1.0, lowest * (len(self.source.study.variants) - 1))
         return f"{lowest:.2g}, and {corrected:.2g} once corrected" if corrected > self._level else ""
-
-
-def _digits(value: float, digits: int) -> str:
-    """A number to so many digits; a dash where one run has no spread."""
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"

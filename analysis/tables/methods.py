@@ -27,16 +27,11 @@ def _row(source: Source, name: str, rank: float) -> dict[str, str]:
         "Accuracy, last epoch (%)": formatting.margin_of(accuracy),
         "SD (points)": formatting.bare_percent(accuracy["sd"], 2),
         "Beside the baseline": formatting.interval_in_points(beside.loc[name]) if name in beside.index else "–",
-        "Mean rank": "–" if pd.isna(rank) else f"{rank:.2f}",
-        "Effective sparsity (%)": _mean(100 * shown["effective_sparsity"], "{:.2f}"),
-        "Unused features": _mean(shown["unused"], "{:.1f}"),
-        "Unreached classes": _mean(shown["unreached"], "{:.1f}"),
-        "Extra epochs": _mean(shown["extra_epochs"], "{:.3g}"),
-        "Extra seconds": _mean(shown["extra_seconds"], "{:.3g}"),
+        "Mean rank": formatting.or_dash(rank, "{:.2f}"),
+        "Effective sparsity (%)": formatting.or_dash(100 * shown["effective_sparsity"], "{:.2f}"),
+        "Unused features": formatting.or_dash(shown["unused"], "{:.1f}"),
+        "Unreached classes": formatting.or_dash(shown["unreached"], "{:.1f}"),
+        "Extra epochs": formatting.or_dash(shown["extra_epochs"], "{:.3g}"),
+        "Extra seconds": formatting.or_dash(shown["extra_seconds"], "{:.3g}"),
         "Runs": f"{accuracy['n']:.0f}",
     }
-
-
-def _mean(value: float, pattern: str) -> str:
-    """A mean over the runs that recorded it, a dash where none did."""
-    return "–" if pd.isna(value) else pattern.format(value)

@@ -66,6 +66,9 @@ def _measured(source: Source, name: str) -> list[dict]:
         frame[frame["metric"] == "val_accuracy"].set_index("variant")
         for frame in (source.statistic(statistic) for statistic in ("auc_sd", "wilcoxon", "wilson"))
     )
+    if spread.loc[[name, source.study.baseline], "mean_sd"].isna().any():
+        undefined = {"Value": "–", "Baseline": "–", "Notes": "a single run has no SD"}
+        return [{"Metric": metric, **undefined} for metric in (MEAN_SD, SHARE, AUC_SD)]
     return _comparison(spread.loc[name], spread.loc[source.study.baseline], test.loc[name], share.loc[name])
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
+ROUNDS = 100  # of SynFlow (Tanaka et al. 2020, section 6)
 Sizes = Sequence[tuple[int, int]]  # inputs and outputs of each layer
 
 
@@ -15,6 +16,11 @@ def shared_out(total: int, sizes: Sequence[int]) -> list[int]:
     for place in by_remainder[: total - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+def shrinking(total: int, n: int, share: float) -> int:
+    """Weights left of ``total`` after a ``share`` of the rounds that lead exponentially down to ``n``."""
+    return max(n, round(total * (n / total) ** share))
 
 
 def erk(sizes: Sizes, total: int) -> list[int]:

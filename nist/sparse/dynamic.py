@@ -10,6 +10,7 @@ from torch import nn
 from nist.sparse.checks import check_changeable
 from nist.sparse.linear import NISTLinear
 from nist.sparse.prune import nist_layers
+from nist.sparse.selection import top
 
 
 class DynamicTraining(ABC):
@@ -70,8 +71,9 @@ class DynamicTraining(ABC):
     @torch.no_grad()
     def _rewire(self, layer: NISTLinear, n: int) -> None:
         magnitudes = layer.stored.abs().masked_fill(~layer.mask, -1)
-        stay = _largest(magnitudes, layer.active_weights - n)
-        layer.rewire(stay | _largest(self._growth(layer).masked_fill(stay, -1), n))
+        (stay,) = top([magnitudes], layer.active_weights - n)
+        (grown,) = top([self._growth(layer).masked_fill(stay, -1)], n)
+        layer.rewire(stay | grown)
 
     @abstractmethod
     def _growth(self, layer: NISTLinear) -> torch.Tensor:
@@ -122,10 +124,3 @@ class RigL(DynamicTraining):
         if layer.stored.grad is None:
             raise ValueError("RigL grows by gradients: call step() after backward()")
         return layer.stored.grad.abs()
-
-
-def _largest(scores: torch.Tensor, n: int) -> torch.Tensor:
-    """Mask of the ``n`` largest; of equals the first."""
-    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    mask[scores.flatten().argsort(descending=True, stable=True)[:n]] = True
-    return mask.view_as(scores)

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist.sparse.budgets import erk, shared_out
+from nist.sparse.budgets import ROUNDS, erk, shared_out, shrinking
 from nist.sparse.candidates import Candidate, Patterns, chosen_candidates
 from nist.sparse.checks import check_changeable
 from nist.sparse.mask import kept_weights
+from nist.sparse.selection import top
 
-ROUNDS = 100  # of SynFlow (Tanaka et al. 2020, section 6)
 TEMPERATURE = 200  # of GraSP's logits, as in its authors' code
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # inputs and targets
@@ -91,23 +91,14 @@ def _drawn(
     return masks
 
 
-def _largest(scores: Weights, n: int) -> list[torch.Tensor]:
-    """Masks of the ``n`` largest scores of all layers together; of equals the first."""
-    flat = torch.cat([each.detach().flatten().double() for each in scores])
-    kept = torch.zeros_like(flat, dtype=torch.bool)
-    kept[flat.argsort(descending=True, stable=True)[:n]] = True
-    parts = kept.split([each.numel() for each in scores])
-    return [part.view_as(each) for part, each in zip(parts, scores, strict=True)]
-
-
 def _magnitude(_model: nn.Module, weights: Weights, n: int, _batch: Batch | None, _loss: Loss) -> list[torch.Tensor]:
-    return _largest([each.abs() for each in weights], n)
+    return top([each.abs() for each in weights], n)
 
 
 def _snip(model: nn.Module, weights: Weights, n: int, batch: Batch, loss: Loss) -> list[torch.Tensor]:
     inputs, targets = batch
     gradients = torch.autograd.grad(loss(model(inputs), targets), weights)
-    return _largest([(each * gradient).abs() for each, gradient in zip(weights, gradients, strict=True)], n)
+    return top([(each * gradient).abs() for each, gradient in zip(weights, gradients, strict=True)], n)
 
 
 def _grasp(model: nn.Module, weights: Weights, n: int, batch: Batch, loss: Loss) -> list[torch.Tensor]:
@@ -115,7 +106,7 @@ def _grasp(model: nn.Module, weights: Weights, n: int, batch: Batch, loss: Loss)
     gradients = torch.autograd.grad(loss(model(inputs) / TEMPERATURE, targets), weights, create_graph=True)
     flow = sum((each.detach() * each).sum() for each in gradients)
     products = torch.autograd.grad(flow, weights)  # type: ignore[arg-type]
-    return _largest([each * product for each, product in zip(weights, products, strict=True)], n)
+    return top([each * product for each, product in zip(weights, products, strict=True)], n)
 
 
 def _synflow(model: nn.Module, weights: Weights, n: int, batch: Batch, _loss: Loss) -> list[torch.Tensor]:
@@ -127,9 +118,9 @@ def _synflow(model: nn.Module, weights: Weights, n: int, batch: Batch, _loss: Lo
     ones = torch.ones_like(batch[0][:1], dtype=torch.float64)
     total = sum(each.numel() for each in weights)
     for step in range(1, ROUNDS + 1):
-        count = max(n, round(total * (n / total) ** (step / ROUNDS)))
+        count = shrinking(total, n, step / ROUNDS)
         gradients = torch.autograd.grad(model(ones).sum(), weights)
-        kept = _largest([each * gradient for each, gradient in zip(weights, gradients, strict=True)], count)
+        kept = top([each * gradient for each, gradient in zip(weights, gradients, strict=True)], count)
         with torch.no_grad():
             for each, mask in zip(weights, kept, strict=True):
                 each.mul_(mask)

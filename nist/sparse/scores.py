@@ -6,13 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from nist.sparse.budgets import ROUNDS, shrinking
 from nist.sparse.effective import chains
 from nist.sparse.linear import NISTLinear
 from nist.sparse.reachable import best_paths
+from nist.sparse.selection import top
 from nist.sparse.sharded import whole
 
 KINDS = ("raw", "scaled", "lamp", "synflow")
-ROUNDS = 100  # of SynFlow
 
 
 class Ranking(NamedTuple):
@@ -110,15 +111,12 @@ def _lamp(layer: NISTLinear) -> torch.Tensor:
 def _by_paths(layers: Sequence[NISTLinear], n_keep: int) -> list[torch.Tensor]:
     matrices = [layer.dense_weight().detach().abs().double() for layer in layers]
     places = [layer.connections()[::-1] for layer in layers]
-    counts = [len(outputs) for outputs, _ in places]
+    total = sum(len(outputs) for outputs, _ in places)
     found: list[torch.Tensor] = []
     for number in range(1, ROUNDS + 1):
-        left = max(n_keep, round(sum(counts) * (n_keep / sum(counts)) ** (number / ROUNDS)))
         found = [each[place] for each, place in zip(_flow(matrices), places, strict=True)]
-        every = torch.cat(found)
-        kept = torch.zeros_like(every)
-        kept[every.argsort(descending=True, stable=True)[:left]] = 1
-        for matrix, place, part in zip(matrices, places, kept.split(counts), strict=True):
+        kept = top(found, shrinking(total, n_keep, number / ROUNDS))
+        for matrix, place, part in zip(matrices, places, kept, strict=True):
             matrix[place] *= part
     return [layer.arranged(*layer.connections(), each) for layer, each in zip(layers, found, strict=True)]
 

@@ -87,3 +87,12 @@ def _counts(groups: Sequence[Weights], kind: torch.dtype, prefix: int, shift: in
             digits = digits[digits >> DIGIT == prefix] & (2**DIGIT - 1)
             counts += torch.bincount(digits, minlength=2**DIGIT).cpu()
     return counts
+
+
+def top(scores: Sequence[torch.Tensor], n: int) -> list[torch.Tensor]:
+    """Masks of the ``n`` largest of all ``scores``, of any sign; of equals the first."""
+    flat = torch.cat([each.detach().flatten().double() for each in scores])
+    kept = torch.zeros_like(flat, dtype=torch.bool)
+    kept[flat.argsort(descending=True, stable=True)[:n]] = True
+    parts = kept.split([each.numel() for each in scores])
+    return [part.view_as(each) for part, each in zip(parts, scores, strict=True)]

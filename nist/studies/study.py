@@ -13,14 +13,8 @@ from nist.studies.schema import check as check_schema
 
 MOST_SEEDS, LARGEST_SEED = 100_000, 10**6  # the latter is also what nist.metrics_file reads
 SCHEMA = Path(__file__).with_name("study.schema.yaml")
-EVIDENCE = (
-    "paper",
-    "pilot",
-    "control",
-    "comparison",
-    "reading",
-    "stand-in",
-)  # editions whose runs are kept with the project
+# Editions whose runs are kept with the project.
+EVIDENCE = ("paper", "pilot", "control", "comparison", "reading", "stand-in")
 IN_TITLES = {"example": "embedded example", "stand-in": "stand-in"}  # no experiments of the paper
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from nist.data.on_device import Split
 from nist.errors import InputError
+from nist.sparse.budgets import shrinking
 from nist.sparse.convert import densify
 from nist.sparse.dynamic import SET, DynamicTraining, RigL
 from nist.sparse.initial_masks import initial_masks, shuffled
@@ -121,8 +122,7 @@ class Comparison:
             for epoch in self._trained_epochs():
                 if number == 1 and epoch == rewind:
                     early = copy.deepcopy(self.run.network.state_dict())
-            n = max(self.n_keep, round(dense * (self.n_keep / dense) ** (number / rounds)))
-            masks = largest_weights(self.layers, n)
+            masks = largest_weights(self.layers, shrinking(dense, self.n_keep, number / rounds))
             if early is not None:
                 self.run.network.load_state_dict(early)
             for layer, mask in zip(self.layers, masks, strict=True):

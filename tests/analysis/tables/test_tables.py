@@ -354,6 +354,15 @@ def test_table_a6_compares_with_the_baseline(mobilenet):
     assert "(exact, one-sided, 4 epochs)" in table.iloc[3]["Notes"]
 
 
+def test_table_a6_says_that_a_single_run_has_no_sd(mobilenet):
+    experiment, frame = mobilenet
+    sd = epochwise_sd(frame[frame["seed"] == frame["seed"].min()])
+    statistics = {"auc_sd": auc_sd(sd), "wilcoxon": wilcoxon(sd, "dense-1"), "wilson": wilson(sd, "dense-1")}
+    table = tablea6.build([Source(experiment, statistics)])
+    assert {*table["Value"], *table["Dense-1"]} == {"–"}
+    assert {*table["Notes"]} == {"a single run has no SD"}
+
+
 def test_tables_are_written_in_three_formats(tmp_path):
     table = pd.DataFrame([{"Model": "A & B", "Mean": "91.3 ± 0.10"}])
     layout.write(table, "98 % sparse & small", tmp_path / "t.csv")
