@@ -76,7 +76,7 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     has_spread = isfinite(ratio) and isfinite(p)
     found = Measured(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
     return Comparison(
-        f"{more} against {less}, p = {p:.2g} over whole runs",
+        f"{more} against {less}, {f'p = {p:.2g}' if isfinite(p) else 'p undefined'} over whole runs",
         found,
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,

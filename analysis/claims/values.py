@@ -244,7 +244,8 @@ def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Ou
     row = jackknife_intervals(evidence.rows("run_bootstrap", claim.study, claim.variant, **where)).iloc[0]
     ratio, low, high = (exp(row[name]) for name in ("estimate", "low", "high"))
     agrees = {"reproduced": high < 1, "contradicted": low > 1}.get(found.verdict, True)
-    reasons = [found.reason, f"over whole runs the SD is × {ratio:.2f} ({low:.2f} to {high:.2f})"]
+    size = f"is × {ratio:.2f} ({low:.2f} to {high:.2f})" if isfinite(ratio) else "of either arm is undefined"
+    reasons = [found.reason, f"over whole runs the SD {size}"]
     if not agrees:
         reasons.append(f"epochs alone would say {found.verdict}")
     return Outcome(found.verdict if agrees else "inconclusive", "; ".join(reasons), found.estimate)

@@ -73,7 +73,9 @@ def _with_unit(printed: str, unit: str) -> str:
 
 
 def short(value: str) -> str:
-    """A number with five digits, or all of a whole one; the table's file has more."""
+    """A number with five digits, or all of a whole one, of which the table's file has more; nothing for NaN."""
+    if value == "nan":
+        return ""
     if not _is_number(value) or value.lstrip("-").isdigit():
         return value
     return f"{float(value):.5g}"

@@ -139,7 +139,14 @@ def test_figures_of_the_ledger_are_short_and_words_stay_words():
     shown = verdicts.section(
         pd.DataFrame(
             [
-                {"id": "abs.acc_gain.alexnet_lo", "printed": "8", "ours": "8.408714486", **row},
+                {
+                    "id": "abs.acc_gain.alexnet_lo",
+                    "printed": "8",
+                    "ours": "8.408714486",
+                    **row,
+                    "low": "nan",
+                    "high": "nan",
+                },
                 {"id": "abs.deit70", "printed": "negligible", "ours": "", **row},
                 {"id": "f1.a.edges", "printed": "10", "ours": "33595392", **row},
             ]
@@ -150,6 +157,7 @@ def test_figures_of_the_ledger_are_short_and_words_stay_words():
         ("negligible", ""),
         ("10 edges", "33595392"),
     ]
+    assert [(one["low"], one["high"]) for one in shown["rows"]] == [("", "")] * 3  # no "nan to nan"
     assert shown["counts"]["arithmetic ok"] == shown["total"] == 3
     assert {row["id"] for row in shown["first"]} == {"abs.acc_gain.alexnet_lo", "abs.deit70"}
     assert claims["f1.a.edges"].unit == "edges"
