@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from nist.sparse.checks import check_changeable
+from nist.sparse.effective import lay_out
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import check_form
 from nist.sparse.optimizer_state import carry, check_follows, check_trains
@@ -30,6 +31,7 @@ def reform(
     check_follows(optimizer, layers, "reform", keeping=[form])
     for layer in layers:
         carry(layer, optimizer, partial(layer.change_form, form, rows))
+    lay_out(module)
     return module
 
 

@@ -1,6 +1,7 @@
 """Weights that matter: those on a path from an input to an output of layers that follow each other."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -85,6 +86,18 @@ def _device(layer: Linear) -> torch.device:
 def chains(module: nn.Module) -> list[list[Linear]]:
     """The linear layers that follow each other in each ``nn.Sequential`` in ``module``."""
     return [*_chains(module)]
+
+
+def successors(module: nn.Module) -> list[tuple[Linear, Linear]]:
+    """Pairs of layers, the second of which alone takes what the first puts out, feature by feature."""
+    return [pair for chain in chains(module) for pair in pairwise(chain)]
+
+
+def lay_out(module: nn.Module) -> None:
+    """Let outputs that a compressed layer alone takes lie in memory as it takes them best: see ``nist.sparse.csr``."""
+    for one, other in successors(module):
+        if isinstance(one, NISTLinear) and isinstance(other, NISTLinear):
+            one.by_feature = one.form == other.form == "compressed"
 
 
 def _chains(module: nn.Module) -> Iterator[list[Linear]]:

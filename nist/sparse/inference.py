@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from numbers import Integral
 from statistics import median
 
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 
 from nist.sparse import csr
-from nist.sparse.effective import chains
+from nist.sparse.effective import successors
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear
 from nist.sparse.prune import nist_layers
@@ -24,8 +23,7 @@ class SparseLinear(nn.Module):
     """The weights that a NIST layer has left, with their places, for inference alone.
 
     With ``gathers`` a single row is computed weight by weight, which is faster where there are few; more rows, and
-    without it all, as a product with a matrix in CSR of the inputs and outputs that have a weight. ``by_feature``
-    leaves that as it comes, feature by feature in memory, which another such layer takes best, and a dense one worst.
+    without it all, as a product with a matrix in CSR: see ``nist.sparse.csr``, for ``by_feature`` too.
     """
 
     by_feature = False
@@ -51,8 +49,7 @@ class SparseLinear(nn.Module):
             result = b["bias"].index_add(0, b["outputs"], rows[0].index_select(0, b["inputs"]) * b["weight"])  # type: ignore
         else:
             layout = csr.Layout(*(b[name] for name in csr.Layout._fields))  # type: ignore[arg-type]
-            result = csr.with_bias(rows, b["weight"], layout, b["bias"])  # type: ignore[arg-type]
-            result = result if self.by_feature else result.contiguous()
+            result = csr.multiplied(rows, b["weight"], b["bias"], layout, self.out_features, self.by_feature)  # type: ignore
         return result.reshape(*x.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
@@ -75,10 +72,10 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     for each in list(copy.modules()):
         restore(each)
     fastest: dict[nn.Module, nn.Module] = {layer: _fastest(layer, rows) for layer in nist_layers(copy)}
-    for chain in chains(copy):
-        for one, other in pairwise(fastest.get(layer) for layer in chain):
-            if isinstance(one, SparseLinear) and isinstance(other, SparseLinear):
-                one.by_feature = True
+    for one, other in successors(copy):
+        first, second = fastest.get(one), fastest.get(other)
+        if isinstance(first, SparseLinear) and isinstance(second, SparseLinear):
+            first.by_feature = True
     return replaced(copy, fastest)
 
 

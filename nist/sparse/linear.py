@@ -281,7 +281,7 @@ class NISTLinear(Stored):
 
     def _store(self, form: str, inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor) -> None:
         """Take on ``form`` with these connections; the parameter object and its place in an optimizer stay."""
-        form, self.is_followed = self._possible(form, len(values)), False
+        form, self.is_followed, self.by_feature = self._possible(form, len(values)), False, False
         for name in (*BUFFERS, *LAYOUTS):
             self._buffers.pop(name, None)
         self.form = form

@@ -9,6 +9,7 @@ from torch import nn
 
 from nist.sparse.budgets import shared_out
 from nist.sparse.checks import check_changeable
+from nist.sparse.effective import lay_out
 from nist.sparse.linear import NISTLinear
 from nist.sparse.mask import kept_weights
 from nist.sparse.optimizer_state import carry, check_follows, check_trains
@@ -77,6 +78,7 @@ def prune(
         found = largest_weights(group, n_keep, [scores[layer] for layer in group] if scores else None)
         for layer, kept in zip(group, found, strict=True):
             carry(layer, optimizer, partial(layer.keep, kept))
+    lay_out(module)
     for name, layer in module.named_modules():
         if isinstance(layer, NISTLinear) and layer.active_weights == 0:
             text = f"the prune left nothing of {name or 'the layer'}, whose weights are the smallest: see scope"

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist.sparse import csr, kernels
+from nist.sparse import csr, csr_gradients, kernels
 from nist.sparse.random_masks import Connectivity, as_band
 from nist.sparse.read_weight import COMPUTED
 
@@ -25,6 +25,7 @@ class Stored(nn.Module):
 
     is_copy = False  # of another layer, made by copy or pickle
     is_masking = False  # in the masked form: whether a product needs the mask
+    by_feature = False  # whether outputs lie in memory feature by feature, in the compressed form
     is_followed = False  # whether an optimizer's averages are zero outside the mask
 
     replicated: torch.Tensor | None = None  # what nn.DataParallel gives a replica in place of the parameter
@@ -144,15 +145,14 @@ class Compact(Storage):
     """A parameter that holds the active weights and nothing else."""
 
     def forward(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
-        result = self.product(layer, x)
-        result = result if layer.bias is None else result + layer.bias
+        result = self.affine(layer, x)
         device = x.device.type
         lowered = torch.is_autocast_enabled(device) and result.dtype != torch.float64  # which autocast leaves alone
         return result.to(torch.get_autocast_dtype(device)) if lowered else result
 
     @abstractmethod
-    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
-        """The product with the weights, without the bias."""
+    def affine(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+        """The product with the weights, plus the bias."""
 
     def active(self, layer: Stored) -> torch.Tensor:
         return torch.arange(layer.stored.numel(), device=layer.stored.device)
@@ -170,8 +170,9 @@ class InBand(Compact):
     def __init__(self, arithmetic: kernels.Arithmetic) -> None:
         self.arithmetic = arithmetic
 
-    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
-        return kernels.in_band(self.arithmetic, x, layer.stored, as_band(layer.band))
+    def affine(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+        result = kernels.in_band(self.arithmetic, x, layer.stored, as_band(layer.band))
+        return result if layer.bias is None else result + layer.bias
 
     def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
         return as_band(layer.band).at(positions)
@@ -187,10 +188,11 @@ class InBand(Compact):
 class Compressed(Compact):
     """A parameter of shape (active weights,), with its ``inputs`` and ``outputs``, sorted by output, then input."""
 
-    def product(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
+    def affine(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         if torch.onnx.is_in_onnx_export() or torch._C._functorch.maybe_current_level() is not None:
-            return F.linear(x, self.dense(layer, layer.stored))  # ONNX and vmap know no operators of ours
-        return csr.compressed(x, layer.stored, *layer.layouts(), layer.out_features)
+            return F.linear(x, self.dense(layer, layer.stored), layer.bias)  # they know no operators of ours
+        layouts = layer.layouts()
+        return csr_gradients.compressed(x, layer.stored, layer.bias, *layouts, layer.out_features, layer.by_feature)
 
     def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
         return layer.inputs[positions], layer.outputs[positions]

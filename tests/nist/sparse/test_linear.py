@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nist import NISTLinear
-from nist.sparse import csr, kernels
+from nist.sparse import csr_gradients, kernels
 from nist.sparse.kernels import FORMS
 
 
@@ -348,8 +348,9 @@ def test_what_the_operators_of_the_compressed_form_promise_to_a_compiler_is_so()
     weight, x, y = layer.stored.detach(), torch.randn(6, 5).T, torch.randn(4, 5).T  # not contiguous
     forth, back = map(list, layer.layouts())
     for operator, arguments in (
-        (csr.product_operator, (x, weight, forth, back, 4)),
-        (csr.samples_operator, (y, x, forth, back)),
+        (csr_gradients.product_operator, (x, weight, None, forth, back, 4, False)),
+        (csr_gradients.product_operator, (x, weight, layer.bias.detach(), forth, back, 4, True)),
+        (csr_gradients.samples_operator, (y, x, forth, back)),
     ):
         torch.library.opcheck(operator, arguments, test_utils=("test_schema", "test_faketensor"))
 

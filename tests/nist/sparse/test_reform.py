@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -73,3 +75,47 @@ def test_rows_are_remembered(monkeypatch):
 def test_an_unknown_form_is_refused():
     with pytest.raises(ValueError, match="unknown form 'diagonal'"):
         reform(nn.Linear(3, 2), "diagonal")
+
+
+def chain(kept, bias=True):
+    """Layers 20 → 40 → 30 → 6, ReLUs in place between them, compressed, of which a share ``kept`` is left."""
+    torch.manual_seed(0)
+    sizes = ((20, 40), (40, 30), (30, 6))
+    layers = [each for n_in, n_out in sizes for each in (NISTLinear(n_in, n_out, n_out, bias), nn.ReLU(inplace=True))]
+    model = nn.Sequential(*layers).double()
+    prune(model, 1 - kept, scope="layer")
+    return reform(model, "compressed")
+
+
+def by_feature(model):
+    return [layer.by_feature for layer in model if isinstance(layer, NISTLinear)]
+
+
+def derivatives(model, rows):
+    """Outputs, and gradients of inputs, weights by input and output, and biases."""
+    torch.manual_seed(1)
+    x = torch.randn(rows, 20, dtype=torch.float64, requires_grad=True)
+    y = model(x)
+    y.square().sum().backward()
+    layers = [layer for layer in model if isinstance(layer, NISTLinear)]
+    weights = [layer.dense_weight(layer.stored.grad) for layer in layers]
+    return [y, x.grad, *weights, *(layer.bias.grad for layer in layers if layer.bias is not None)]
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kept", [0.01, 0.05, 0.3, 1.0])
+def test_outputs_lie_as_the_next_layer_takes_them_best_and_nothing_else_changes(rows, bias, kept):
+    model = chain(kept, bias)
+    assert by_feature(model) == [True, True, False]
+    assert model[0](torch.randn(rows, 20, dtype=torch.float64)).T.is_contiguous()
+    masked = reform(copy.deepcopy(model), "masked")
+    assert by_feature(masked) == [False, False, False]
+    torch.testing.assert_close(derivatives(model, rows), derivatives(masked, rows))
+
+
+def test_they_lie_row_by_row_where_the_next_layer_may_be_of_another_form():
+    model = chain(0.05)
+    model.load_state_dict(model.state_dict())
+    assert by_feature(model) == [False, False, False]
+    assert by_feature(reform(model, "compressed")) == [True, True, False]
