@@ -18,11 +18,9 @@ from nist.sparse.mask import Band
 def fit(measured: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Coefficients by form and term, in seconds, from rows of ``nist.benchmarks.layers``.
 
-    Non-negative least squares on relative errors, so that a small layer counts as much as a large one. Compressed is
-    fitted to the pruned layers alone: before a prune it is never the fastest.
+    Non-negative least squares on relative errors, so that a small layer counts as much as a large one.
     """
-    contested = measured[(measured["candidate"] != "compressed") | (measured["kept"] < 1)]
-    return {form: _fit_form(form, rows) for form, rows in contested.groupby("candidate") if form in FORMS}
+    return {form: _fit_form(form, rows) for form, rows in measured.groupby("candidate") if form in FORMS}
 
 
 def _fit_form(form: str, measured: pd.DataFrame) -> dict[str, float]:

@@ -77,7 +77,7 @@ class Trial:
 
 
 def in_turns(trials: dict[str, Trial], seconds: float) -> np.ndarray:
-    """Times of every trial, taken in turns, in seconds: rounds × trials × parts; at least four rounds.
+    """Times of every trial, taken in turns, in seconds: rounds × trials × parts; at least three rounds.
 
     In a round every trial takes its turn, so that a ratio within it compares what ran side by side. A turn is one step,
     or the median of as many as fit into 20 ms.
@@ -88,6 +88,6 @@ def in_turns(trials: dict[str, Trial], seconds: float) -> np.ndarray:
         turns[name] = 1 + min(20, int(0.02 / sum(trial.time())))
     rounds: list[list[np.ndarray]] = []
     end = time.perf_counter() + seconds
-    while len(rounds) < 4 or time.perf_counter() < end:
+    while len(rounds) < 3 or time.perf_counter() < end:
         rounds.append([np.median([trial.time() for _ in range(turns[name])], axis=0) for name, trial in trials.items()])
     return np.array(rounds)

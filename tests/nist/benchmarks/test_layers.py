@@ -18,7 +18,7 @@ def test_every_candidate_is_measured_and_weighed():
     assert rows.keys() == {"linear", "masked", "banded", "blocked", "compressed"}
     assert rows["masked"]["masked_over_this"] == 1
     for row in rows.values():
-        assert row["rounds"] == 4
+        assert row["rounds"] == 3
         assert min(row["forward_ms"], row["backward_ms"], row["step_ms"]) > 0
         assert row["peak_bytes"] > row["bytes_held"]
     # Weights and Adam's two averages of 80 weights and 20 biases, in float32, with its two step counts; the band keeps
