@@ -60,7 +60,7 @@ EXPRESSIONS: dict[str, Callable] = {
         (difference, ratio, reduction, gain, multiple, total_of, count),
         (counts.active, counts.parameters, counts.sparsity, counts.compression, counts.kept),
         (counts.density, counts.density_after, counts.half_density, counts.density_step, counts.growth),
-        (counts.fan_in, counts.edges, counts.outputs_without_input, counts.inputs_without_output),
+        (counts.edges, counts.outputs_without_input, counts.inputs_without_output),
         (counts.mask_errors, counts.degree_errors, counts.weight_layers, counts.head_share),
         (counts.total, counts.total_compression, counts.total_sparsity),
         (eq3.flops, eq3.flops_of, eq3.flops_share, eq3.flops_reduction),
@@ -147,7 +147,7 @@ def check(claim: Claim, claims: Mapping[str, Claim]) -> Outcome | None:
     """``arithmetic wrong`` if the paper's own figures exclude what a claim says of runs; ``None`` if they allow it.
 
     The parameter ``check`` joins comparisons by "and": of two claims' figures, ``a > b`` or ``a = b``, each possible
-    within their rounding, ``a != b`` as printed, or ``a ~0.5 b``, no further apart than that many of a's units.
+    of values printed so, ``a != b`` as printed, or ``a ~0.5 b``, no further apart than that many of a's units.
     """
     for comparison in filter(None, claim.parameters.get("check", "").split(" and ")):
         left, sign, right = comparison.split()
@@ -159,12 +159,13 @@ def check(claim: Claim, claims: Mapping[str, Claim]) -> Outcome | None:
 
 
 def _possible(a: Figure, sign: str, b: Figure, unit: Fraction) -> bool:
-    apart = max(a.rounded[0] - b.rounded[1], b.rounded[0] - a.rounded[1])  # negative where the roundings overlap
+    first, second = a.printed_so, b.printed_so
+    apart = max(first[0] - second[1], second[0] - first[1])  # negative where the ranges overlap
     if sign.startswith("~"):
         return apart <= Fraction(sign[1:]) * unit
     if sign == "!=":
         return a.value != b.value
-    return {">": a.rounded[1] > b.rounded[0], "<": a.rounded[0] < b.rounded[1], "=": apart < 0}[sign]
+    return {">": first[1] > second[0], "<": first[0] < second[1], "=": apart < 0}[sign]
 
 
 def _origin(claim: Claim, claims: Mapping[str, Claim]) -> str:

@@ -34,6 +34,13 @@ class Figure:
         return self.value - self.step / 2, self.value + self.step / 2
 
     @property
+    def printed_so(self) -> tuple[Fraction, Fraction]:
+        """The least and the greatest value printed so: by rounding, or by cutting digits off where that can be."""
+        low, high = self.rounded
+        cut = self.step if self.can_be_cut else Fraction(0)
+        return (low, max(high, self.value + cut)) if self.value >= 0 else (min(low, self.value - cut), high)
+
+    @property
     def can_be_cut(self) -> bool:
         """Whether two digits are left, and others may have been cut off: with one, a cut can halve a value."""
         return abs(self.value) >= 10 * self.step

@@ -39,8 +39,23 @@ def of_next_mean(sample: Sample, runs: int, confidence: float = 0.95) -> tuple[f
 
 def of_next_maximum(sample: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
     """Prediction interval of the largest of ``runs`` further runs, by simulation of its normal-theory pivot."""
-    low, high = np.quantile(_maximum_pivots(sample.n, runs), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return sample.mean + low * sample.sd, sample.mean + high * sample.sd
+    low, high = np.quantile(_next_maxima(sample, runs), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def of_next_difference(left: Sample, right: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Prediction interval of the difference of the means of ``runs`` further runs of each side, by Welch's freedom."""
+    widened = [Sample(one.mean, one.sd * sqrt(1 + one.n / runs), one.n) for one in (left, right)]
+    return of_difference(*widened, confidence)[1:]
+
+
+def of_next_difference_of_maxima(
+    left: Sample, right: Sample, runs: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Prediction interval of the difference of the largest of ``runs`` further runs of each side, by simulation."""
+    drawn = _next_maxima(left, runs) - _next_maxima(right, runs)[::-1]  # the same draws in another order
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def of_next_sd(sd: float, n: int, runs: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -91,6 +106,10 @@ def runs_to_settle(low: float, high: float, bound: float, n: int) -> int | None:
 
 def _t(confidence: float, freedom: float) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, freedom)) if freedom > 0 else np.nan
+
+
+def _next_maxima(sample: Sample, runs: int) -> np.ndarray:
+    return sample.mean + sample.sd * _maximum_pivots(sample.n, runs)
 
 
 @cache

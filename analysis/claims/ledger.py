@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import cli
-from analysis.claims import arithmetic, orderings, settings, values
+from analysis.claims import arithmetic, grouping, orderings, readings, relative, settings, values
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
 from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
@@ -26,11 +26,13 @@ OF_RUNS: dict[str, Callable[[Claim, Evidence], Outcome]] = {
 WORST_FIRST = (
     "arithmetic wrong",
     "contradicted",
+    "contradicted as read",
     "not run",
     "not testable",
     "inconclusive",
     "reproduced",
     "arithmetic ok",
+    "adopted",
 )
 RULES = (*OF_RUNS, "recompute", "setting", "together", "not_testable")
 
@@ -39,7 +41,9 @@ def ledger(evidence: Evidence) -> pd.DataFrame:
     """One row a claim, in the order of ``claims.csv``.
 
     Columns: ``id``, ``verdict``; ``printed`` and ``ours`` with the interval ``low`` to ``high``, in the unit that
-    ``claims.csv`` gives; ``n`` runs of the smaller side; ``reason``, ``rule``. Every cell is text, empty for nothing.
+    ``claims.csv`` gives; ``n`` runs of the smaller side; ``readings`` of the paper that a contradiction rests on;
+    ``finding``, which claims share that say the same of the same; ``reason``, ``rule``. Every cell is text, empty for
+    nothing.
     """
     rows = []
     for claim in evidence.claims.values():
@@ -54,6 +58,8 @@ def ledger(evidence: Evidence) -> pd.DataFrame:
                 "low": ours["low"],
                 "high": ours["high"],
                 "n": "" if found.estimate.n is None else str(found.estimate.n),
+                "readings": ", ".join(found.readings),
+                "finding": found.finding,
                 "reason": "; ".join(filter(None, (found.reason, claim.note))),
                 "rule": written(claim),
             }
@@ -68,7 +74,8 @@ def decide(claim: Claim, evidence: Evidence) -> Outcome:
     """
     if claim.rule not in RULES:
         raise InputError(f"{PATH.name}: {claim.id}: no rule {claim.rule!r}; there are {', '.join(RULES)}")
-    return arithmetic.check(claim, evidence.claims) or _apply(claim, evidence)
+    found = arithmetic.check(claim, evidence.claims) or _apply(claim, evidence)
+    return replace(found, finding=grouping.finding(claim, found, involved(claim)))
 
 
 def _apply(claim: Claim, evidence: Evidence) -> Outcome:
@@ -81,7 +88,7 @@ def _apply(claim: Claim, evidence: Evidence) -> Outcome:
             return settings.setting(claim, evidence)
         if claim.rule == "together":
             return together(claim, evidence)
-        return sized(claim, evidence, OF_RUNS[claim.rule](claim, evidence))
+        return _of_runs(claim, evidence)
     except SetOtherwise as departure:
         return Outcome("not run", departure.args[0])
     except NotRun as missing:
@@ -90,12 +97,21 @@ def _apply(claim: Claim, evidence: Evidence) -> Outcome:
         return Outcome("inconclusive", f"smaller than the paper's: {short.args[0]}")
 
 
+def _of_runs(claim: Claim, evidence: Evidence) -> Outcome:
+    rule = OF_RUNS[claim.rule]
+    found = sized(claim, evidence, rule(claim, evidence))
+    if found.verdict != "contradicted":
+        return found
+    found = relative.offset(claim, evidence, found, lambda other: decide(other, evidence))
+    return readings.contradiction(claim, evidence, found, rule, involved(claim))
+
+
 def together(claim: Claim, evidence: Evidence) -> Outcome:
     """A summary of other ``claims``: as good as the worst of them, and contradicted by one whose figures are wrong."""
     parts = {name: decide(evidence.claims[name], evidence) for name in claim.parameters["claims"].split()}
     name, part = min(parts.items(), key=lambda item: WORST_FIRST.index(item[1].verdict))
     verdict = "contradicted" if part.verdict == "arithmetic wrong" else part.verdict
-    return Outcome(verdict, f"as {name}: {part.reason}", Estimate(n=part.estimate.n))
+    return replace(part, verdict=verdict, reason=f"as {name}: {part.reason}", estimate=Estimate(n=part.estimate.n))
 
 
 def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-# The first three are of runs, the next two of the paper's own figures. The order is the report's.
+# In the order of the report: four of runs, two of the paper's own figures, one of settings.
 VERDICTS = (
     "reproduced",
     "contradicted",
+    "contradicted as read",
     "inconclusive",
     "arithmetic ok",
     "arithmetic wrong",
+    "adopted",
     "not run",
     "not testable",
 )
@@ -37,11 +39,17 @@ class Measured(Estimate):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, why, and the estimate it rests on if there is one."""
+    """A verdict, why, and the estimate it rests on if there is one.
+
+    ``readings`` are the choices of ours that it rests on, and ``finding`` the claim that says the same of the same
+    runs, if another does.
+    """
 
     verdict: str
     reason: str
     estimate: Estimate = field(default_factory=Estimate)
+    readings: tuple[str, ...] = ()
+    finding: str = ""
 
 
 class NotRun(LookupError):

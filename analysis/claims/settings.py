@@ -15,17 +15,14 @@ OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW(wd={weight_decay})", "sgd": "SGD(m
 def setting(claim: Claim, evidence: Evidence) -> Outcome:
     """A setting at ``path`` (keys joined by slashes) or named in ``MEASURES`` (``measure``), of every study in ``of``.
 
-    ``arithmetic ok`` if the study has it as printed. If it has not, and the claim ``against`` prints something else,
-    the paper contradicts itself: ``arithmetic wrong``. Else ``not run``, as where the study is not there. Of two claims
-    that are each ``against`` the other, the study tells which is adopted.
+    ``adopted`` if the study has it as printed. If it has not, and the claim ``against`` prints something else, the
+    paper contradicts itself: ``arithmetic wrong``. Else ``not run``, as where the study is not there.
     """
     try:
-        return Outcome("arithmetic ok", "the study is set up as printed", Estimate(_adopted(claim, evidence)))
-    except NotRun as missing:
+        return Outcome("adopted", "the study is set up as printed", Estimate(_adopted(claim, evidence)))
+    except NotRun:
         other = evidence.claims.get(claim.parameters.get("against", ""))
         if other is None or other.printed == claim.printed:
-            raise
-        if other.parameters.get("against") == claim.id and not isinstance(missing, SetOtherwise):
             raise
         reason = f"{other.id} prints {other.printed}, which is adopted"
         return Outcome("arithmetic wrong", reason, Estimate(other.printed))

@@ -77,7 +77,7 @@ def margin(claim: Claim, evidence: Evidence) -> Outcome:
     units = _stated_runs(claim, evidence) if "column" not in claim.parameters else _any_runs(claim, evidence)
     if not units:
         return Outcome("arithmetic wrong", _impossible(claim, evidence))
-    row, runs = evidence.row("accuracy", claim.study, claim.variant, score="peak"), PAPER[claim.study].runs
+    row, runs = _scored(claim, evidence), PAPER[claim.study].runs
     in_sd = 1 if _is_sd(claim) else stats.t.ppf(0.975, runs - 1) / sqrt(runs)  # at the paper's number of runs
     ours = float(in_sd * row["sd"])
     outcomes = [
@@ -149,8 +149,8 @@ def meets(figure: Figure, value: float, n: int, of_runs: Interval, tolerance: fl
     estimate = Measured(value, low, high, n)
     if not (isfinite(low) and isfinite(high)):
         return Outcome("inconclusive", "one run has no spread", estimate)
-    last = figure.value + figure.step if figure.can_be_cut else figure.rounded[1]
-    if high < figure.rounded[0] or low > last:
+    first, last = figure.printed_so
+    if high < first or low > last:
         return Outcome("contradicted", "our interval misses what is printed", estimate)
     if high - low <= 2 * tolerance:
         return Outcome("reproduced", "our interval meets what is printed", estimate)
@@ -178,6 +178,10 @@ def weakest(outcomes: list[Outcome]) -> Outcome:
     """The outcome that decides where all must hold: the first contradiction, else the first doubt, else the first."""
     ranked = ("contradicted", "inconclusive", "reproduced")
     return min(outcomes, key=lambda outcome: ranked.index(outcome.verdict))
+
+
+def _scored(claim: Claim, evidence: Evidence) -> pd.Series:
+    return evidence.row("accuracy", claim.study, claim.variant, score=claim.parameters.get("score", "peak"))
 
 
 def _is_sd(claim: Claim) -> bool:

@@ -84,12 +84,6 @@ def growth(network: str, factors: tuple[int, ...], sparsity: float) -> int:
     return active(network, factors, sparsity) - active(network, factors)
 
 
-def fan_in(network: str, factors: tuple[int, ...], layer: int) -> Fraction:
-    """Mean number of inputs that feed an output of one layer."""
-    n_in, n_out = HEADS[network][layer - 1]
-    return Fraction(n_in * factors[layer - 1], n_out)
-
-
 def outputs_without_input(n_in: int, n_out: int, k: int) -> int:
     """Outputs without any input, counted on the mask of Eq. 1 (D8)."""
     return int((~neuroseed_mask(n_in, n_out, k).any(axis=0)).sum())

@@ -44,7 +44,6 @@ CONTRADICTIONS = {
         "a5.vgg.p999.rel",
         "s5.vgg.flops_003",
     ],
-    "C5": [f"{where}.vgg.scratch.peak_{end}" for where in ("a5", "a44") for end in ("lo", "hi")],
     "C7": ["a4.vgg.dense.max_acc"],
     "C9": ["a4.vgg.dense.moe", "a4.vgg.scratch.moe", "a4.vgg.p999.moe"],
     "C10": ["t1.vgg.nist.compression_total", "s42.vgg.overall_sparsity"],
@@ -55,13 +54,11 @@ CONTRADICTIONS = {
     "E2": ["s3.deit.epochs300", "s3.deit.prune5080", "s3.deit.prune80"],
     "E3": ["t1.deit.p60.params", "t1.deit.p70.params", "t1.deit.p60.compression", "t1.deit.p70.compression"],
     "E4": ["s42.deit.density95"],
-    "E5": ["s42.deit.p70.within", "s42.deit.dense.top1", "s42.deit.p60.top1", "s42.deit.p70.top1"],
-    "E7": ["f3.deit.q.match"],
+    "E5": ["s42.deit.p70.within"],
     "E8": ["t1.deit.dense.epochs", "t1.deit.p60.epochs", "t1.deit.p70.epochs"],
     "F1": ["abs.acc_gain.absolute"],
     "F3": ["m.half_density.cnn", "m.half_density.first_layer"],
     "F4": ["m.prune.peak_fraction", "m.prune.epoch_fraction"],
-    "U25": ["g.q.gap_replacement"],
 }
 
 

@@ -140,7 +140,9 @@ class TestWithoutRuns:
     verdicts = ledger.ledger(Evidence(CLAIMS, STUDIES))
 
     def test_nothing_is_claimed_of_runs(self):
-        assert set(self.verdicts["verdict"]) == {"arithmetic ok", "arithmetic wrong", "not run", "not testable"}
+        assert set(self.verdicts["verdict"]) == {
+            *("arithmetic ok", "arithmetic wrong", "adopted", "not run", "not testable"),
+        }
 
     def test_not_run_says_the_command(self):
         rows = self.verdicts[self.verdicts["verdict"] == "not run"].set_index("id")["reason"]
@@ -208,7 +210,7 @@ def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
     verdicts = ledger.ledger(Evidence(CLAIMS, STUDIES, run_statistics)).set_index("id")
     of_study = verdicts.loc[[one.id for one in CLAIMS.values() if one.study == "lenet5-cifar10"], "verdict"]
     assert "not run" not in set(of_study)
-    assert list(of_study[["a1.lenet5.epochs", "fa2.lenet5.epochs"]]) == ["arithmetic ok", "arithmetic wrong"]  # N3
+    assert of_study["a1.lenet5.epochs"] == "adopted"
     assert verdicts.loc["a2.lenet5.q.cifar_improve", "verdict"] == "reproduced"  # 60 against 58 %
     assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "inconclusive"  # all gaps are the same
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
@@ -246,7 +248,9 @@ def test_the_command_writes_the_same_bytes_each_time(run_statistics, tmp_path):
         ledger.main([*statistics, "--studies", "lenet5-cifar10", "-o", str(tmp_path / output)])
     assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
     written = pd.read_csv(tmp_path / "first.csv", dtype=str, keep_default_na=False)
-    assert list(written.columns) == ["id", "verdict", "printed", "ours", "low", "high", "n", "reason", "rule"]
+    assert list(written.columns) == [
+        *("id", "verdict", "printed", "ours", "low", "high", "n", "readings", "finding", "reason", "rule"),
+    ]
     direct = ledger.ledger(Evidence(CLAIMS, {"lenet5-cifar10": STUDIES["lenet5-cifar10"]}, run_statistics))
     pd.testing.assert_frame_equal(written, direct)
 
@@ -287,7 +291,7 @@ class TestSettings:
         found = ledger.decide(CLAIMS["a1.lenet5.lr"], given)
         assert found.verdict == "not run"
         assert found.reason.endswith("learning_rate is 0.5")  # and no command, as no run changes it
-        assert ledger.decide(CLAIMS["a1.lenet5.batch"], given).verdict == "arithmetic ok"
+        assert ledger.decide(CLAIMS["a1.lenet5.batch"], given).verdict == "adopted"
 
     def test_a_key_that_a_study_lacks(self):
         found = ledger.decide(
@@ -299,25 +303,14 @@ class TestSettings:
         found = ledger.decide(CLAIMS["s3.deit.epochs300"], Evidence(CLAIMS))
         assert (found.verdict, found.estimate.value) == ("arithmetic wrong", "400")
 
-    @pytest.mark.parametrize(
-        ("epochs", "table", "figure"),
-        [(60, "arithmetic wrong", "arithmetic ok"), (120, "arithmetic ok", "arithmetic wrong")],
-    )
-    def test_of_two_against_each_other_the_study_tells_which_is_adopted(self, epochs, table, figure):
-        experiment = study.load("lenet5-cifar10")
-        experiment.content["training"]["epochs"] = epochs
-        pair = [CLAIMS[f"{name}.lenet5.epochs"] for name in ("a1", "fa2")]
-        given = Evidence(CLAIMS, {"lenet5-cifar10": experiment})
-        assert [ledger.decide(one, given).verdict for one in pair] == [table, figure]
-        assert [ledger.decide(one, Evidence(CLAIMS)).verdict for one in pair] == ["not run"] * 2
-
 
 @pytest.mark.parametrize(
     ("a", "sign", "b", "possible"),
     [
         ("90.9", ">", "91.3", False),
         ("91.2", ">", "91.2", True),  # either may have been rounded
-        ("81.91", "=", "81.90", False),
+        ("81.91", "=", "81.90", True),  # 81.905 by rounding, and cut off
+        ("81.92", "=", "81.90", False),
         ("81.9", "=", "81.90", True),
         ("81.9", "=", "81.91", True),
         ("79.4", "~0.1", "79.45", True),

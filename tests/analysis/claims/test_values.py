@@ -62,7 +62,7 @@ class TestInterval:
     def test_a_peak_before_the_prune_is_said_to_be(self):
         given = evidence({"a": (0.5, 0.006)})
         table = given.statistics[("lenet5-cifar10", "accuracy")]
-        table = pd.concat([table, table.assign(score="peak_final", mean=0.4)])
+        table.loc[table["score"] == "peak_final", "mean"] = 0.4
         found = decide(make("interval", self.RULE), evidence({"a": (0.5, 0.006)}, accuracy=table))
         assert found.verdict == "reproduced"
         assert "runs peak before the prune: with the final weights their mean is 40.0 %" in found.reason

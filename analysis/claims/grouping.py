@@ -1,0 +1,42 @@
+"""Claims that are one finding: of the same quantity of the same runs, or of one slip of the paper's own figures.
+
+Counted claim by claim, one offset of a baseline contradicts as many claims as are printed beside it.
+"""
+
+import re
+
+from analysis.claims.claim import Claim
+from analysis.claims.outcome import Outcome
+
+SLIP = re.compile(r"[A-Z][0-9]+\b")  # how a note begins that names a contradiction of docs/assumptions.md
+QUANTITIES = {
+    "learning_curve": "accuracy",
+    "epochs_to_converge": "speed",
+    "epochs_to_accuracy": "speed",
+    "overfitting_gap": "overfitting gap",
+    "auc_sd": "SD over epochs",
+}
+BY_RULE = {
+    "margin": "spread of scores",
+    "epochs_to": "speed",
+    **dict.fromkeys(("spread", "share", "significance", "steadier"), "SD over epochs"),
+}
+OF_RUNS = ("reproduced", "contradicted", "contradicted as read", "inconclusive")
+
+
+def finding(claim: Claim, outcome: Outcome, sides: list[tuple[str, str]]) -> str:
+    """The finding that a claim belongs to, in words: claims that share it and their verdict are one.
+
+    ``sides`` are the study and variant of everything that a rule on runs reads; a baseline names no finding beside
+    others.
+    """
+    if outcome.finding:
+        return outcome.finding
+    if outcome.verdict not in OF_RUNS:
+        slip = SLIP.match(claim.note) if outcome.verdict == "arithmetic wrong" else None
+        return slip.group() if slip else claim.id
+    statistic = claim.parameters.get("statistic", "").split(" ")[0]
+    quantity = BY_RULE.get(claim.rule) or QUANTITIES.get(statistic, "accuracy")
+    names = {variant.partition("@")[0] for _, variant in sides}
+    compared = sorted(name for name in names if not name.startswith("dense")) or sorted(names)
+    return f"{claim.study}: {quantity} of {', '.join(compared)}"
