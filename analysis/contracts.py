@@ -37,6 +37,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run_scores": (("variant", "seed", "score"), ("accuracy",)),
     "run_bootstrap": ((*TESTED, "quantity", "interval"), ("estimate", "low", "high", "n")),
     "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),
+    "selection": (("variant", "seed"), ("epoch", "selected", "peak", "optimism")),
     "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
     "training_cost": (

@@ -44,7 +44,7 @@ def paths(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
 
 def _rows(block: MetricsFile) -> list[dict]:
     dense, images = head_weights(block.description["configuration"])["dense"], block.description["training_images"]
-    found, methods = (_recorded(block.description, name) for name in ("paths", "method"))
+    found, methods = (recorded(block.description, name) for name in ("paths", "method"))
     last = runs.last_epoch(block.table.to_pandas()).set_index("seed")["active_weights"]
     names = dict(zip(runs.GROUP, runs.name(block), strict=True))
     rows = []
@@ -64,10 +64,13 @@ def _rows(block: MetricsFile) -> list[dict]:
     return rows
 
 
-def _recorded(description: dict, name: str) -> dict[int, dict]:
-    """What the sessions say under ``name``, by seed."""
-    found = [item for session in description.get("sessions", []) for item in session.get(name, {}).items()]
-    return {int(seed): value for seed, value in found}
+def recorded(description: dict, name: str) -> dict[int, dict]:
+    """What the sessions say under ``name``, by seed; later sessions add to earlier ones."""
+    found: dict[int, dict] = {}
+    for session in description.get("sessions", []):
+        for seed, value in session.get(name, {}).items():
+            found.setdefault(int(seed), {}).update(value)
+    return found
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

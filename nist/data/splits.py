@@ -12,18 +12,21 @@ from nist.data.on_host import LoadedSplit
 from nist.data.packed import Images
 from nist.errors import InputError
 
+HELD_OUT = 10  # one image of so many of each class
+
 
 class Prepared(NamedTuple):
-    """What all runs of a configuration share."""
+    """What all runs of a configuration share; ``test`` where the validation images are not the test images."""
 
     training: Split | LoadedSplit
     validation: Split | LoadedSplit
     affine: Affine
     normalise: Normalise
+    test: Split | None = None
 
 
 def prepare(images: Images, settings: dict, device: torch.device, workers: int = 0) -> Prepared:
-    """Images as a study's ``data`` wants them; the test images validate (U1).
+    """Images as a study's ``data`` wants them; the test images validate (U1), or a part of the training images.
 
     Memory-mapped images, and those of a recipe that changes them one by one, stay on the host and are read by
     ``workers`` processes. Raises ``InputError`` where images and settings do not fit.
@@ -31,14 +34,38 @@ def prepare(images: Images, settings: dict, device: torch.device, workers: int =
     recipe = is_recipe(settings["augmentation"])
     if recipe and images.train_images.shape[-1] != 3:
         raise InputError(f"data.augmentation: RandAugment is for colour images, not those of {settings['dataset']}")
-    training, validation = (_resized(array, settings) for array in (images.train_images, images.test_images))
-    affine = _affine(training, settings["normalisation"])
+    training, test = (_resized(array, settings) for array in (images.train_images, images.test_images))
+    labels = images.train_labels
+    if settings["validation"] == "test":
+        affine = _affine(training, settings["normalisation"])
+        validation = _split(test, images.test_labels, device, workers)
+        return Prepared(
+            _split(training, labels, device, workers, on_host=recipe), validation, affine, Normalise(affine, device)
+        )
+    if recipe or isinstance(training, np.memmap):
+        raise InputError("data.validation: holdout is for images that fit into memory, and for no recipe; write test")
+    held = held_out(labels)
+    if not held.any():
+        raise InputError(
+            f"data.validation: holdout takes one image of {HELD_OUT} of each class, and no class has as many"
+        )
+    affine = _affine(training[~held], settings["normalisation"])
     return Prepared(
-        _split(training, images.train_labels, device, workers, on_host=recipe),
-        _split(validation, images.test_labels, device, workers),
+        Split(training[~held], labels[~held], device),
+        Split(training[held], labels[held], device),
         affine,
         Normalise(affine, device),
+        Split(test, images.test_labels, device),
     )
+
+
+def held_out(labels: np.ndarray) -> np.ndarray:
+    """Which training images validate: a tenth of each class, drawn once, the same for every run, so that runs pair."""
+    rng, held = np.random.default_rng(0), np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels == label)
+        held[rng.choice(places, len(places) // HELD_OUT, replace=False)] = True
+    return held
 
 
 def is_recipe(augmentation: dict | str) -> bool:

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from nist import correctness
 from nist.data.augmentation import Augmentation
 from nist.data.deit_augmentation import Recipe
+from nist.data.on_device import Split
+from nist.data.on_host import LoadedSplit
 from nist.data.splits import Prepared, is_recipe
 from nist.errors import InputError
 from nist.models.build import Classifier, build, initialise
@@ -65,6 +67,7 @@ class Run(Scheduled):
         self.method = Comparison(self, streams.method) if "method" in configuration else None
         torch.manual_seed(streams.dropout)
         self.epoch, self.optimizer, self.diverged = 0, None, False
+        self.tested: dict[int, float] = {}
 
     def _check_last_batch(self) -> None:
         """Raise ``InputError`` if an epoch ends with a single image that batch normalisation makes nothing of."""
@@ -141,7 +144,8 @@ class Run(Scheduled):
         """
         started = time.perf_counter()
         train_loss, train_hits = self.train_epoch()
-        val_loss, val_hits = self._validate()
+        val_loss, val_hits = self._evaluate(self.validation)
+        self._test()
         rate, weights = self.optimizer.param_groups[0]["lr"], sparsified_weights(self.network.sparsified)
         if self.mask_stays:
             active = sum(int(layer.stored.count_nonzero()) for layer in nist_layers(self.network.sparsified))
@@ -238,10 +242,17 @@ class Run(Scheduled):
         return self._mean(self._normalised(batches, isinstance(self.augmentation, Recipe)), step)
 
     @torch.no_grad()
-    def _validate(self) -> tuple[float, torch.Tensor]:
+    def _evaluate(self, images: Split | LoadedSplit) -> tuple[float, torch.Tensor]:
         self.network.eval()
-        batches = self.validation.in_order(evaluation_batch(self.validation.image_shape))
+        batches = images.in_order(evaluation_batch(images.image_shape))
         return self._mean(self._normalised(batches), F.cross_entropy)
+
+    def _test(self) -> None:
+        """Tell the accuracy on test images after each epoch, where others validate."""
+        if self.prepared.test is not None:
+            hits = self._evaluate(self.prepared.test)[1]
+            self.tested[self.epoch] = hits.sum().item() / len(hits)
+            self.tell("test_accuracy", dict(self.tested))
 
     def _normalised(self, batches: Iterator, finish: bool = False) -> Iterator:
         for images, labels in batches:

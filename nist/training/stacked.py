@@ -26,8 +26,8 @@ def can_stack(run: Run) -> bool:
 
     There must be no dropout, whose draws would depend on who is in the stack, every NIST layer must be masked, and
     stay so through a prune, for shapes to stay the same, all parameters must share one optimizer's settings, images
-    must lie on the device, and no other method than NIST may act. Transformers are left out: what their blocks drop at
-    random is not told by type.
+    must lie on the device, the test images validate, and no other method than NIST may act. Transformers are left out:
+    what their blocks drop at random is not told by type.
     """
     network = run.network
     dropout = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in network.modules())
@@ -36,7 +36,8 @@ def can_stack(run: Run) -> bool:
     trained = all(parameter.requires_grad for parameter in network.parameters())
     alike = all(phase["name"] in ("adam", "sgd") for phase in run.configuration["training"]["optimizers"])
     plain = sparsified_part(run.configuration["model"]) == "head" and isinstance(run.training, Split)
-    return masked and trained and alike and plain and not dropout and run.method is None and not run.mask_stays
+    usual = run.method is None and not run.mask_stays and run.prepared.test is None
+    return masked and trained and alike and plain and not dropout and usual
 
 
 class Stack(Scheduled):

@@ -66,7 +66,11 @@ def take_first_steps(content, load_study, tmp_path, which):
         variant.pop("runs_of", None)  # whose study takes the same steps
         if "images" in variant.get("method", {}):
             variant["method"]["images"] = 2
-    experiment, images = load_study(content), pictures(content["data"], tmp_path)
+    images = pictures(content["data"], tmp_path)
+    if content["data"]["validation"] == "holdout":  # a tenth of each class
+        content["training"]["batch_size"] = 18
+        images = packed.Images(*(each.repeat(10, axis=0) for each in images))
+    experiment = load_study(content)
     for variant in which:
         rows, _ = session.train_block(experiment, variant, range(1), images, torch.device("cpu"))
         before, after = (row["active_weights"] for row in rows)
