@@ -45,8 +45,8 @@ def of_next_maximum(sample: Sample, runs: int, confidence: float = 0.95) -> tupl
 
 def of_next_difference(left: Sample, right: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
     """Prediction interval of the difference of the means of ``runs`` further runs of each side, by Welch's freedom."""
-    widened = [Sample(one.mean, one.sd * sqrt(1 + one.n / runs), one.n) for one in (left, right)]
-    return of_difference(*widened, confidence)[1:]
+    left, right = (Sample(one.mean, one.sd * sqrt(1 + one.n / runs), one.n) for one in (left, right))
+    return of_difference(left, right, confidence)[1:]
 
 
 def of_next_difference_of_maxima(
