@@ -35,12 +35,24 @@ def cheapest(band: Connectivity, active_weights: int, rows: int, device: str) ->
     layer that has fewer weights than its band can only be masked or compressed. A kind of device that is not in
     ``costs.yaml`` is judged as a CPU.
     """
-    coefficients = table().get(device) or table()["cpu"]
     whole = band.is_regular and active_weights == band.n_weights
     possible = FORMS if whole else ("masked", "compressed")
-    times = {form: predicted(coefficients[form], work(form, band, active_weights, rows)) for form in possible}
+    times = {form: seconds(form, band, active_weights, rows, device) for form in possible}
     times["masked"] /= 1 + MARGIN
     return min(times, key=times.__getitem__)
+
+
+def seconds(form: str, band: Connectivity, active_weights: int, rows: int, device: str) -> float:
+    """Predicted seconds of a training step of a form, on ``rows`` rows a batch."""
+    coefficients = table().get(device) or table()["cpu"]
+    return predicted(coefficients[form], work(form, band, active_weights, rows))
+
+
+def scale(device: str, ratios: dict[str, float]) -> None:
+    """Multiply predicted times of a kind of device by ``ratios``, by form, in this process; a later call starts anew."""
+    fitted = _fitted()
+    own = fitted.get(device) or fitted["cpu"]
+    table()[device] = {form: {term: ratio * own[form][term] for term in TERMS} for form, ratio in ratios.items()}
 
 
 def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:
@@ -74,4 +86,8 @@ def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[
 @cache
 def table() -> dict[str, dict]:
     """Coefficients by kind of device, form and term, in seconds; and where they come from."""
+    return _fitted()
+
+
+def _fitted() -> dict[str, dict]:
     return yaml.safe_load(COEFFICIENTS.read_text(encoding="utf-8"))
