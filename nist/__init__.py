@@ -12,7 +12,7 @@ _HOMES = {
     "RigL": "nist.sparse.dynamic",
     "SET": "nist.sparse.dynamic",
     "audit": "nist.sparse.audit",
-    "calibrate": "nist.calibration",
+    "calibrate": "nist.benchmarks.calibrate",
     "densify": "nist.sparse.convert",
     "for_inference": "nist.sparse.inference",
     "initial_masks": "nist.sparse.initial_masks",

@@ -1,5 +1,5 @@
 # The public names for type checkers, which do not see what is imported on first use.
-from nist.calibration import calibrate as calibrate
+from nist.benchmarks.calibrate import calibrate as calibrate
 from nist.sparse.audit import audit as audit
 from nist.sparse.convert import densify as densify
 from nist.sparse.convert import reform as reform

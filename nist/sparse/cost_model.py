@@ -49,7 +49,7 @@ def seconds(form: str, band: Connectivity, active_weights: int, rows: int, devic
 
 
 def scale(device: str, ratios: dict[str, float]) -> None:
-    """Multiply predicted times of a kind of device by ``ratios``, by form, in this process; a later call starts anew."""
+    """Multiply predicted times of a kind of device by ``ratios``, by form, in this process; each call starts anew."""
     fitted = _fitted()
     own = fitted.get(device) or fitted["cpu"]
     table()[device] = {form: {term: ratio * own[form][term] for term in TERMS} for form, ratio in ratios.items()}

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 import nist
-from nist import NISTLinear, calibration, reform
+from nist import NISTLinear, reform
+from nist.benchmarks import calibrate
 from nist.sparse import cost_model
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import Band
@@ -25,7 +26,7 @@ def test_it_measures_once_a_machine_and_scales_what_is_predicted(home, monkeypat
     for form, ratio in ratios.items():
         assert cost_model.seconds(form, BAND, BAND.n_weights, 64, "cpu") == pytest.approx(ratio * before[form])
     assert all(0 < ratio < float("inf") for ratio in ratios.values())
-    monkeypatch.setattr(calibration, "_ratios", None)  # what is kept is not measured again, nor scaled twice
+    monkeypatch.setattr(calibrate, "_ratios", None)  # what is kept is not measured again, nor scaled twice
     assert nist.calibrate(device="cpu") == ratios
     assert cost_model.seconds("masked", BAND, BAND.n_weights, 64, "cpu") == pytest.approx(
         ratios["masked"] * before["masked"]
@@ -35,7 +36,7 @@ def test_it_measures_once_a_machine_and_scales_what_is_predicted(home, monkeypat
 def test_automatic_layers_choose_by_it(home, monkeypatch):
     layer = NISTLinear(1024, 1024, 10)
     assert layer.form != "masked"
-    monkeypatch.setattr(calibration, "_ratios", lambda device, seconds: dict.fromkeys(FORMS, 1e6) | {"masked": 1e-6})
+    monkeypatch.setattr(calibrate, "_ratios", lambda device, seconds: dict.fromkeys(FORMS, 1e6) | {"masked": 1e-6})
     nist.calibrate(device="cpu")
     assert reform(layer).form == NISTLinear(1024, 1024, 10).form == "masked"
     assert [yaml.safe_load(path.read_text())["masked"] for path in home.iterdir()] == [1e-6]

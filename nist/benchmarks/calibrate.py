@@ -1,0 +1,64 @@
+"""The rule by which automatic layers choose their form, scaled to the machine at hand in a second."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from nist import digest
+from nist.benchmarks.layers import Case, candidates
+from nist.benchmarks.timing import Trial, in_turns
+from nist.runtime import devices, provenance
+from nist.runtime.files import replacing
+from nist.sparse import cost_model
+from nist.sparse.kernels import FORMS
+from nist.sparse.mask import Band
+
+CASES = (
+    Case("calibration", 512, 512, 64, 1),
+    Case("calibration", 512, 512, 64, 50),
+    Case("calibration", 1024, 1024, 64, 10),
+    Case("calibration", 1024, 1024, 64, 10, 0.1),
+)
+
+
+def calibrate(seconds: float = 1.0, device: str = "auto") -> dict[str, float]:
+    """Let automatic layers choose their form by what this machine takes, in this process and from now on.
+
+    Training steps of a few layers are timed in every form for about ``seconds``, and each form's predicted time is
+    multiplied by the median ratio to what it took. That is done once a machine (processor, threads, torch) and kept in
+    ``~/.cache/nist``, or under ``$XDG_CACHE_HOME``. Layers that are there already choose anew with ``nist.reform``.
+    Returns the ratios by form. Raises ``ValueError`` for a device that is none.
+    """
+    where = devices.choose_device(device)
+    path = _cache(where)
+    if not path.exists():
+        ratios = _ratios(where, seconds)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(yaml.safe_dump(ratios), encoding="utf-8")
+    ratios = yaml.safe_load(path.read_text(encoding="utf-8"))
+    cost_model.scale(where.type, ratios)
+    return ratios
+
+
+def _cache(device: torch.device) -> Path:
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    machine = [provenance.device_name(device), torch.get_num_threads(), torch.__version__]
+    return home / "nist" / f"costs-{digest.of_configuration({'machine': machine})[:16]}.yaml"
+
+
+def _ratios(device: torch.device, seconds: float) -> dict[str, float]:
+    """Measured over predicted time of a training step, by form: the median over cases."""
+    found: dict[str, list[float]] = {form: [] for form in FORMS}
+    for case in CASES:
+        layers = {form: layer for form, layer in candidates(case, device).items() if form in FORMS}
+        trials = {form: Trial(layer, case.n_in, case.n_out, case.rows, device) for form, layer in layers.items()}
+        times = np.median(in_turns(trials, seconds / len(CASES)).sum(-1), axis=0)
+        band = Band(case.n_in, case.n_out, case.k)
+        for form, measured in zip(trials, times, strict=True):
+            expected = cost_model.seconds(form, band, int(case.kept * band.n_weights), case.rows, device.type)
+            found[form].append(measured / expected)
+    return {form: float(np.median(each)) for form, each in found.items()}
