@@ -1,0 +1,32 @@
+"""Heads before and after their prune, in training and inference, beside other ways: ``nist.benchmarks.deployment``."""
+
+import pandas as pd
+
+from analysis import formatting
+
+OTHERS = {"masked": "masked", "linear": "dense", "gather": "gathering", "coo": "torch COO"}
+AT_INFERENCE = {"linear": "dense", "torch csr": "torch CSR", "scipy csr": "scipy CSR"}
+CASE = ["network", "sparsity", "rows"]
+
+
+def stage(sparsity: float) -> str:
+    """How far a head is pruned, in words."""
+    return "before the prune" if pd.isna(sparsity) else f"{100 * sparsity:g} %"
+
+
+def build(measured: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
+    """One row a head, stage and batch; every cell is text.
+
+    A ratio is the other way's time over that of NIST, the median of rounds: below 1 the other way is faster.
+    """
+    rows = []
+    for (network, sparsity, batch), group in measured.groupby(CASE, sort=False, dropna=False):
+        row = {"Head": network, "Stage": stage(sparsity), "Batch": str(batch)}
+        for part, others in (("training", OTHERS), ("inference", AT_INFERENCE)):
+            found = group[group["part"] == part].set_index("candidate")
+            row[f"{part.capitalize()}, ms"] = formatting.three_digits(found.loc["nist", "ms"])
+            row |= {
+                f"{part}, over {label}": f"{found.loc[name, 'this_over_nist']:.3g}×" for name, label in others.items()
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
