@@ -29,7 +29,7 @@ $(LIGHT): SIZE := about 1.2 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 COMMA := ,
 PROFILE ?= default
-SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
+SNAKEMAKE = snakemake --workflow-profile profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs sweep lint audit lock clean distclean
@@ -89,9 +89,7 @@ bench: $(ENVIRONMENT)
 	@python -m nist.benchmarks.deployment --out results/benchmarks
 	@python -m nist.benchmarks.trainer --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
-	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
-	    for table in layers heads trainer; do \
-	        python -m analysis.tables.$$table $$machine/$$table.parquet -o $$machine/$$table.csv || exit 1; done && \
+	    python -m analysis.measured $$machine --figures $$machine --tables $$machine && \
 	    cat $$machine/heads.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
 
 bench-scale: $(ENVIRONMENT)

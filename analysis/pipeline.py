@@ -53,45 +53,54 @@ class Pipeline:
         there = [name for name in names if name in self.studies]
         return [f"results/statistics/{name}/{statistic}.csv" for name in there for statistic in statistics]
 
-    def items_of(self, name: str | None, kind: str) -> list[str]:
-        """Figures or tables of a study or, of ``None``, of the paper."""
-        return plan.fed_by(self.studies[name], self.items, kind) if name else plan.of_the_paper(self.items, kind)
+    def items_of(self, name: str | None) -> list[str]:
+        """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""
+        if name:
+            return [item for kind in SUFFIXES for item in plan.fed_by(self.studies[name], self.items, kind)]
+        return [
+            item
+            for kind in SUFFIXES
+            for item in plan.of_the_paper(self.items, kind)
+            if not self.items[item]["statistics"] or {*self.items[item]["studies"]} & self.studies.keys()
+        ]
 
-    def item_files(self, name: str | None, kind: str) -> list[str]:
-        """Their files, all of the first format, then all of the next."""
-        folder = f"results/{kind}s/{name}" if name else f"results/{kind}s"
-        return [f"{folder}/{item}{suffix}" for suffix in SUFFIXES[kind] for item in self.items_of(name, kind)]
+    def item_files(self, name: str | None, is_first: bool = True) -> list[str]:
+        """Their files, of the format that is shown or of the others."""
+        files = []
+        for item in self.items_of(name):
+            kind = self.items[item]["kind"]
+            suffixes = SUFFIXES[kind][:1] if is_first else SUFFIXES[kind][1:]
+            files += ["/".join(filter(None, ["results", f"{kind}s", name, f"{item}{suffix}"])) for suffix in suffixes]
+        return files
 
-    def item_statistics(self, name: str | None, kind: str) -> list[str]:
-        """Statistics that they show; of the paper's studies those that are configured, as nothing is trained for it."""
-        entries = [self.items[item] for item in self.items_of(name, kind)]
+    def item_statistics(self, name: str | None) -> list[str]:
+        """Statistics that they show; of the paper's studies those that there are, as nothing is trained for it."""
+        entries = [self.items[item] for item in self.items_of(name)]
         found = [self.statistics([name] if name else entry["studies"], entry["statistics"]) for entry in entries]
         return sorted({path for paths in found for path in paths})
 
-    def item_modules(self, name: str | None, kind: str) -> list[str]:
+    def item_modules(self, name: str | None) -> list[str]:
         """Modules that make them."""
-        return [plan.module_of(self.items, item) for item in self.items_of(name, kind)]
+        entries = [(item, f"analysis.{self.items[item]['kind']}s.__main__") for item in self.items_of(name)]
+        return [module for item, main in entries for module in (main, plan.module_of(self.items, item))]
 
-    def item_looks(self, name: str | None, kind: str) -> list:
+    def item_looks(self, name: str | None) -> list:
         """What else decides them: looks of their studies, and their entries in the list of items."""
         shown = [self.studies[name]] if name else self.paper_studies.values()
         looks = [[one.content[key] for key in LOOKS] for one in shown]
-        return [looks, {item: self.items[item] for item in self.items_of(name, kind)}]
+        return [looks, {item: self.items[item] for item in self.items_of(name)}]
 
     def item_options(self, name: str | None) -> list[str]:
         """Options of the command that makes them."""
-        return [f"--study={name}"] if name else ["--paper", *(f"--study={one}" for one in self.paper_studies)]
+        if name:
+            return [f"--study={name}"]
+        items = [f"--only={item}" for item in self.items_of(None)]
+        return ["--paper", *items, *(f"--study={one}" for one in self.paper_studies)]
 
     @property
-    def shown(self) -> list[tuple[str | None, str]]:
-        """Studies, and ``None`` for the paper, with each kind of items that they have."""
-        return [(name, kind) for name in [None, *self.studies] for kind in SUFFIXES if self.items_of(name, kind)]
-
-    def all_items(self, kind: str) -> list[str]:
-        """The first file of each figure or table that there is."""
-        suffix = SUFFIXES[kind][0]
-        every = [path for name, its in self.shown if its == kind for path in self.item_files(name, kind)]
-        return [path for path in every if path.endswith(suffix)]
+    def shown(self) -> list[str | None]:
+        """Studies, and ``None`` for the paper, that have items."""
+        return [name for name in [None, *self.studies] if self.items_of(name)]
 
     @cached_property
     def ledger_studies(self) -> list[str]:

@@ -44,6 +44,8 @@ ANALYSIS = {
     "figures": {"contracts", "study_results"},
     "tables": {"formatting", "study_results", "networks", "statistics", "claims"},
     "report": {"cli", "contracts", "metrics", "published", "claims", "figures"},
+    "items": {"contracts", "study_results"},
+    "measured": {"figures", "tables"},
     "findings": {"formatting", "study_results", "statistics", "claims", "tables", "report"},
     "scale": {"cli", "metrics", "published", "networks"},
     "replayed": {"published"},

@@ -22,25 +22,31 @@ def trained():
 
 
 def test_an_item_of_the_paper_takes_what_is_configured_of_its_studies(trained):
-    statistics = trained.item_statistics(None, "table")
+    statistics = trained.item_statistics(None)
     assert {Path(path).parent.name for path in statistics} == {"alexnet-cifar10"}
     assert "results/statistics/alexnet-cifar10/accuracy.csv" in statistics
-    assert "results/tables/tablea3.csv" in trained.all_items("table")
+
+
+def test_an_item_of_the_paper_is_made_where_there_are_runs_of_it(trained):
+    made = trained.items_of(None)
+    assert {"fig1", "tablea1", "table1", "tablea3"} <= {*made}  # of no runs, and of one of three studies
+    assert {"fig4", "tablea5", "accuracysparsity"}.isdisjoint(made)
+    assert "results/tables/tablea3.csv" in trained.item_files(None)
+    assert {"--only=tablea3", "--study=alexnet-cifar10"} <= {*trained.item_options(None)}
 
 
 def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(trained):
-    assert ("lenet5-digits", "figure") in trained.shown
-    assert ("alexnet-cifar10", "figure") not in trained.shown  # Fig. A4 is the paper's
-    files = trained.item_files("lenet5-digits", "figure")
+    files, others = trained.item_files("lenet5-digits"), trained.item_files("lenet5-digits", is_first=False)
     assert files[:2] == ["results/figures/lenet5-digits/figa2.svg", "results/figures/lenet5-digits/figa3.svg"]
-    assert len(files) == 3 * len(trained.items_of("lenet5-digits", "figure"))
+    assert "results/tables/lenet5-digits/tablea2.csv" in files
+    assert len(others) == 2 * len(files)
+    assert not any("figa4" in path for path in trained.item_files("alexnet-cifar10"))  # the paper's
     assert trained.item_options("lenet5-digits") == ["--study=lenet5-digits"]
-    assert trained.item_options(None)[0] == "--paper"
 
 
 def test_a_look_of_a_study_is_part_of_what_decides_its_items(trained):
-    before = trained.item_looks("lenet5-digits", "figure")
-    assert before == trained.item_looks("lenet5-digits", "figure")
+    before = trained.item_looks("lenet5-digits")
+    assert before == trained.item_looks("lenet5-digits")
     assert before[0][0][2]["dense"]["colour"] == "red"
 
 
