@@ -46,6 +46,8 @@ ANALYSIS = {
     "report": {"cli", "contracts", "metrics", "published", "claims", "figures"},
     "items": {"contracts", "study_results"},
     "measured": {"figures", "tables"},
+    "console": set(),
+    "queues": set(),
     "findings": {"formatting", "study_results", "statistics", "claims", "tables", "report"},
     "scale": {"cli", "metrics", "published", "networks"},
     "replayed": {"published"},

@@ -83,7 +83,9 @@ def test_a_mistake_in_a_profiles_settings_is_one_line(project, profile):
     edit_yaml(project / f"profiles/{profile}/settings.yaml", lambda settings: settings.update(blocksize=1))
     done = snakemake(project, "-n", profile=profile)
     assert done.returncode != 0
-    assert sum("'blocksize' was unexpected" in line for line in done.stdout.splitlines()) == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: profiles/{profile}/settings.yaml: top level: ")
+    assert "'blocksize' was unexpected" in last
 
 
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]

@@ -90,7 +90,14 @@ def test_what_changes_a_number_trains_again(project):
 def test_a_mistake_in_the_configuration_is_one_line(project):
     done = snakemake(project, "-n", "--config", "studies=[nowhere]")
     assert done.returncode != 0
-    assert sum("config/studies/nowhere.yaml: no such file" in line for line in done.stdout.splitlines()) == 1
+    assert done.stderr.splitlines()[-1] == "error: config/studies/nowhere.yaml: no such file"
+
+
+def test_from_another_folder_it_says_what_to_do(tmp_path):
+    words = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == f"error: run in the folder of the project, with snakemake --directory {ROOT}"
 
 
 @pytest.mark.slow
@@ -159,6 +166,7 @@ def test_a_metrics_file_cut_in_half_stops_the_statistics_with_its_name(project):
     log = (project / "results/logs/statistics/lenet5-digits.log").read_text()
     assert "dense/seeds0-1.parquet: not a whole Parquet file" in log
     assert len(log.splitlines()) == 1
+    assert done.stderr.splitlines()[-1] == f"results/logs/statistics/lenet5-digits.log: {log.strip()}"
 
 
 @pytest.mark.slow
