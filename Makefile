@@ -1,7 +1,7 @@
-# make         train the embedded example, compute, render; ends by printing where the report is
+# make         train the embedded example, and render it and all published runs; ends by printing where the report is
 # make test    each behaviour of the code at least once, in about four minutes
 # make test-all   every test, in about fifteen: every byte of files, whole runs of Snakemake, Slurm, Kubernetes
-# make figures render the paper's studies, pilots and controls from the published metrics: no training, no torch, no data set
+# make figures render all published runs, the paper's studies, pilots and controls: no training, no torch, no data set
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
 #              head and write the findings: hours of a GPU
@@ -9,7 +9,8 @@
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
 # make bench   measure layers, heads, deployment and the trainer, about half an hour; prints where
-# make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; minutes
+# make bench-scale   plan 10,000 blocks, and 1,000 seeds of every study, without running them; then render published runs of
+#              7, 20 and 50 studies, random numbers; half an hour
 # make docs    the pages of docs/, the reference and the gallery as a site; seconds; ends by printing where it is
 # make sweep [MODELS='timm/vit_*']   put NIST into some 240 models of timm, torchvision and transformers, in about five
 #              minutes, and count how that goes
@@ -29,7 +30,7 @@ $(LIGHT): SIZE := about 1.2 GB, without torch
 $(LIGHT): LEFT_OUT := /^($(TORCH))==/,/[^\\]$$/d
 COMMA := ,
 PROFILE ?= default
-SNAKEMAKE = snakemake --workflow-profile workflow/profiles/$(PROFILE)
+SNAKEMAKE = snakemake --workflow-profile profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs sweep lint audit lock clean distclean
@@ -54,11 +55,11 @@ test-long: $(ENVIRONMENT)
 	@$(PYTEST) -m "$(LONG)"
 
 figures: $(RENDERING)
-	@$(SNAKEMAKE) --config metrics_source=published studies=evidence
+	@$(SNAKEMAKE) --config metrics_source=published
 	@echo "Report: $(CURDIR)/results/report.html"
 
 findings: $(RENDERING)
-	@$(SNAKEMAKE) --config metrics_source=published studies=evidence -- results/findings.md
+	@$(SNAKEMAKE) --config metrics_source=published -- results/findings.md
 	@cp results/findings.md FINDINGS.md
 
 # The study, and of its pilot and its controls what there is.
@@ -89,13 +90,12 @@ bench: $(ENVIRONMENT)
 	@python -m nist.benchmarks.deployment --out results/benchmarks
 	@python -m nist.benchmarks.trainer --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
-	    python -m analysis.figures.crossover $$machine/layers.parquet -o $$machine/crossover.svg $$machine/crossover.png && \
-	    for table in layers heads trainer; do \
-	        python -m analysis.tables.$$table $$machine/$$table.parquet -o $$machine/$$table.csv || exit 1; done && \
+	    python -m analysis.measured $$machine --figures $$machine --tables $$machine && \
 	    cat $$machine/heads.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
 
 bench-scale: $(ENVIRONMENT)
 	@python -m analysis.scale.planning
+	@python -m analysis.scale.rendering
 
 # Material warns of another tool with every build.
 docs: $(ENVIRONMENT)

@@ -20,6 +20,13 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+onstart:
+    for remark in queues.remarks(
+        (job.rule.name, job.resources) for job in workflow.dag.needrun_jobs() if not job.is_local
+    ):
+        logger.warning(remark)
+
+
 rule all:
     input:
         "results/report.html",

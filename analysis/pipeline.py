@@ -14,30 +14,51 @@ LOOKS = ("title", "edition", "variants", "feeds", "data", "model", "training")  
 
 
 class Pipeline:
-    """The studies of a configuration with their metrics, published or to be made, and all that is made from these.
+    """All published runs, the studies of a configuration beside them, and all that is made from these.
 
-    Raises ``InputError`` that names what is wrong with the configuration, a study or a published file.
+    ``said_by`` names what replaces keys of ``config/config.yaml``. Raises ``InputError`` that names what is wrong with
+    the configuration, a study or a published file.
     """
 
-    def __init__(self, config: dict):
-        self.plan = plan.of_configuration(config)
+    def __init__(self, config: dict, said_by: Mapping[str, str] | None = None):
+        self.plan = plan.of_configuration(config, said_by)
         self.items = plan.items(self.plan.studies)
         self.paper_studies = plan.named_by(self.items)
         self.is_training = config["metrics_source"] != "published"
-        kept: Mapping[str, Sequence[Path | str]] = {name: self.plan.kept(name) for name in self.plan.studies}
         self.remarks: list[str] = []
-        if not self.is_training:
-            kept, self.remarks = store.renderable(self.blocks[store.METRICS], self.plan.studies.values())
-        self.studies = {name: self.plan.studies[name] for name in kept}
+        self.studies, kept = self._rendered()
+        if self.is_training:
+            self.studies |= self.plan.studies
+            kept |= {name: self.plan.kept(name) for name in self.plan.studies}
+        if not self.studies:
+            raise InputError(f"{store.FOLDER}: no published runs to render; train some, with metrics_source: complete")
         self.checksums = {name: store.checksums(paths) for name, paths in kept.items()}
 
     @cached_property
     def blocks(self) -> store.ByKind:
-        """All that is published."""
-        return store.read_by_kind()
+        """All that is published; where something is trained, without what was trained as a study is no more."""
+        outdated: dict[str, str] | None = {} if self.is_training else None
+        blocks = store.read_by_kind(outdated=outdated)
+        trained = self.plan.studies
+        self.remarks += [
+            f"published runs left out: {why}" for name, why in (outdated or {}).items() if name not in trained
+        ]
+        return blocks
+
+    def _rendered(self) -> tuple[dict[str, study.Study], dict[str, Sequence[Path | str]]]:
+        """Studies that are rendered from published runs alone, and their files; remarks on what is not published."""
+        metrics, planned = self.blocks[store.METRICS], self.plan.studies
+        names = {runs.name(block)[0] for block in metrics.values()}
+        others = {name: study.load(name) for name in sorted(names - planned.keys())}
+        asked = {} if self.is_training else {name: one for name, one in planned.items() if _is_evidence(one)}
+        kept, remarks = store.renderable(metrics, asked.values())
+        beside, lacking = store.renderable(metrics, others.values())
+        self.remarks += [*remarks, *(one for one in lacking if one.partition(":")[0] not in beside)]
+        files: dict[str, Sequence[Path | str]] = {**kept, **beside}
+        return {name: (asked | others)[name] for name in files}, files
 
     def of_editions(self, *editions: str) -> list[str]:
-        """Configured studies of these editions."""
+        """Studies of these editions."""
         return [name for name, one in self.studies.items() if one.content["edition"] in editions]
 
     def published(self, name: str) -> list[str]:
@@ -46,52 +67,61 @@ class Pipeline:
 
     def made(self, name: str) -> list[str]:
         """Metrics files of a study that are to be made."""
-        return self.plan.metrics(name) if self.is_training else []
+        return self.plan.metrics(name) if self.is_training and name in self.plan.studies else []
 
     def statistics(self, names: Iterable[str], statistics: Iterable[str] = STATISTICS) -> list[str]:
-        """Files of statistics of the configured ones of the studies ``names``."""
+        """Files of statistics of those of the studies ``names`` that there are runs of."""
         there = [name for name in names if name in self.studies]
         return [f"results/statistics/{name}/{statistic}.csv" for name in there for statistic in statistics]
 
-    def items_of(self, name: str | None, kind: str) -> list[str]:
-        """Figures or tables of a study or, of ``None``, of the paper."""
-        return plan.fed_by(self.studies[name], self.items, kind) if name else plan.of_the_paper(self.items, kind)
+    def items_of(self, name: str | None) -> list[str]:
+        """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""
+        if name:
+            return [item for kind in SUFFIXES for item in plan.fed_by(self.studies[name], self.items, kind)]
+        return [
+            item
+            for kind in SUFFIXES
+            for item in plan.of_the_paper(self.items, kind)
+            if not self.items[item]["statistics"] or {*self.items[item]["studies"]} & self.studies.keys()
+        ]
 
-    def item_files(self, name: str | None, kind: str) -> list[str]:
-        """Their files, all of the first format, then all of the next."""
-        folder = f"results/{kind}s/{name}" if name else f"results/{kind}s"
-        return [f"{folder}/{item}{suffix}" for suffix in SUFFIXES[kind] for item in self.items_of(name, kind)]
+    def item_files(self, name: str | None, is_first: bool = True) -> list[str]:
+        """Their files, of the format that is shown or of the others."""
+        files = []
+        for item in self.items_of(name):
+            kind = self.items[item]["kind"]
+            suffixes = SUFFIXES[kind][:1] if is_first else SUFFIXES[kind][1:]
+            files += ["/".join(filter(None, ["results", f"{kind}s", name, f"{item}{suffix}"])) for suffix in suffixes]
+        return files
 
-    def item_statistics(self, name: str | None, kind: str) -> list[str]:
-        """Statistics that they show; of the paper's studies those that are configured, as nothing is trained for it."""
-        entries = [self.items[item] for item in self.items_of(name, kind)]
+    def item_statistics(self, name: str | None) -> list[str]:
+        """Statistics that they show; of the paper's studies those that there are, as nothing is trained for it."""
+        entries = [self.items[item] for item in self.items_of(name)]
         found = [self.statistics([name] if name else entry["studies"], entry["statistics"]) for entry in entries]
         return sorted({path for paths in found for path in paths})
 
-    def item_modules(self, name: str | None, kind: str) -> list[str]:
+    def item_modules(self, name: str | None) -> list[str]:
         """Modules that make them."""
-        return [plan.module_of(self.items, item) for item in self.items_of(name, kind)]
+        entries = [(item, f"analysis.{self.items[item]['kind']}s.__main__") for item in self.items_of(name)]
+        return [module for item, main in entries for module in (main, plan.module_of(self.items, item))]
 
-    def item_looks(self, name: str | None, kind: str) -> list:
+    def item_looks(self, name: str | None) -> list:
         """What else decides them: looks of their studies, and their entries in the list of items."""
         shown = [self.studies[name]] if name else self.paper_studies.values()
         looks = [[one.content[key] for key in LOOKS] for one in shown]
-        return [looks, {item: self.items[item] for item in self.items_of(name, kind)}]
+        return [looks, {item: self.items[item] for item in self.items_of(name)}]
 
     def item_options(self, name: str | None) -> list[str]:
         """Options of the command that makes them."""
-        return [f"--study={name}"] if name else ["--paper", *(f"--study={one}" for one in self.paper_studies)]
+        if name:
+            return [f"--study={name}"]
+        items = [f"--only={item}" for item in self.items_of(None)]
+        return ["--paper", *items, *(f"--study={one}" for one in self.paper_studies)]
 
     @property
-    def shown(self) -> list[tuple[str | None, str]]:
-        """Studies, and ``None`` for the paper, with each kind of items that they have."""
-        return [(name, kind) for name in [None, *self.studies] for kind in SUFFIXES if self.items_of(name, kind)]
-
-    def all_items(self, kind: str) -> list[str]:
-        """The first file of each figure or table that there is."""
-        suffix = SUFFIXES[kind][0]
-        every = [path for name, its in self.shown if its == kind for path in self.item_files(name, kind)]
-        return [path for path in every if path.endswith(suffix)]
+    def shown(self) -> list[str | None]:
+        """Studies, and ``None`` for the paper, that have items."""
+        return [name for name in [None, *self.studies] if self.items_of(name)]
 
     @cached_property
     def ledger_studies(self) -> list[str]:
@@ -100,31 +130,40 @@ class Pipeline:
 
     @cached_property
     def findings_studies(self) -> list[str]:
-        """The same, and what is configured of their pilots and controls."""
+        """The same, and what there is of their pilots and controls."""
         beside = [str(self.studies[name].path) for name in self.of_editions(*study.EVIDENCE)]
         return sorted({*self.ledger_studies, *beside})
 
     def replays(self) -> dict[str, str]:
         """Published replays of studies that are rendered from published runs, with their checksums."""
-        if not any(self.checksums.values()):
-            return {}
         found = self.blocks[store.REPLAYS].items()
-        return store.checksums(path for path, block in found if runs.name(block)[0] in self.studies)
+        return store.checksums(path for path, block in found if self.checksums.get(runs.name(block)[0]))
 
     def replays_to_train(self, seed: int | str) -> list[str]:
-        """One seed of each variant that the studies train and that is published: ``seed``, or the ``first`` there is.
+        """One seed of each variant that the configured studies train and that is published: ``seed``, or the ``first``.
 
         Raises ``InputError`` if there is none.
         """
         metrics, wanted = self.blocks[store.METRICS].values(), None if isinstance(seed, str) else seed
-        seeds = {name: replays.chosen(metrics, one, wanted) for name, one in self.studies.items()}
+        seeds = {name: replays.chosen(metrics, one, wanted) for name, one in self.plan.studies.items()}
         if not any(seeds.values()):
-            raise InputError(f"{store.FOLDER}: no published runs of {', '.join(self.studies)} to replay")
+            never = [
+                f"{one.name} is of edition {one.content['edition']!r}"
+                for one in self.plan.studies.values()
+                if not _is_evidence(one)
+            ]
+            why = f"; {never[0]}, which is never published" if never else "; publish some first, with make publish"
+            raise InputError(f"{store.FOLDER}: no published runs of {', '.join(seeds)} to replay{why}")
         return [
             f"results/replays/{name}/{variant}/seeds{one}-{one}.parquet"
             for name, chosen in seeds.items()
             for variant, one in chosen.items()
         ]
+
+
+def _is_evidence(one: study.Study) -> bool:
+    """Whether runs of a study can be published."""
+    return one.content["edition"] in study.EVIDENCE
 
 
 def extended_by(paths: Iterable[str]) -> list[str]:

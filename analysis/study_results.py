@@ -1,6 +1,7 @@
 """Sources of figures and tables: studies, and the statistics of those that have been run."""
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -46,11 +47,20 @@ class Source:
 
 
 class Item(NamedTuple):
-    """A figure or table: its name, the module that makes it, and the studies that it is made from."""
+    """A figure or table: its name, the module that makes it, and the studies that it is made from.
+
+    ``owner`` is the name of the study that has it for itself, empty for an item of the paper.
+    """
 
     name: str
     module: str
     given: list[Source]
+    owner: str = ""
+
+    @property
+    def room(self) -> str:
+        """``figures`` or ``tables``."""
+        return self.module.split(".")[1]
 
 
 def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
@@ -66,7 +76,7 @@ def missing(given: list[Source], together: list[Source] | None = None) -> list[s
                 f"variants {', '.join(variants)} of {source.study.name}" if source.is_run else source.study.name
             )
     names = ", ".join(source.study.name for source in together or given)
-    command_line = f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{names}]'"
+    command_line = f"snakemake --config 'studies=[{names}]'"
     return [f"Not run: {'; '.join(absent)}.", command_line] if absent else []
 
 
@@ -85,8 +95,10 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
     ]
 
 
-def parse(module: str, description: str | None, kind: str, argv: list[str] | None) -> tuple[list[Item], Path]:
-    """Items of one ``kind`` that a command for figures or tables makes, and the folder that they go to.
+def parse(
+    module: str, description: str | None, kinds: Iterable[str], argv: list[str] | None
+) -> tuple[list[Item], Path]:
+    """Items of some ``kinds`` that a command for figures or tables makes, and the folder that they go to.
 
     They are those that a study feeds or, with ``--paper``, those of the paper; ``--only`` chooses among them.
     """
@@ -102,9 +114,12 @@ def parse(module: str, description: str | None, kind: str, argv: list[str] | Non
     sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
     manifest = plan.items({one.name: one for one in arguments.study})
     if arguments.paper:
-        names = known = plan.of_the_paper(manifest, kind)
+        names = known = [name for kind in kinds for name in plan.of_the_paper(manifest, kind)]
     else:
-        names, known = (found(arguments.study[0], manifest, kind) for found in (plan.fed_by, plan.feeds))
+        names, known = (
+            [name for kind in kinds for name in found(arguments.study[0], manifest, kind)]
+            for found in (plan.fed_by, plan.feeds)
+        )
     for name in arguments.only or []:
         if name not in known:
             parser.error(f"--only {name}: there are {', '.join(known)}")
@@ -117,4 +132,4 @@ def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_o
     if absent := [one for one in studies if one not in sources]:
         raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
     given = [sources[one].only(manifest[name]["statistics"]) for one in studies]
-    return Item(name, plan.module_of(manifest, name), given)
+    return Item(name, plan.module_of(manifest, name), given, "" if is_of_the_paper else given[0].study.name)

@@ -50,7 +50,7 @@ def test_what_it_copies_is_there_and_let_in():
 
 
 def test_all_that_a_run_needs_is_let_in():
-    needed = {"nist", "analysis", "Snakefile", "workflow", "config", "docs", "results/published"}
+    needed = {"nist", "analysis", "Snakefile", "workflow", "profiles", "config", "docs", "results/published"}
     assert needed <= set(LET_IN)
 
 
@@ -60,7 +60,7 @@ def test_no_data_set_and_no_result_of_this_machine_is_let_in():
 
 def test_pods_run_as_its_user_and_find_its_commands():
     (uid,) = re.findall(r"useradd .*--uid (\d+)", "\n".join(LINES))
-    setup = yaml.safe_load_all((ROOT / "workflow/profiles/kubernetes/setup.yaml").read_text(encoding="utf-8"))
+    setup = yaml.safe_load_all((ROOT / "profiles/kubernetes/setup.yaml").read_text(encoding="utf-8"))
     (pod,) = [each["spec"] for each in setup if each["kind"] == "Pod"]
     assert pod["securityContext"]["runAsUser"] == int(uid)
     assert "root" not in instructions("USER")

@@ -152,7 +152,7 @@ def how_to_run(claim: Claim) -> str:
         names = claim.parameters.get("of", claim.study).split()
     else:
         names = sorted({name for name, _ in involved(claim)})
-    return f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'"
+    return f"snakemake --config 'studies=[{', '.join(names)}]'"
 
 
 def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """``python -m analysis.figures``: the figures of a study, or the paper's own, in one process."""
 
 from importlib import import_module
+from pathlib import Path
 
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -19,12 +20,17 @@ def draw(item: Item) -> Figure:
     return module.draw() if hasattr(module, "draw") else style.compose(item.given, module, item.name)
 
 
+def write(item: Item, folder: Path) -> None:
+    """Draw a figure and write it in every format."""
+    with plt.rc_context(style.LAYOUT):
+        style.save_all(draw(item), folder / item.name)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Draw the figures of a study, or those of the paper, as SVG, PDF and PNG."""
-    items, folder = study_results.parse("analysis.figures", main.__doc__, "figure", argv)
-    with plt.rc_context(style.LAYOUT):
-        for item in items:
-            style.save_all(draw(item), folder / item.name)
+    items, folder = study_results.parse("analysis.figures", main.__doc__, ["figure"], argv)
+    for item in items:
+        write(item, folder)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,9 @@
 """Which form of a NIST layer is fastest, by shape, batch and factor: from ``nist.benchmarks.layers``."""
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-
-from analysis.figures import style
-from nist.benchmarks.results_file import read
-from nist.errors import run
+from matplotlib.figure import Figure
 
 SHAPE = ["network", "n_in", "n_out", "rows"]
 CASE = [*SHAPE, "k", "kept"]
@@ -57,25 +51,12 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Draw the map of the fastest forms of layers before their prune."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.crossover", description=main.__doc__)
-    parser.add_argument("input", type=Path, help="layers.parquet of nist.benchmarks.layers")
-    parser.add_argument("-o", "--output", required=True, type=Path, nargs="+", help="figure files")
-    arguments = parser.parse_args(argv)
-    measured, where = read(arguments.input)
+def draw(measured: pd.DataFrame, where: dict[str, str]) -> Figure:
+    """The map of the fastest forms of layers before their prune."""
     best = fastest(measured)
     best = best[best["kept"] == 1]
-    with plt.rc_context(style.LAYOUT):
-        figure, axes = plt.subplots(
-            figsize=(9, 0.8 + 0.36 * best[SHAPE].drop_duplicates().shape[0]), layout="constrained"
-        )
-        plot(best, axes)
-        axes.set_title(f"Fastest form, and its speed over masked: {where['device']}, {where['threads']} threads")
-        for path in arguments.output:
-            style.save(figure, path)
-        plt.close(figure)
-
-
-if __name__ == "__main__":
-    run(main)
+    height = 0.8 + 0.36 * best[SHAPE].drop_duplicates().shape[0]
+    figure, axes = plt.subplots(figsize=(9, height), layout="constrained")
+    plot(best, axes)
+    axes.set_title(f"Fastest form, and its speed over masked: {where['device']}, {where['threads']} threads")
+    return figure

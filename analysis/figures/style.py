@@ -35,6 +35,7 @@ SHADES = {
 }
 INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (11, 2.5)), (0, (3, 1, 1, 1, 1, 1))]
+UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 LAYOUT: dict = {
     "axes.grid": True,
     "axes.spines.right": False,
@@ -147,15 +148,17 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the path's ending, whole or not at all, the same bytes every time."""
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-    with plt.rc_context(LAYOUT), replacing(path) as temporary:
-        figure.savefig(temporary, bbox_inches="tight", metadata=undated)
-
-
 def save_all(figure: Figure, path: Path) -> None:
-    """Write a figure as ``path`` with the suffix of every format, and close it."""
-    for suffix in SUFFIXES["figure"]:
-        save(figure, path.with_name(path.name + suffix))
+    """Write a figure as ``path`` with the suffix of every format, and close it.
+
+    Each file is put in place whole or not at all, the same bytes every time.
+    """
+    with plt.rc_context(LAYOUT):
+        figure.set_dpi(plt.rcParams["savefig.dpi"])
+        figure.draw_without_rendering()  # once for all formats: to lay out takes as long as to draw
+        figure.set_layout_engine("none")
+        extent = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
+        for suffix in SUFFIXES["figure"]:
+            with replacing(path.with_name(path.name + suffix)) as temporary:
+                figure.savefig(temporary, bbox_inches=extent, metadata=UNDATED.get(suffix))
     plt.close(figure)

@@ -31,10 +31,11 @@ def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, Metr
     return read_by_kind(folder, studies)[METRICS]
 
 
-def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
+def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER, outdated: dict[str, str] | None = None) -> ByKind:
     """All published blocks of each of ``KINDS``, sorted by path.
 
-    ``studies`` is the folder of the studies' YAML files. Raises ``InputError`` that names the first file which is not
+    ``studies`` is the folder of the studies' YAML files; those that have changed since are left out where there is
+    ``outdated``, which then says why, by name. Raises ``InputError`` that names the first file which is not
     listed in ``SHA256SUMS``, not there, not what its sum says, not a metrics file of this version of the contract, not
     of runs that the studies ask for, no replay of a published run (see ``analysis.published.replays.compare_all``), or,
     of ``PROVENANCE.md``, not what the metrics files say.
@@ -43,12 +44,16 @@ def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER) -> ByKind:
     check_listed(folder, sums)
     check_sums(folder, sums)
     sums.pop(PROVENANCE, None)
-    blocks = {kind: validate.read(paths, studies) for kind, paths in paths_by_kind(folder, sums).items()}
+    blocks = {kind: validate.read(paths, studies, outdated) for kind, paths in paths_by_kind(folder, sums).items()}
     for kind in KINDS:
         check_places(folder, blocks[kind], kind)
     check_beside(folder, sums)
     check_provenance(folder, blocks)
-    return blocks
+    return {kind: _without(outdated or {}, found) for kind, found in blocks.items()}
+
+
+def _without(names: Iterable[str], blocks: dict[Path, MetricsFile]) -> dict[Path, MetricsFile]:
+    return {path: block for path, block in blocks.items() if runs.name(block)[0] not in names}
 
 
 def paths_by_kind(folder: Path, names: Iterable[str]) -> dict[str, list[Path]]:
@@ -166,10 +171,9 @@ def renderable(
 ) -> tuple[dict[str, list[Path]], list[str]]:
     """The files of every study that can be rendered, by its name, and remarks on runs that are not published.
 
-    A study whose baseline has no runs has nothing to compare with, and is left out. Raises ``InputError`` if no study
-    is left.
+    A study whose baseline has no runs has nothing to compare with, and is left out.
     """
-    files, remarks, experiments = {}, [], list(experiments)
+    files, remarks = {}, []
     for experiment in experiments:
         by_variant = of_study(blocks, experiment)
         if not by_variant[experiment.baseline]:
@@ -180,12 +184,6 @@ def renderable(
         files[experiment.name] = [path for paths in by_variant.values() for path in paths]
         if lacking := gaps(blocks, experiment):
             remarks.append(f"{experiment.name}: not published: {lacking}")
-    if not files:
-        names = ", ".join(experiment.name for experiment in experiments)
-        raise InputError(
-            f"{FOLDER}: no published runs to render {names} from; train them, with metrics_source: train and on any "
-            "machine, then make publish FROM=results/metrics"
-        )
     return files, remarks
 
 

@@ -22,10 +22,11 @@ TOLD = {"paths": {"effective", "unused", "unreached"}, "method": {"images", "sec
 MOST_OUTPUTS = 10**6  # of a head
 
 
-def read(paths: list[Path], studies: Path) -> dict[Path, MetricsFile]:
+def read(paths: list[Path], studies: Path, outdated: dict[str, str] | None = None) -> dict[Path, MetricsFile]:
     """Read metrics files and check that they are runs of the paper's studies as these stand in ``studies``, none twice.
 
-    Raises ``InputError`` that names the first file for which that is not so.
+    Raises ``InputError`` that names the first file for which that is not so. With ``outdated``, runs that do not fit
+    their study as it is now are none, and it says why, by the study's name.
     """
     blocks = runs.read_blocks(paths) if paths else {}
     experiments = {path.stem: path for path in studies.glob("*.yaml")}
@@ -33,9 +34,14 @@ def read(paths: list[Path], studies: Path) -> dict[Path, MetricsFile]:
     loaded = {name: study.load(experiments[name]) for name in sorted(wanted & experiments.keys())}
     for path, block in blocks.items():
         name = runs.name(block)[0]
-        if name not in loaded:
-            raise InputError(f"{path}: runs of the study {name!r}, which is not in {studies}")
-        check(path, block, loaded[name])
+        try:
+            if name not in loaded:
+                raise InputError(f"{path}: runs of the study {name!r}, which is not in {studies}")
+            check(path, block, loaded[name])
+        except InputError as error:
+            if outdated is None:
+                raise
+            outdated.setdefault(name, str(error))
     runs.check_together(blocks)
     return blocks
 

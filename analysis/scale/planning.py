@@ -17,8 +17,8 @@ from analysis.scale.usage import Usage
 from nist.errors import InputError, run
 from nist.studies import study
 
-PROJECT = ("Snakefile", "analysis", "config", "docs", "nist", "workflow")
-PROFILE = ["--workflow-profile", "workflow/profiles/default"]
+PROJECT = ("Snakefile", "analysis", "config", "docs", "nist", "profiles", "workflow")
+PROFILE = ["--workflow-profile", "profiles/default"]
 STUDY = "lenet5-cifar10"
 # As many jobs as the study has: from every trunk two others go on, and one needs them all.
 PLAIN = """

@@ -3,8 +3,6 @@
 import pandas as pd
 
 from analysis import formatting
-from analysis.tables import layout
-from nist.errors import run
 
 
 def build(heads: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
@@ -28,12 +26,3 @@ def build(heads: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build the table of heads as CSV, Markdown and LaTeX."""
-    layout.render_measured("analysis.tables.heads", build, "Classifier heads", argv)
-
-
-if __name__ == "__main__":
-    run(main)

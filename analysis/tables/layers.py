@@ -3,8 +3,6 @@
 import pandas as pd
 
 from analysis import formatting
-from analysis.tables import layout
-from nist.errors import run
 
 ADAM_BYTES = 40  # of a float32 weight: read forward and backward, gradient written; Adam reads four, writes three
 
@@ -40,12 +38,3 @@ def build(layers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "Of bandwidth floor": (floor / layers["total_ms"]).map("{:.0%}".format),
         }
     )
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build the table of layers as CSV, Markdown and LaTeX."""
-    layout.render_measured("analysis.tables.layers", build, "Layers by form", argv)
-
-
-if __name__ == "__main__":
-    run(main)

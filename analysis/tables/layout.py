@@ -1,12 +1,9 @@
-"""How tables are written, and how a table module becomes a command."""
+"""How tables are written."""
 
-import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from nist.benchmarks.results_file import read
 from nist.runtime.files import replacing
 from nist.studies.study import Study
 
@@ -63,13 +60,3 @@ def write(table: pd.DataFrame, title: str, path: Path) -> None:
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def render_measured(module: str, build: Callable, heading: str, argv: list[str] | None) -> None:
-    """Command of a table of measurements: read one file that make bench writes, and write ``build(frame, where)``."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=f"{heading}, as CSV, Markdown and LaTeX.")
-    parser.add_argument("input", type=Path, help="Parquet file that make bench writes")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
-    arguments = parser.parse_args(argv)
-    frame, where = read(arguments.input)
-    write(build(frame, where), "{}: {device}, {threads} threads".format(heading, **where), arguments.output)

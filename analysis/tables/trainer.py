@@ -5,8 +5,6 @@ from functools import partial
 import pandas as pd
 
 from analysis.formatting import bare_percent
-from analysis.tables import layout
-from nist.errors import run
 
 
 def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
@@ -27,12 +25,3 @@ def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
             "Peak memory, MB": (trainers["peak_bytes"] / 1e6).map("{:,.0f}".format),
         }
     )
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Build the table of trainers as CSV, Markdown and LaTeX."""
-    layout.render_measured("analysis.tables.trainer", build, "Trainers", argv)
-
-
-if __name__ == "__main__":
-    run(main)

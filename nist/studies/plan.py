@@ -3,6 +3,7 @@
 The workflow's rules and ``nist.train_all`` plan with the same functions, so that each goes on from the other's files.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from nist import digest
 from nist.data.catalog import cache_name
 from nist.errors import InputError
-from nist.studies import study, trained, yaml_file
+from nist.studies import model_code, study, trained, yaml_file
 from nist.studies.schema import check as check_schema
 from nist.studies.study import Study, Trunk
 from nist.studies.trained import Files
@@ -127,21 +128,32 @@ def stem(block: Block) -> str:
     return f"seeds{block[0]}-{block[1]}"
 
 
-def of_configuration(config: dict) -> Plan:
-    """The plan of the content of ``config/config.yaml``. Raises ``InputError`` that names the key that is wrong."""
-    check_schema(config, SCHEMAS / "config.schema.yaml", CONFIGURATION)
+def of_configuration(config: dict, said_by: Mapping[str, str] | None = None) -> Plan:
+    """The plan of the content of ``config/config.yaml``, or of what has taken the place of some of it.
+
+    ``said_by`` names what that is, by key. Raises ``InputError`` that names it, or the file, and what is wrong.
+    """
+    said_by, is_trained = said_by or {}, config.get("metrics_source") != "published"
+
+    def at(key: str) -> str:
+        return f"{said_by.get(key, CONFIGURATION)}: {key}"
+
+    schema = SCHEMAS / "config.schema.yaml"
+    check_schema(config, schema, lambda keys: said_by.get(keys[0] if keys else "", CONFIGURATION))
     studies = chosen(config["studies"])
     if unknown := set(config["seeds"]) - set(studies):
-        raise InputError(f"{CONFIGURATION}: seeds: {min(unknown, key=str)!r} is not among the studies")
-    if config["seeds"] and config["metrics_source"] == "published":
-        raise InputError(
-            f"{CONFIGURATION}: seeds: chooses what is trained; all published runs are rendered, so leave it empty"
-        )
-    seeds = {name: _seeds(name, text) for name, text in config["seeds"].items()}
+        raise InputError(f"{at('seeds')}: {min(unknown, key=str)!r} is not among the studies")
+    if config["seeds"] and not is_trained:
+        raise InputError(f"{at('seeds')}: chooses what is trained; all published runs are rendered, so leave it empty")
+    if Path(config["data_root"]).is_file():
+        raise InputError(f"{at('data_root')}: {config['data_root']} is a file; give the folder of the data sets")
+    seeds = {name: _seeds(at("seeds"), name, text) for name, text in config["seeds"].items()}
     there = trained.find(studies.values(), trained.PUBLISHED) if config["metrics_source"] == "complete" else {}
     plan = Plan(studies, seeds, None if config["block_size"] == "auto" else config["block_size"], there)
     for name in studies:
-        _check_taken(plan, name, is_trained=config["metrics_source"] != "published")
+        _check_taken(plan, name, at, is_trained)
+        if is_trained:
+            _check_models(studies[name])
     return plan
 
 
@@ -159,21 +171,31 @@ def of_edition(edition: str) -> list[str]:
     return [str(path) for path in paths if yaml_file.read(path).get("edition") == edition]
 
 
-def _seeds(name: str, text: str) -> range:
+def _seeds(where: str, name: str, text: str) -> range:
     try:
         return study.parse_seeds(text)
     except InputError as error:
-        raise InputError(f"{CONFIGURATION}: seeds: {name}: {error}") from None
+        raise InputError(f"{where}: {name}: {error}") from None
 
 
-def _check_taken(plan: Plan, name: str, is_trained: bool) -> None:
+def _check_models(one: Study) -> None:
+    """Check the code of the models that a study trains. Raises ``InputError`` that names the variant."""
+    for variant in one.trained:
+        try:
+            model_code.check(one.configuration(variant)["model"])
+        except InputError as error:
+            changes = f"variants.{variant}: " if one.variants[variant].get("changes") else ""
+            raise InputError(f"{one.path}: {changes}{error}") from None
+
+
+def _check_taken(plan: Plan, name: str, at: Callable[[str], str], is_trained: bool) -> None:
     """Runs that a study takes from another one are trained there, so that one must run too, with the same seeds."""
     one = plan.studies[name]
     for source in sorted({source for variant in one.variants if (source := one.taken_from(variant))}):
         if is_trained and source not in plan.studies:
-            raise InputError(f"{CONFIGURATION}: studies: {name} takes runs from {source}; add it to the studies")
+            raise InputError(f"{at('studies')}: {name} takes runs from {source}; add it to the studies")
         if source in plan.studies and not {*plan.seeds_of(name)} <= {*plan.seeds_of(source)}:
-            raise InputError(f"{CONFIGURATION}: seeds: {name} takes runs from {source}; give that one the same seeds")
+            raise InputError(f"{at('seeds')}: {name} takes runs from {source}; give that one the same seeds")
 
 
 def items(studies: dict[str, Study]) -> dict[str, dict]:

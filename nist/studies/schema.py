@@ -66,7 +66,7 @@ def _validator(path: Path) -> "Validator":
 
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     strict = validators.extend(Draft202012Validator, {"pattern": _mismatch}, type_checker=types)
-    return strict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return strict(yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def _mismatch(validator: "Validator", pattern: str, instance: object, schema: dict) -> Iterator["ValidationError"]:

@@ -2,6 +2,8 @@
 
 import math
 import unicodedata
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -27,7 +29,7 @@ def read(path: Path) -> dict:
             content = file.read(LONGEST + 1)
         if len(content) > LONGEST:
             raise InputError(f"{path}: longer than {LONGEST:,} bytes; not a file of this project")
-        content = yaml.load(content.decode("utf-8"), _Loader)
+        parsed = deepcopy(_parsed(content.decode("utf-8")))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
@@ -38,12 +40,17 @@ def read(path: Path) -> dict:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except LookupError:  # PyYAML's own, of !!bool maybe and !!int ""
         raise InputError(f"{path}: not valid YAML: a value that is not of the type its tag says") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected keys and values, found {type(content).__name__}")
-    return content
+    if not isinstance(parsed, dict):
+        raise InputError(f"{path}: expected keys and values, found {type(parsed).__name__}")
+    return parsed
 
 
-class _Loader(yaml.SafeLoader):
+@cache  # one file is part of many studies
+def _parsed(text: str) -> object:
+    return yaml.load(text, _Loader)
+
+
+class _Loader(yaml.SafeLoader):  # libyaml's, CSafeLoader, is faster, and crashes on what is nested deep
     """PyYAML's safe loader, without its types beyond JSON's, and with the checks that ``read`` promises."""
 
     count = 0

@@ -1,5 +1,6 @@
 """What the rules ask for, without Snakemake: files of items, and what is refused in one line."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,25 +23,32 @@ def trained():
 
 
 def test_an_item_of_the_paper_takes_what_is_configured_of_its_studies(trained):
-    statistics = trained.item_statistics(None, "table")
-    assert {Path(path).parent.name for path in statistics} == {"alexnet-cifar10"}
+    statistics = trained.item_statistics(None)
+    there = {Path(path).parent.name for path in statistics}
+    assert there == {"alexnet-cifar10", "lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10"}  # and published ones
     assert "results/statistics/alexnet-cifar10/accuracy.csv" in statistics
-    assert "results/tables/tablea3.csv" in trained.all_items("table")
+
+
+def test_an_item_of_the_paper_is_made_where_there_are_runs_of_it(trained):
+    made = trained.items_of(None)
+    assert {"fig1", "tablea1", "table1", "tablea3"} <= {*made}  # of no runs, and of one of three studies
+    assert {"fig3a", "tablea5", "accuracysparsity"}.isdisjoint(made)
+    assert "results/tables/tablea3.csv" in trained.item_files(None)
+    assert {"--only=tablea3", "--study=alexnet-cifar10"} <= {*trained.item_options(None)}
 
 
 def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(trained):
-    assert ("lenet5-digits", "figure") in trained.shown
-    assert ("alexnet-cifar10", "figure") not in trained.shown  # Fig. A4 is the paper's
-    files = trained.item_files("lenet5-digits", "figure")
+    files, others = trained.item_files("lenet5-digits"), trained.item_files("lenet5-digits", is_first=False)
     assert files[:2] == ["results/figures/lenet5-digits/figa2.svg", "results/figures/lenet5-digits/figa3.svg"]
-    assert len(files) == 3 * len(trained.items_of("lenet5-digits", "figure"))
+    assert "results/tables/lenet5-digits/tablea2.csv" in files
+    assert len(others) == 2 * len(files)
+    assert not any("figa4" in path for path in trained.item_files("alexnet-cifar10"))  # the paper's
     assert trained.item_options("lenet5-digits") == ["--study=lenet5-digits"]
-    assert trained.item_options(None)[0] == "--paper"
 
 
 def test_a_look_of_a_study_is_part_of_what_decides_its_items(trained):
-    before = trained.item_looks("lenet5-digits", "figure")
-    assert before == trained.item_looks("lenet5-digits", "figure")
+    before = trained.item_looks("lenet5-digits")
+    assert before == trained.item_looks("lenet5-digits")
     assert before[0][0][2]["dense"]["colour"] == "red"
 
 
@@ -50,9 +58,40 @@ def test_what_is_rendered_from_published_runs_is_not_made(published, trained):
     assert "alexnet-cifar10" not in published.studies
     assert any(remark.startswith("alexnet-cifar10: left out") for remark in published.remarks)
     assert published.replays()
-    assert trained.replays() == {}
     assert trained.published("alexnet-cifar10") == []
     assert len(trained.made("alexnet-cifar10")) == 5 * 4  # heads, blocks of five seeds
+
+
+def test_published_runs_are_shown_beside_what_is_trained_and_count_once(trained):
+    assert [*trained.studies][-2:] == ["lenet5-digits", "alexnet-cifar10"]
+    assert trained.published("lenet5-fmnist")
+    assert trained.made("lenet5-fmnist") == []
+    both = Pipeline({**CONFIG, "studies": ["lenet5-fmnist"], "seeds": {"lenet5-fmnist": "18-21"}})
+    assert {*both.published("lenet5-fmnist")} == {*trained.published("lenet5-fmnist")}
+    assert {Path(path).name for path in both.made("lenet5-fmnist")} == {"seeds20-21.parquet"}
+
+
+def test_as_if_nothing_was_published_is_of_what_is_trained_alone():
+    again = Pipeline({**CONFIG, "studies": ["lenet5-fmnist"], "metrics_source": "train"})
+    assert again.published("lenet5-fmnist") == []
+    assert again.published("lenet5-cifar10")
+    assert all("/lenet5-fmnist/" not in path for path in again.replays())
+
+
+def test_runs_of_a_study_that_has_changed_are_left_out_where_something_is_trained(tmp_path, monkeypatch):
+    for name in ("config", "workflow", "results"):
+        (tmp_path / name).symlink_to(Path(name).resolve())
+    (tmp_path / "config").unlink()
+    shutil.copytree("config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "config/studies/lenet5-cifar10-pilot.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("epochs: ", "epochs: 1"), encoding="utf-8")
+    beside = Pipeline(CONFIG)
+    assert "lenet5-cifar10-pilot" not in beside.studies
+    assert "lenet5-cifar10" in beside.studies
+    assert any("lenet5-cifar10-pilot" in remark for remark in beside.remarks)
+    with pytest.raises(InputError, match="lenet5-cifar10-pilot"):
+        Pipeline({**CONFIG, "metrics_source": "published"})
 
 
 def test_one_published_seed_of_each_variant_is_replayed(published):
@@ -61,6 +100,13 @@ def test_one_published_seed_of_each_variant_is_replayed(published):
     assert "results/replays/mobilenetv1-cifar10-pilot/plain/seeds300-300.parquet" in found
     with pytest.raises(InputError, match="99"):
         published.replays_to_train(99)
+
+
+def test_what_can_never_be_published_is_not_said_to_be_published_first():
+    example = Pipeline({**CONFIG, "metrics_source": "published", "studies": ["lenet5-digits"]})
+    assert example.remarks == []
+    with pytest.raises(InputError, match="lenet5-digits is of edition 'example', which is never published"):
+        example.replays_to_train("first")
 
 
 def test_the_findings_are_of_the_papers_studies_configured_or_not(trained):

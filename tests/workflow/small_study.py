@@ -50,7 +50,7 @@ def fewer_items(manifest):
 
 def make_project(folder):
     """A copy of the project with the small study alone, as one block of seeds a variant."""
-    for name in ("nist", "analysis", "workflow", "config", "docs"):
+    for name in ("nist", "analysis", "workflow", "profiles", "config", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     edit_study(folder / STUDY, shrink)
@@ -62,7 +62,7 @@ def make_project(folder):
 def command(*arguments, profile="default"):
     """Command line and environment that run Snakemake with one of the project's profiles."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
-    words = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}", *arguments]
+    words = [sys.executable, "-m", "snakemake", "--workflow-profile", f"profiles/{profile}", *arguments]
     return words, environment
 
 

@@ -9,7 +9,7 @@ from tests.workflow.small_study import ROOT, logs, snakemake
 
 @pytest.mark.slow
 def test_the_findings_are_those_of_the_published_metrics(tmp_path):
-    for name in ("nist", "analysis", "workflow", "config", "docs", "results/published"):
+    for name in ("nist", "analysis", "workflow", "profiles", "config", "docs", "results/published"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", tmp_path)
     done = snakemake(tmp_path, "--config", "metrics_source=published", "studies=evidence", "--", "results/findings.md")

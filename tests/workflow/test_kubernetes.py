@@ -18,7 +18,7 @@ from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.kubernetes_api import Cluster
 from tests.workflow.small_study import ROOT, VARIANTS, edit_yaml, make_project, metrics
 
-PROFILE = Path("workflow/profiles/kubernetes")
+PROFILE = Path("profiles/kubernetes")
 TARGETS = ["results/statistics/lenet5-digits/accuracy.csv", "results/figures/lenet5-digits/figa2.svg"]
 
 pytestmark = [

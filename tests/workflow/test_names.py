@@ -24,11 +24,11 @@ RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
 SHELLS = re.findall(r"^ +shell:\n((?:^ +[\"'].*\n)+)", SOURCE, re.MULTILINE)
 # What may stand in a command as it is: files, made of literals and constrained wildcards; a number; one of a few words.
-BARE = re.compile(r"output(\.\w+|\[\d\])?|log|threads|params\.module|wildcards\.\w+")
+BARE = re.compile(r"output(\.\w+|\[\d\])?|log|threads|wildcards\.\w+")
 CONSTRAINTS = "".join(re.findall(r"wildcard_constraints:\n((?: +\w+=.*\n)+)", SOURCE))
 CONSTRAINED = dict(re.findall(r'(\w+)="(.+)",', CONSTRAINTS))
 OUTPUTS = "".join(re.findall(r"^    (?:output|log|benchmark):\n((?:^        .*\n)+)", SOURCE, re.MULTILINE))
-WILDCARDS = {*re.findall(r"\{(\w+)\}", OUTPUTS)} - {"statistic"}  # expanded at once
+WILDCARDS = {*re.findall(r"\{(\w+)\}", OUTPUTS)} - {"statistic", "cost", "suffix"}  # expanded at once
 HOSTILE = ["..", "../x", "a/../../x", "/etc/x", "a b", "a;b", "$(touch x)", "`touch x`", "a'b", 'a"b', "a\nb", "a\n",
            "", "~", "*", "a|b", "a&b", "a>b", "{a}", "a\\b", "\u00fc", ".hidden"]  # fmt: skip
 # Keys of a study that name files and folders.
@@ -110,7 +110,7 @@ def test_no_hostile_name_in_the_configuration_or_the_manifest_is_taken(name):
 def project(tmp_path_factory):
     """A copy of the project whose data root, and one study's file, have names that a shell would run."""
     folder = tmp_path_factory.mktemp("a project") / "it's $(touch run1)"
-    for name in ("nist", "analysis", "workflow", "config", "docs"):
+    for name in ("nist", "analysis", "workflow", "profiles", "config", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     root = "a 'data' \"root\" $(touch run2) `touch run3`; touch run4 {input}"
@@ -121,7 +121,7 @@ def project(tmp_path_factory):
 
 def snakemake(folder, *arguments):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default", *arguments]
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from tests.workflow.small_study import ROOT, edit_yaml, make_project, snakemake
 
-PROFILES = sorted(path.parent.name for path in (ROOT / "workflow/profiles").glob("*/config.yaml"))
+PROFILES = sorted(path.parent.name for path in (ROOT / "profiles").glob("*/config.yaml"))
 WITH_SETTINGS = [name for name in PROFILES if name != "default"]
 # All jobs are announced: the studies of two models, and class folders that must be decoded.
 STUDIES = "studies=[lenet5-digits,vgg16-imagenet100]"
@@ -41,7 +41,7 @@ def test_there_is_a_profile_for_each_kind_of_machine():
 
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
 def test_a_profile_gives_training_alone_a_gpu_and_takes_its_settings_from_beside_it(profile):
-    folder = ROOT / "workflow/profiles" / profile
+    folder = ROOT / "profiles" / profile
     content = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     asking = {rule for rule, resources in content["set-resources"].items() if any(map(GPU.fullmatch, resources))}
     assert asking == {"train", "trunk", "replay"}
@@ -54,7 +54,7 @@ def test_a_profile_gives_training_alone_a_gpu_and_takes_its_settings_from_beside
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
 def test_jobs_have_what_a_copied_profile_says_and_the_command_line_changes_single_settings(project, profile):
-    profiles = project / "workflow/profiles"
+    profiles = project / "profiles"
     shutil.copytree(profiles / profile, profiles / "mine")
     edit_yaml(profiles / "mine/settings.yaml", lambda settings: settings.update(block_size=1, device="cpu"))
     jobs = announced(project, "mine", "device=cuda")
@@ -68,7 +68,7 @@ def test_jobs_have_what_a_copied_profile_says_and_the_command_line_changes_singl
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU would take it")
 def test_the_command_line_chooses_the_device_before_the_profile_does(project):
-    edit_yaml(project / "workflow/profiles/workstation/settings.yaml", lambda settings: settings.update(device="cpu"))
+    edit_yaml(project / "profiles/workstation/settings.yaml", lambda settings: settings.update(device="cpu"))
     block = "lenet5-digits/dense/seeds0-0"
     options = ("--config", "studies=[lenet5-digits]", "device=cuda", "block_size=1")
     done = snakemake(project, f"results/metrics/{block}.parquet", *options, profile="workstation")
@@ -80,10 +80,12 @@ def test_the_command_line_chooses_the_device_before_the_profile_does(project):
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", WITH_SETTINGS)
 def test_a_mistake_in_a_profiles_settings_is_one_line(project, profile):
-    edit_yaml(project / f"workflow/profiles/{profile}/settings.yaml", lambda settings: settings.update(blocksize=1))
+    edit_yaml(project / f"profiles/{profile}/settings.yaml", lambda settings: settings.update(blocksize=1))
     done = snakemake(project, "-n", profile=profile)
     assert done.returncode != 0
-    assert sum("'blocksize' was unexpected" in line for line in done.stdout.splitlines()) == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: profiles/{profile}/settings.yaml: top level: ")
+    assert "'blocksize' was unexpected" in last
 
 
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]

@@ -37,7 +37,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def snakemake(run):
-    profile = ("--workflow-profile", "workflow/profiles/default")
+    profile = ("--workflow-profile", "profiles/default")
     return lambda project, *arguments, config=RENDER: run(
         project, "snakemake", *profile, *arguments, "--config", *config
     )
@@ -57,7 +57,7 @@ def planned(snakemake):
 def bare(tmp_path, study_content):
     """A copy of the project, nothing published, with one more study of the paper: two variants, four seeds."""
     project = tmp_path / "project"
-    for name in ("nist", "analysis", "workflow", "config", "docs"):
+    for name in ("nist", "analysis", "workflow", "profiles", "config", "docs"):
         shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", project)
     edit_yaml(project / "config/figures.yaml", fewer_items)
@@ -111,6 +111,7 @@ def test_a_table_of_published_runs_needs_no_torch_no_images_and_no_training(proj
     table = (project / "results/tables/small/tablea2.csv").read_text(encoding="utf-8")
     assert "NIST (1, 10), 98 %" in table
     assert sorted(path.name for path in (project / "results").iterdir()) == [
+        "figures",
         "logs",
         "published",
         "statistics",

@@ -1,4 +1,4 @@
-"""The DAG with more files than a command can be given arguments, and the benchmark of its planning."""
+"""The DAG with more files than a command can be given arguments, and the benchmarks of planning and rendering."""
 
 import resource
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.scale import planning, simulation
+from analysis.scale import planning, rendering, simulation
 from nist.studies import study
 from tests.workflow.small_study import ROOT, make_project, snakemake
 
@@ -58,3 +58,10 @@ def test_the_benchmark_of_planning_plans_what_it_says(tmp_path, monkeypatch):
     assert jobs["plain"] == 8 + 4 + 1
     assert jobs["ours"] > jobs["plain"]
     assert "studies=paper" in paper[1]
+
+
+def test_the_benchmark_of_rendering_renders_stage_by_stage(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    made = rendering.project(tmp_path / "project", n_studies=1, n_seeds=2)
+    assert rendering.stages(made).keys() == rendering.STAGES.keys()
+    assert "10 training runs in 1 study" in (made / "results/report.html").read_text(encoding="utf-8")

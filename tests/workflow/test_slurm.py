@@ -8,7 +8,7 @@ from tests.workflow.driver import finish, start, wait_for
 from tests.workflow.slurm_cluster import Cluster, ask, why_not
 from tests.workflow.small_study import VARIANTS, command, edit_yaml, make_project, metrics
 
-PROFILE = "workflow/profiles/slurm/config.yaml"
+PROFILE = "profiles/slurm/config.yaml"
 MEASURED = ["seconds", "joules", "flops_a_second"]  # no two runs take the same time
 
 pytestmark = [
@@ -43,9 +43,9 @@ def trained(tmp_path_factory):
     """The whole DAG run on the cluster; and the jobs that were cancelled, that lost their node, and all others."""
     project = make_project(tmp_path_factory.mktemp("cluster") / "project")
     edit_yaml(project / PROFILE, edit_profile)
-    edit_yaml(project / "workflow/profiles/slurm/settings.yaml", lambda settings: settings.update(device="cpu"))
+    edit_yaml(project / "profiles/slurm/settings.yaml", lambda settings: settings.update(device="cpu"))
     with Cluster(tmp_path_factory.mktemp("slurm")) as cluster:
-        without_accounting = project / "workflow/profiles/slurm/without-accounting"
+        without_accounting = project / "profiles/slurm/without-accounting"
         driver = start(project, "slurm", PATH=f"{without_accounting}:{command()[1]['PATH']}")
         try:
             cancelled = wait_for(lambda: running_job_of("dense"), "a running job that trains dense")

@@ -1,11 +1,14 @@
 # The configuration, checked once; what rules share. What goes into them and comes out is analysis.pipeline's to say.
 import os
+import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
+from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
-from analysis.contracts import STATISTICS
+from analysis import queues
+from analysis.console import Failures
+from analysis.contracts import STATISTICS, SUFFIXES
 from analysis.pipeline import Pipeline, extended_by
 from nist.digest import code_of
 from nist.errors import InputError
@@ -13,15 +16,19 @@ from nist.studies import plan, study
 
 
 def said(function, *arguments):
-    """The result of ``function``; what is wrong with the input in one line, without a traceback."""
+    """The result of ``function``; what is wrong with the input is the one line that the console ends with."""
     try:
         return function(*arguments)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"error: {error}")
 
 
-PIPELINE = said(Pipeline, config)
+# What has replaced single keys of config/config.yaml: files of a profile, and over them the command line.
+SAID_BY = {key: os.path.relpath(path) for path in workflow.overwrite_configfiles for key in load_configfile(path)}
+SAID_BY |= dict.fromkeys(workflow.config_settings.config, "--config")
+PIPELINE = said(Pipeline, config, SAID_BY)
 PLAN, STUDIES = PIPELINE.plan, PIPELINE.studies
+COSTS = ["layers", "heads", "trainer"]  # measured by make bench
 # Where data lie and what trains them reaches commands so, and not as params: moving a data set must not retrain anything.
 os.environ |= {
     "NIST_DATA_ROOT": config["data_root"],
@@ -31,6 +38,7 @@ os.environ |= {
 
 for remark in PIPELINE.remarks:
     logger.warning(remark)
+logger.addHandler(Failures())
 
 
 wildcard_constraints:
@@ -43,7 +51,6 @@ wildcard_constraints:
     last="[0-9]+",
     dataset="[a-z0-9_]+",
     machine="[a-z0-9][a-z0-9-]*",
-    cost="layers|heads|trainer",
 
 
 def metrics_of(name):

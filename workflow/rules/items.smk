@@ -1,26 +1,27 @@
-# Figures and tables. One process makes all of a study, or all of the paper's own. What has not been run is shown as missing.
-for name, kind in PIPELINE.shown:
-    files = PIPELINE.item_files(name, kind)
-    titled = dict(zip(files, PIPELINE.items_of(name, kind)))  # in the first format, which Snakemake's report shows
+# Figures and tables. One process makes all of a study, or all of the paper's own of which there are runs.
+for name in PIPELINE.shown:
 
     rule:
         name:
-            f"{kind}s_of_{name}" if name else f"paper_{kind}s"
+            f"items_of_{name}" if name else "paper_items"
         input:
-            statistics=PIPELINE.item_statistics(name, kind),
-            code=code_of(f"analysis.{kind}s.__main__", *PIPELINE.item_modules(name, kind)),
+            statistics=PIPELINE.item_statistics(name),
+            code=code_of("analysis.items", *PIPELINE.item_modules(name)),
         output:
             shown=[
-                report(path, category=name or "The paper's figures and tables", labels={"kind": kind, "item": item})
-                for path, item in titled.items()
+                report(
+                    path,
+                    category=name or "The paper's figures and tables",
+                    labels={"kind": PIPELINE.items[item]["kind"], "item": item},
+                )
+                for path, item in zip(PIPELINE.item_files(name), PIPELINE.items_of(name))
             ],
-            others=files[len(titled) :],
+            others=PIPELINE.item_files(name, is_first=False),
         log:
-            f"results/logs/{kind}s/{name or 'paper'}.log",
+            f"results/logs/items/{name or 'paper'}.log",
         localrule: True
         params:
-            PIPELINE.item_looks(name, kind),
-            module=f"analysis.{kind}s",
-            studies=PIPELINE.item_options(name),
+            PIPELINE.item_looks(name),
+            options=PIPELINE.item_options(name),
         shell:
-            'python -m {params.module} {params.studies:q} {input.statistics:q} -o "$(dirname {output.shown[0]:q})" > {log} 2>&1'
+            "python -m analysis.items {params.options:q} {input.statistics:q} -o results > {log} 2>&1"

@@ -2,14 +2,15 @@
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, str(Path(workflow.basedir)))  # so that the packages import wherever snakemake is installed
+HOME = Path(workflow.basedir)
+sys.path.insert(0, str(HOME))  # so that the packages import wherever snakemake is installed
 
 from nist.errors import InputError
 from nist.studies import yaml_file
 
+if Path.cwd() != HOME:
+    sys.exit(f"error: run in the folder of the project, with snakemake --directory {HOME}")
 try:
     yaml_file.read(Path("config/config.yaml"))
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(f"error: {error}")

@@ -43,13 +43,10 @@ rule findings:
 rule report:
     input:
         metrics=[path for name in STUDIES for path in metrics_of(name)],
-        figures=PIPELINE.all_items("figure"),
-        tables=PIPELINE.all_items("table"),
+        shown=[path for name in PIPELINE.shown for path in PIPELINE.item_files(name)],
         benchmarks=expand("results/published/benchmarks/{machine}/layers.parquet", machine=MACHINES),
         crossovers=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES),
-        costs=expand(
-            "results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=["layers", "heads", "trainer"]
-        ),
+        costs=expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=COSTS),
         studies=[str(one.path) for one in STUDIES.values()],
         extended=extended_by(str(one.path) for one in STUDIES.values()),
         replays=[ancient(path) for path in REPLAYS],

@@ -150,7 +150,7 @@ def test_a_figure_without_runs_says_how_to_make_them(name):
         assert text.count(f"Not run: {'; '.join(names)}.") == 1
     else:
         assert [text.count(f"Not run: {one}.") for one in names] == [1] * len(names)
-    assert f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'" in text
+    assert f"snakemake --config 'studies=[{', '.join(names)}]'" in text
 
 
 def test_a_figure_draws_what_is_there_and_names_what_is_not():

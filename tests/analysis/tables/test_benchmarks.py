@@ -2,12 +2,23 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
+from analysis import measured
 from analysis.figures import crossover
-from analysis.tables import heads, trainer
 from analysis.tables import layers as layers_table
+from analysis.tables import trainer
 from nist.benchmarks.results_file import write
 
 WHERE = {"kind": "cpu", "device": "a processor", "threads": "2", "torch": "2", "measured": "2026-01-02T03:04:05+00:00"}
+
+TRAINER = {
+    "network": "lenet5",
+    "variant": "dense",
+    "candidate": "ours",
+    "images": 6400,
+    "seed_epochs_a_second": 2.0,
+    "ours_over_this": 1.0,
+    "peak_bytes": 1e9,
+}
 
 
 def layers():
@@ -44,10 +55,10 @@ def test_the_map_shows_them():
     plt.close(figure)
 
 
-def test_the_commands_write_what_they_say(tmp_path):
-    write(tmp_path / "layers.parquet", layers(), WHERE)
-    crossover.main([str(tmp_path / "layers.parquet"), "-o", str(tmp_path / "map.svg")])
-    assert "a processor, 2 threads" in (tmp_path / "map.svg").read_text()
+def test_the_command_writes_what_it_says(tmp_path):
+    steps = [row | {"forward_ms": 1.0, "backward_ms": 1.0, "step_ms": 1.0} for row in layers()]
+    write(tmp_path / "layers.parquet", steps, WHERE | {"bytes_a_second": "1e9"})
+    write(tmp_path / "trainer.parquet", [TRAINER], WHERE)
     rows = [
         {
             "network": "net",
@@ -62,7 +73,12 @@ def test_the_commands_write_what_they_say(tmp_path):
         for name, ms, peak in (("linear", 2.0, 600), ("masked", 4.0, 1000), ("nist", 0.5, 15))
     ]
     write(tmp_path / "heads.parquet", rows, WHERE)
-    heads.main([str(tmp_path / "heads.parquet"), "-o", str(tmp_path / "heads.csv")])
+    measured.main([str(tmp_path), "--figures", str(tmp_path / "drawn"), "--tables", str(tmp_path)])
+    assert "a processor, 2 threads" in (tmp_path / "drawn/crossover.svg").read_text()
+    assert "Trainers: a processor, 2 threads" in (tmp_path / "trainer.md").read_text()
+    table = pd.read_csv(tmp_path / "layers.csv")
+    assert table["Form"].tolist()[:3] == ["linear", "masked", "banded (chosen)"]
+    assert table["Speed over masked"].tolist()[2] == "4×"
     (row,) = pd.read_csv(tmp_path / "heads.csv").to_dict("records")
     assert (row["Head"], row["Factors"]) == ("net 40→20→10", "1, 2")
     assert (row["Speed over masked"], row["over dense"], row["of masked"], row["of dense"]) == (
@@ -74,18 +90,8 @@ def test_the_commands_write_what_they_say(tmp_path):
 
 
 def test_the_table_of_trainers():
-    measured = pd.DataFrame(
-        {
-            "network": "lenet5",
-            "variant": "dense",
-            "candidate": ["ours", "script"],
-            "images": 6400,
-            "seed_epochs_a_second": [2.0, 0.5],
-            "ours_over_this": [1.0, 4.0],
-            "peak_bytes": [1e9, 2e9],
-        }
-    )
-    (ours, script) = trainer.build(measured, WHERE).to_dict("records")
+    slower = {"candidate": "script", "seed_epochs_a_second": 0.5, "ours_over_this": 4.0, "peak_bytes": 2e9}
+    (ours, script) = trainer.build(pd.DataFrame([TRAINER, TRAINER | slower]), WHERE).to_dict("records")
     assert (ours["Trainer"], ours["Seed-epochs a second"], ours["Peak memory, MB"]) == ("ours", "2", "1,000")
     assert (script["Study"], script["Ours over this"]) == ("lenet5 dense", "4.00×")
 
@@ -104,12 +110,3 @@ def test_the_floor_counts_what_a_form_stores_and_what_passes_through():
     through = 4 * 8 * 3 * 150
     expected = [40 * 5000 + through, 40 * 200 + through, 40 * 20 + through]
     assert layers_table.floor_ms(frame, 1e6).tolist() == pytest.approx([1e3 * bytes_ / 1e6 for bytes_ in expected])
-
-
-def test_the_table_of_layers(tmp_path):
-    rows = [row | {"forward_ms": 1.0, "backward_ms": 1.0, "step_ms": 1.0} for row in layers()]
-    write(tmp_path / "layers.parquet", rows, WHERE | {"bytes_a_second": "1e9"})
-    layers_table.main([str(tmp_path / "layers.parquet"), "-o", str(tmp_path / "layers.csv")])
-    table = pd.read_csv(tmp_path / "layers.csv")
-    assert table["Form"].tolist()[:3] == ["linear", "masked", "banded (chosen)"]
-    assert table["Speed over masked"].tolist()[2] == "4×"

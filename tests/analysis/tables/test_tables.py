@@ -269,7 +269,7 @@ def test_a_table_without_runs_has_the_printed_figures_and_says_how_to_make_ours(
     for row in rows(table, "ours"):
         assert printed.NOT_RUN in row.values()
     names = MANIFEST[name]["studies"]
-    command = f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(names)}]'"
+    command = f"snakemake --config 'studies=[{', '.join(names)}]'"
     assert table.iloc[-1, 0] == f"Not run: {'; '.join(names)}. {command}"
     assert rows(table, "paper")
 

@@ -241,6 +241,31 @@ def test_a_mistake_in_the_configuration_is_named(settings, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "gpu"}, "--config: device: 'gpu' is not one of"),
+        ({"blocksize": 1}, "settings.yaml: top level: .*'blocksize' was unexpected"),
+        ({"seeds": {"lenet5-digits": "5-2"}}, "--config: seeds: lenet5-digits: seeds '5-2'"),
+        ({"data_root": "Makefile"}, "--config: data_root: Makefile is a file; give the folder of the data sets"),
+        ({"replay_seed": "abc"}, "config/config.yaml: replay_seed: 'abc' does not match"),
+    ],
+)
+def test_a_mistake_that_was_said_elsewhere_is_not_blamed_on_the_file(settings, message):
+    said_by = {**dict.fromkeys(["device", "seeds", "data_root"], "--config"), "blocksize": "settings.yaml"}
+    with pytest.raises(InputError, match=f"^{message}"):
+        plan.of_configuration(SETTINGS | settings, said_by)
+
+
+def test_a_model_that_cannot_be_trained_is_named_when_it_is_planned(study_content, load_study, monkeypatch):
+    study_content["model"]["options"] = {"widht": 1}
+    broken = load_study(study_content)
+    monkeypatch.setattr(plan, "chosen", lambda names: {"lenet5-digits": broken})
+    with pytest.raises(InputError, match="lenet5-digits.yaml: model.options: lenet5 takes no 'widht'"):
+        plan.of_configuration(SETTINGS)
+    assert plan.of_configuration(SETTINGS | {"metrics_source": "published"}).studies
+
+
 def test_published_runs_need_no_study_that_they_are_taken_from():
     settings = SETTINGS | {"studies": ["lenet5-fmnist-controls"], "metrics_source": "published"}
     assert [*plan.of_configuration(settings).studies] == ["lenet5-fmnist-controls"]
