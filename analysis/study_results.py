@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,12 +63,26 @@ def missing(given: list[Source], together: list[Source] | None = None) -> list[s
     for source in given:
         variants = [name for name in source.study.variants if name not in source.variants()]
         if variants:
-            absent.append(
-                f"variants {', '.join(variants)} of {source.study.name}" if source.is_run else source.study.name
-            )
-    names = ", ".join(source.study.name for source in together or given)
-    command_line = f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{names}]'"
-    return [f"Not run: {'; '.join(absent)}.", command_line] if absent else []
+            labels = ", ".join(source.study.variants[name]["label"] for name in variants)
+            absent.append(f"{labels} of {source.study.title}" if source.is_run else source.study.title)
+    names = tuple(source.study.name for source in together or given)
+    return [f"Not run: {'; '.join(absent)}.", f"To run it: {how_to_run(names)}"] if absent else []
+
+
+@cache
+def how_to_run(names: tuple[str, ...]) -> str:
+    """The shortest command that runs these studies, with those that they take runs from.
+
+    ``make evidence`` adds a study's pilot and controls itself; it is for the studies whose runs are kept.
+    """
+    studies = {one.name: one for one in map(study.load, names)}
+    sources = {source for one in studies.values() for name in one.variants if (source := one.taken_from(name))}
+    wanted = sorted({*studies, *sources})
+    if not all(study.load(name).content["edition"] in study.EVIDENCE for name in wanted):
+        return f"snakemake --workflow-profile workflow/profiles/default --config 'studies=[{', '.join(wanted)}]'"
+    added = {name for name in wanted for one in wanted if name == f"{one}-pilot" or name.startswith(f"{one}-controls")}
+    named = " ".join(name for name in wanted if name not in added)
+    return f'make evidence STUDY="{named}"' if " " in named else f"make evidence STUDY={named}"
 
 
 def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:

@@ -27,7 +27,7 @@ def setting(claim: Claim, evidence: Evidence) -> Outcome:
             raise
         if other.parameters.get("against") == claim.id and not isinstance(missing, SetOtherwise):
             raise
-        reason = f"{other.id} prints {other.printed}, which is adopted"
+        reason = f"{other.source} prints {other.printed}, which is adopted"
         return Outcome("arithmetic wrong", reason, Estimate(other.printed))
 
 

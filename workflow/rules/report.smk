@@ -43,6 +43,7 @@ rule findings:
 rule report:
     input:
         metrics=[path for name in STUDIES for path in metrics_of(name)],
+        statistics=PIPELINE.statistics(STUDIES),
         figures=PIPELINE.all_items("figure"),
         tables=PIPELINE.all_items("table"),
         benchmarks=expand("results/published/benchmarks/{machine}/layers.parquet", machine=MACHINES),
