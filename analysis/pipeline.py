@@ -54,8 +54,14 @@ class Pipeline:
         return [f"results/statistics/{name}/{statistic}.csv" for name in there for statistic in statistics]
 
     def items_of(self, name: str | None, kind: str) -> list[str]:
-        """Figures or tables of a study or, of ``None``, of the paper."""
-        return plan.fed_by(self.studies[name], self.items, kind) if name else plan.of_the_paper(self.items, kind)
+        """Figures or tables of a study or, of ``None``, those of the paper that need no runs or have some."""
+        if name:
+            return plan.fed_by(self.studies[name], self.items, kind)
+        papers = plan.of_the_paper(self.items, kind)
+        return [one for one in papers if not self.items[one]["statistics"] or self._has_runs(one)]
+
+    def _has_runs(self, item: str) -> bool:
+        return any(name in self.studies for name in self.items[item]["studies"])
 
     def item_files(self, name: str | None, kind: str) -> list[str]:
         """Their files, all of the first format, then all of the next."""

@@ -12,6 +12,8 @@ from analysis import cli
 from nist.errors import InputError
 from nist.studies import plan, study
 
+MISSING = "Not run:"  # how a line begins that names what has no runs
+
 
 @dataclass(frozen=True)
 class Source:
@@ -54,10 +56,10 @@ class Item(NamedTuple):
     given: list[Source]
 
 
-def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
+def missing(given: list[Source]) -> list[str]:
     """Studies and variants without runs, in words, and the command that runs them; nothing if there are none.
 
-    The command names all studies that are shown ``together``, by default those given: one left out would be missing.
+    The command names all that are given: one left out would be missing.
     """
     absent = []
     for source in given:
@@ -65,8 +67,8 @@ def missing(given: list[Source], together: list[Source] | None = None) -> list[s
         if variants:
             labels = ", ".join(source.study.variants[name]["label"] for name in variants)
             absent.append(f"{labels} of {source.study.title}" if source.is_run else source.study.title)
-    names = tuple(source.study.name for source in together or given)
-    return [f"Not run: {'; '.join(absent)}.", f"To run it: {how_to_run(names)}"] if absent else []
+    names = tuple(source.study.name for source in given)
+    return [f"{MISSING} {'; '.join(absent)}.", f"To run it: {how_to_run(names)}"] if absent else []
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from importlib import import_module
 
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from analysis import study_results
@@ -22,7 +21,7 @@ def draw(item: Item) -> Figure:
 def main(argv: list[str] | None = None) -> None:
     """Draw the figures of a study, or those of the paper, as SVG, PDF and PNG."""
     items, folder = study_results.parse("analysis.figures", main.__doc__, "figure", argv)
-    with plt.rc_context(style.LAYOUT):
+    with style.layout():
         for item in items:
             style.save_all(draw(item), folder / item.name)
 

@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     measured, where = read(arguments.input)
     best = fastest(measured)
     best = best[best["kept"] == 1]
-    with plt.rc_context(style.LAYOUT):
+    with style.layout():
         figure, axes = plt.subplots(
             figsize=(9, 0.8 + 0.36 * best[SHAPE].drop_duplicates().shape[0]), layout="constrained"
         )

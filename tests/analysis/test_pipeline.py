@@ -26,6 +26,13 @@ def test_an_item_of_the_paper_takes_what_is_configured_of_its_studies(trained):
     assert {Path(path).parent.name for path in statistics} == {"alexnet-cifar10"}
     assert "results/statistics/alexnet-cifar10/accuracy.csv" in statistics
     assert "results/tables/tablea3.csv" in trained.all_items("table")
+    # What has no runs at all is not drawn.
+    assert {*trained.items_of(None, "figure")} == {"fig1", "fig2", "figa1", "figa4a", "figa4b"}
+    assert {*trained.items_of(None, "table")} == {
+        "table1",
+        "tablea1",
+        "tablea3",
+    }
 
 
 def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(trained):

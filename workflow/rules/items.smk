@@ -1,4 +1,4 @@
-# Figures and tables. One process makes all of a study, or all of the paper's own. What has not been run is shown as missing.
+# Figures and tables. One process makes all of a study, or all of the paper's own. Of the paper's, those that have runs.
 for name, kind in PIPELINE.shown:
     files = PIPELINE.item_files(name, kind)
     titled = dict(zip(files, PIPELINE.items_of(name, kind)))  # in the first format, which Snakemake's report shows
