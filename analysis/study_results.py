@@ -105,7 +105,8 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
 def parse(module: str, description: str | None, kind: str, argv: list[str] | None) -> tuple[list[Item], Path]:
     """Items of one ``kind`` that a command for figures or tables makes, and the folder that they go to.
 
-    They are those that a study feeds or, with ``--paper``, those of the paper; ``--only`` chooses among them.
+    They are those that a study feeds or, with ``--paper``, those of the paper that need no runs or have some.
+    ``--only`` chooses among all.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
@@ -119,7 +120,8 @@ def parse(module: str, description: str | None, kind: str, argv: list[str] | Non
     sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
     manifest = plan.items({one.name: one for one in arguments.study})
     if arguments.paper:
-        names = known = plan.of_the_paper(manifest, kind)
+        known = plan.of_the_paper(manifest, kind)
+        names = [name for name in known if not manifest[name]["statistics"] or _has_runs(manifest[name], sources)]
     else:
         names, known = (found(arguments.study[0], manifest, kind) for found in (plan.fed_by, plan.feeds))
     for name in arguments.only or []:
@@ -127,6 +129,10 @@ def parse(module: str, description: str | None, kind: str, argv: list[str] | Non
             parser.error(f"--only {name}: there are {', '.join(known)}")
     items = [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
     return items, arguments.output
+
+
+def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
+    return any(sources[name].is_run for name in entry["studies"] if name in sources)
 
 
 def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:

@@ -63,7 +63,6 @@ class Spread(Accuracy):
                     "AUC_SD": formatting.or_dash(ours["auc_sd"], "{:.4f}"),
                     "Peak (%)": formatting.margin_of(self.accuracy(variant, "peak")),
                     "Last epoch (%)": formatting.margin_of(self.accuracy(variant, "last")),
-                    "Runs": str(ours["n"]),
                 }
             )
         return formatting.markdown_table(rows)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import study_results
 from analysis.pipeline import Pipeline
 from nist.errors import InputError
 from nist.studies import yaml_file
@@ -33,6 +34,20 @@ def test_an_item_of_the_paper_takes_what_is_configured_of_its_studies(trained):
         "tablea1",
         "tablea3",
     }
+
+
+def test_a_command_for_the_papers_items_makes_those_that_the_rules_expect(trained, tmp_path):
+    studies = [f"--study={name}" for name in trained.paper_studies]
+    for kind in ("figure", "table"):
+        options = ["--paper", *studies, "-o", str(tmp_path)]
+        papers = [item.name for item in study_results.parse("m", None, kind, options)[0]]
+        assert papers == [name for name in trained.items_of(None, kind) if not trained.items[name]["statistics"]]
+        path = tmp_path / "alexnet-cifar10/accuracy.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("variant\ndense\n", encoding="utf-8")
+        papers = [item.name for item in study_results.parse("m", None, kind, [*options, str(path)])[0]]
+        assert papers == trained.items_of(None, kind)
+        path.unlink()
 
 
 def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(trained):
