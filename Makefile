@@ -91,7 +91,7 @@ bench: $(ENVIRONMENT)
 	@python -m nist.benchmarks.trainer --out results/benchmarks
 	@for machine in $$(dirname results/benchmarks/*/heads.parquet); do \
 	    python -m analysis.measured $$machine --figures $$machine --tables $$machine && \
-	    cat $$machine/heads.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
+	    cat $$machine/heads.md $$machine/deployment.md $$machine/trainer.md && echo "Benchmark: $(CURDIR)/$$machine" || exit 1; done
 
 bench-scale: $(ENVIRONMENT)
 	@python -m analysis.scale.planning

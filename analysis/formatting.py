@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-NOT_SIGNIFICANT = "not significantly different"
+NOT_SIGNIFICANT = "not significant"
 UNTOLD = "undefined"
 
 
@@ -16,6 +16,11 @@ def signed(value: float, digits: int = 2) -> str:
 def points(fraction: float, digits: int = 2) -> str:
     """A difference of fractions in percentage points, with its sign."""
     return signed(100 * fraction, digits)
+
+
+def counted(number: float, noun: str) -> str:
+    """A number with its noun: "1 point", "0.5 points"."""
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")
 
 
 def percent(fraction: float, digits: int = 1) -> str:

@@ -3,18 +3,23 @@
 import argparse
 from pathlib import Path
 
-from matplotlib import pyplot as plt
-
-from analysis.figures import crossover, style
+from analysis.figures import crossover, deployment, style
+from analysis.tables import deployment as deployment_table
 from analysis.tables import heads, layers, layout, trainer
 from nist.benchmarks.results_file import read
 from nist.errors import run
 
-TABLES = {"layers": (layers, "Layers by form"), "heads": (heads, "Classifier heads"), "trainer": (trainer, "Trainers")}
+TABLES = {
+    "layers": (layers, "Layers by form"),
+    "heads": (heads, "Classifier heads"),
+    "deployment": (deployment_table, "Heads in training and inference, beside other ways"),
+    "trainer": (trainer, "Trainers"),
+}
+FIGURES = {"crossover": (crossover, "layers"), "deployment": (deployment, "deployment")}
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Draw which form of a layer is fastest, and write the tables of layers, heads and trainers."""
+    """Draw which form of a layer is fastest, and how heads compare with other ways, and write all tables."""
     parser = argparse.ArgumentParser(prog="python -m analysis.measured", description=main.__doc__)
     parser.add_argument(
         "inputs", type=Path, help="folder of one machine, with the Parquet files that make bench writes"
@@ -26,8 +31,9 @@ def main(argv: list[str] | None = None) -> None:
         measured, where = read(arguments.inputs / f"{name}.parquet")
         title = "{}: {device}, {threads} threads".format(heading, **where)
         layout.write(module.build(measured, where), title, arguments.tables / f"{name}.csv")
-    with plt.rc_context(style.LAYOUT):
-        style.save_all(crossover.draw(*read(arguments.inputs / "layers.parquet")), arguments.figures / "crossover")
+    with style.layout():
+        for name, (module, source) in FIGURES.items():
+            style.save_all(module.draw(*read(arguments.inputs / f"{source}.parquet")), arguments.figures / name)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ import pandas as pd
 from analysis import cli
 from nist.errors import InputError
 from nist.studies import plan, study
+
+MISSING = "Not run:"  # how a line begins that names what has no runs
 
 
 @dataclass(frozen=True)
@@ -63,21 +66,35 @@ class Item(NamedTuple):
         return self.module.split(".")[1]
 
 
-def missing(given: list[Source], together: list[Source] | None = None) -> list[str]:
+def missing(given: list[Source]) -> list[str]:
     """Studies and variants without runs, in words, and the command that runs them; nothing if there are none.
 
-    The command names all studies that are shown ``together``, by default those given: one left out would be missing.
+    The command names all that are given: one left out would be missing.
     """
     absent = []
     for source in given:
         variants = [name for name in source.study.variants if name not in source.variants()]
         if variants:
-            absent.append(
-                f"variants {', '.join(variants)} of {source.study.name}" if source.is_run else source.study.name
-            )
-    names = ", ".join(source.study.name for source in together or given)
-    command_line = f"snakemake --config 'studies=[{names}]'"
-    return [f"Not run: {'; '.join(absent)}.", command_line] if absent else []
+            labels = ", ".join(source.study.variants[name]["label"] for name in variants)
+            absent.append(f"{labels} of {source.study.title}" if source.is_run else source.study.title)
+    names = tuple(source.study.name for source in given)
+    return [f"{MISSING} {'; '.join(absent)}.", f"To run it: {how_to_run(names)}"] if absent else []
+
+
+@cache
+def how_to_run(names: tuple[str, ...]) -> str:
+    """The shortest command that runs these studies, with those that they take runs from.
+
+    ``make evidence`` adds a study's pilot and controls itself; it is for the studies whose runs are kept.
+    """
+    studies = {one.name: one for one in map(study.load, names)}
+    sources = {source for one in studies.values() for name in one.variants if (source := one.taken_from(name))}
+    wanted = sorted({*studies, *sources})
+    if not all(study.load(name).content["edition"] in study.EVIDENCE for name in wanted):
+        return f"snakemake --config 'studies=[{', '.join(wanted)}]'"
+    added = {name for name in wanted for one in wanted if name == f"{one}-pilot" or name.startswith(f"{one}-controls")}
+    named = " ".join(name for name in wanted if name not in added)
+    return f'make evidence STUDY="{named}"' if " " in named else f"make evidence STUDY={named}"
 
 
 def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
@@ -100,7 +117,8 @@ def parse(
 ) -> tuple[list[Item], Path]:
     """Items of some ``kinds`` that a command for figures or tables makes, and the folder that they go to.
 
-    They are those that a study feeds or, with ``--paper``, those of the paper; ``--only`` chooses among them.
+    They are those that a study feeds or, with ``--paper``, those of the paper that need no runs or have some.
+    ``--only`` chooses among all.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
@@ -114,7 +132,8 @@ def parse(
     sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
     manifest = plan.items({one.name: one for one in arguments.study})
     if arguments.paper:
-        names = known = [name for kind in kinds for name in plan.of_the_paper(manifest, kind)]
+        known = [name for kind in kinds for name in plan.of_the_paper(manifest, kind)]
+        names = [name for name in known if not manifest[name]["statistics"] or _has_runs(manifest[name], sources)]
     else:
         names, known = (
             [name for kind in kinds for name in found(arguments.study[0], manifest, kind)]
@@ -125,6 +144,10 @@ def parse(
             parser.error(f"--only {name}: there are {', '.join(known)}")
     items = [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
     return items, arguments.output
+
+
+def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
+    return any(sources[name].is_run for name in entry["studies"] if name in sources)
 
 
 def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:

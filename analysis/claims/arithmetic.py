@@ -9,11 +9,12 @@ from fractions import Fraction
 from itertools import product
 from operator import ge, gt, le, lt
 
-from analysis.claims import margins
+from analysis.claims import margins, origins, words
 from analysis.claims.claim import Claim, Figure
 from analysis.claims.outcome import Estimate, Outcome
 from analysis.networks import counts, eq3
 from nist.errors import InputError
+from nist.studies.study import Study
 
 RELATIONS = {">": gt, ">=": ge, "<": lt, "<=": le}
 OF_THE_RULE = {"expression", "step", "relation", "claimed", "check"}  # parameters that no expression takes
@@ -143,7 +144,7 @@ def printed(claim: Claim, identifier: str, claims: Mapping[str, Claim]) -> Figur
     return claims[identifier].figure
 
 
-def check(claim: Claim, claims: Mapping[str, Claim]) -> Outcome | None:
+def check(claim: Claim, claims: Mapping[str, Claim], studies: Mapping[str, Study] | None = None) -> Outcome | None:
     """``arithmetic wrong`` if the paper's own figures exclude what a claim says of runs; ``None`` if they allow it.
 
     The parameter ``check`` joins comparisons by "and": of two claims' figures, ``a > b`` or ``a = b``, each possible
@@ -153,7 +154,7 @@ def check(claim: Claim, claims: Mapping[str, Claim]) -> Outcome | None:
         left, sign, right = comparison.split()
         a, b = printed(claim, left, claims), printed(claim, right, claims)
         if not _possible(a, sign, b, claims[left].scale):
-            said = f"{left} prints {claims[left].printed} and {right} {claims[right].printed}"
+            said = " and ".join(words.where_printed(claims[one], studies or {}) for one in (left, right))
             return Outcome("arithmetic wrong", f"excluded by the paper's own figures: {said}")
     return None
 
@@ -174,10 +175,10 @@ def _origin(claim: Claim, claims: Mapping[str, Claim]) -> str:
         return "not what is printed"
     base = {} if "expression" in claim.changed else claim.parameters
     _, low, high = evaluate(claim, {**base, **claim.changed}, claims)
-    changes = ", ".join(f"{name}={value}" for name, value in claim.changed.items())
     if agrees(claim, low, high) is None:
+        changes = ", ".join(f"{name}={value}" for name, value in claim.changed.items())
         raise InputError(f"claims.csv: {claim.id}: {changes} does not give what is printed either")
-    return f"the printed figure comes from {changes}"
+    return origins.in_words(claim.changed, claims)
 
 
 def _scalar(text: str):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import cli
+from analysis.claims import words
 from analysis.claims.claim import Claim
 from analysis.claims.intervals import Sample
 from analysis.claims.outcome import NotRun, TooShort
@@ -63,10 +64,10 @@ class Evidence:
         """
         frame = self.statistics.get((study, statistic))
         if frame is None:
-            raise NotRun(f"no {statistic} of {study}")
+            raise NotRun(f"{words.title(study, self.studies)} has not been run")
         kept = frame["variant"] == variant
         if not kept.any():
-            raise NotRun(f"no runs of {study}/{variant}")
+            raise NotRun(f"{self.named(variant, study)} of {words.title(study, self.studies)} has not been run")
         for column, value in where.items():
             kept &= frame[column] == value
         return frame[kept]
@@ -91,10 +92,16 @@ class Evidence:
         if epoch:
             last = self.rows(statistic, study, variant, **where)["epoch"].max()
             if epoch != "last" and int(epoch) > last:
-                raise TooShort(f"the runs of {name} end at epoch {last}, before {epoch}")
+                raise TooShort(f"the runs of {self.named(name, study)} end at epoch {last}, before {epoch}")
             where["epoch"] = last if epoch == "last" else int(epoch)
         row, (mean, sd) = self.row(statistic, study, variant, **where), SAMPLES[statistic]
         return Sample(float(row[mean]), float(row[sd]) if sd else float("nan"), int(row["n"]))
+
+    def named(self, side: str, study: str) -> str:
+        """One side of a comparison in words; see ``sample``."""
+        other, _, variant = side.rpartition("/")
+        label = words.side(variant, self.studies.get(other or study))
+        return f"{label} of {words.title(other, self.studies)}" if other else label
 
     def shortfall(self, study: str, variant: str, epochs: int | None = None) -> str:
         """How the experiment differs from the paper's but for its number of runs, in words; empty if it does not.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import cli
-from analysis.claims import arithmetic, grouping, orderings, readings, relative, settings, values
+from analysis import cli, study_results
+from analysis.claims import arithmetic, grouping, orderings, readings, relative, settings, values, words
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
 from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
@@ -60,7 +60,7 @@ def ledger(evidence: Evidence) -> pd.DataFrame:
                 "n": "" if found.estimate.n is None else str(found.estimate.n),
                 "readings": ", ".join(found.readings),
                 "finding": found.finding,
-                "reason": "; ".join(filter(None, (found.reason, claim.note))),
+                "reason": words.sentences((found.reason, claim.note)),
                 "rule": written(claim),
             }
         )
@@ -74,7 +74,7 @@ def decide(claim: Claim, evidence: Evidence) -> Outcome:
     """
     if claim.rule not in RULES:
         raise InputError(f"{PATH.name}: {claim.id}: no rule {claim.rule!r}; there are {', '.join(RULES)}")
-    found = arithmetic.check(claim, evidence.claims) or _apply(claim, evidence)
+    found = arithmetic.check(claim, evidence.claims, evidence.studies) or _apply(claim, evidence)
     return replace(found, finding=grouping.finding(claim, found, involved(claim)))
 
 
@@ -111,7 +111,9 @@ def together(claim: Claim, evidence: Evidence) -> Outcome:
     parts = {name: decide(evidence.claims[name], evidence) for name in claim.parameters["claims"].split()}
     name, part = min(parts.items(), key=lambda item: WORST_FIRST.index(item[1].verdict))
     verdict = "contradicted" if part.verdict == "arithmetic wrong" else part.verdict
-    return replace(part, verdict=verdict, reason=f"as {name}: {part.reason}", estimate=Estimate(n=part.estimate.n))
+    decisive = evidence.claims[name]
+    reason = f"decided by {words.quantity(decisive)} ({decisive.source}); {part.reason}"
+    return replace(part, verdict=verdict, reason=reason, estimate=Estimate(n=part.estimate.n))
 
 
 def sized(claim: Claim, evidence: Evidence, outcome: Outcome) -> Outcome:
@@ -152,7 +154,7 @@ def how_to_run(claim: Claim) -> str:
         names = claim.parameters.get("of", claim.study).split()
     else:
         names = sorted({name for name, _ in involved(claim)})
-    return f"snakemake --config 'studies=[{', '.join(names)}]'"
+    return f"to run it: `{study_results.how_to_run(tuple(names))}`"
 
 
 def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:

@@ -76,7 +76,8 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     has_spread = isfinite(ratio) and isfinite(p)
     found = Measured(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
     return Comparison(
-        f"{more} against {less}, {f'p = {p:.2g}' if isfinite(p) else 'p undefined'} over whole runs",
+        " against ".join(evidence.named(side, claim.study) for side in (more, less))
+        + f", {f'p = {p:.2g}' if isfinite(p) else 'p undefined'} over whole runs",
         found,
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,
@@ -115,7 +116,7 @@ def _judge(
         by = f", {statistic.replace('_', ' ')}" if len(statistics) > 1 else ""
         comparisons.append(
             Comparison(
-                " against ".join(pair) + by,
+                " against ".join(evidence.named(side, claim.study) for side in pair) + by,
                 Measured(difference, low, high, min(more.n, less.n)),
                 holds=claimed[0] < low and high < claimed[1],
                 excluded=safe_high <= claimed[0] or safe_low >= claimed[1],

@@ -24,7 +24,7 @@ def setting(claim: Claim, evidence: Evidence) -> Outcome:
         other = evidence.claims.get(claim.parameters.get("against", ""))
         if other is None or other.printed == claim.printed:
             raise
-        reason = f"{other.id} prints {other.printed}, which is adopted"
+        reason = f"{other.source} prints {other.printed}, which is adopted"
         return Outcome("arithmetic wrong", reason, Estimate(other.printed))
 
 

@@ -20,6 +20,7 @@ from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.outcome import Estimate, Measured, Outcome
 from analysis.statistics.run_bootstrap import jackknife_intervals
 
+SIDES = {">": "above", ">=": "at or above", "<": "below", "<=": "at or below"}
 FILTERS = ("score", "metric")
 Interval = Callable[[int], tuple[float, float]]
 
@@ -166,9 +167,9 @@ def bounded(claim: Claim, ours: Measured) -> Outcome:
         return Outcome("inconclusive", "one run has no spread", ours)
     holds = [RELATIONS[relation](end, value) for end in (ours.low, ours.high)]
     if all(holds):
-        return Outcome("reproduced", f"our interval is {relation} the bound", ours)
+        return Outcome("reproduced", f"our interval is {SIDES[relation]} the bound", ours)
     if not any(holds):
-        return Outcome("contradicted", f"our interval is not {relation} the bound", ours)
+        return Outcome("contradicted", f"our interval is not {SIDES[relation]} the bound", ours)
     needed = intervals.runs_to_settle(ours.low, ours.high, float(value), ours.n)
     settle = f"; about {needed} runs would settle it" if needed else ""
     return Outcome("inconclusive", f"our interval has the bound in it{settle}", ours)

@@ -3,7 +3,6 @@
 from importlib import import_module
 from pathlib import Path
 
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from analysis import study_results
@@ -22,7 +21,7 @@ def draw(item: Item) -> Figure:
 
 def write(item: Item, folder: Path) -> None:
     """Draw a figure and write it in every format."""
-    with plt.rc_context(style.LAYOUT):
+    with style.layout():
         style.save_all(draw(item), folder / item.name)
 
 

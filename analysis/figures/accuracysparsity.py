@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis import study_results
 from analysis.figures import style
 from analysis.study_results import Source
 
@@ -19,14 +18,8 @@ SPARSITIES = {"sparsity": "Sparsity", "effective_sparsity": "Effective sparsity"
 
 def draw_together(given: list[Source]) -> Figure:
     """The mean last accuracy with its interval, over the share of weights that are left, for each variant's label."""
-    there = [source for source in given if source.is_run]
+    points = pd.concat([_points(source) for source in style.run_of(given, "accuracysparsity")], ignore_index=True)
     drawing, panels = plt.subplots(1, 2, figsize=SIZE, layout="constrained", sharey=True)
-    absent = study_results.missing(given)
-    if not there:
-        for axes, heading in zip(panels, SPARSITIES.values(), strict=True):
-            style.placeholder(absent, heading, axes)
-        return drawing
-    points = pd.concat([_points(source) for source in there], ignore_index=True)
     for axes, (column, heading) in zip(panels, SPARSITIES.items(), strict=True):
         _plot(points, column, heading, axes)
     panels[0].set_yscale("function", functions=(_by_error, lambda y: 1 - np.exp(-y)))
@@ -34,8 +27,7 @@ def draw_together(given: list[Source]) -> Figure:
     style.percent_axis(panels[0], "Validation accuracy, last epoch")
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside right upper")
-    if absent:
-        drawing.supxlabel("\n".join(absent), fontsize=7, color=style.SOFT)
+    style.name_missing(given, drawing)
     return drawing
 
 

@@ -26,6 +26,6 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
         look = {**line.line, "linestyle": style.DASHES[len(axes.lines) % len(style.DASHES)]}
         axes.plot(rows["epoch"], rows["mean"], label=f"{line.label}, learning rate {rate}", **look)
     axes.set_title(axes.get_title() or study.title)
-    style.epochs_axis(axes, last=max(np.asarray(line.get_xdata())[-1] for line in axes.lines))
+    style.epochs_axis(axes)
     style.percent_axis(axes, "Validation accuracy (mean)")
     axes.legend(loc="lower right")

@@ -15,10 +15,9 @@ def plot(sd: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     for line, rows in style.drawn(sd, style.series(study, figure)):
         axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
     axes.set_title(study.title)
-    style.epochs_axis(axes)
+    style.epochs_axis(axes, last=sd["epoch"].max())
     axes.set_ylabel("SD of validation accuracy")
     axes.set_ylim(bottom=0)
     if sd["sd"].isna().all():
-        axes.set_xlim(0, sd["epoch"].max())
         axes.text(0.5, 0.5, "a single run has no SD", transform=axes.transAxes, ha="center")
     axes.legend()

@@ -1,6 +1,7 @@
 """How every figure looks, and how it is written."""
 
 import textwrap
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.transforms import ScaledTranslation
 
 from analysis import study_results
 from analysis.contracts import SUFFIXES
@@ -23,6 +25,7 @@ from nist.runtime.files import replacing
 from nist.studies.study import Study
 
 SIZE = (6.0, 3.8)  # inches, of one panel
+BELOW = 0.42  # inches between axes and a legend below them: ticks and the name of the axis stand there
 LEGEND = 0.6  # inches of a panel's height that a legend below it may take, two rows
 # The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
 SHADES = {
@@ -51,6 +54,14 @@ LAYOUT: dict = {
     "svg.hashsalt": "nist",  # the same figure has the same bytes
     "text.parse_math": False,  # a study's texts are shown as they are; between dollars they would be formulas
 }
+
+
+def layout() -> AbstractContextManager:
+    """The settings of all figures while it is entered: matplotlib's own, whatever the user's are, and ``LAYOUT``.
+
+    So a figure has the same bytes on every machine; its font is one that matplotlib brings with it.
+    """
+    return plt.style.context(["default", LAYOUT])
 
 
 class Series(NamedTuple):
@@ -88,8 +99,11 @@ def drawn(frame: pd.DataFrame, lines: list[Series]) -> list[tuple[Series, pd.Dat
 def legend_below(axes: Axes) -> None:
     """The legend below the axes: small or one column if it would squeeze them; if it is long the figure is taller."""
     figure = axes.figure
+    below = axes.transAxes + ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
     for columns, size in ((2, "medium"), (2, "small"), (1, "small")):
-        legend = axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, fontsize=size)
+        legend = axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=columns, fontsize=size
+        )
         extent = legend.get_window_extent()
         if extent.width <= 0.95 * SIZE[0] * figure.dpi:
             break
@@ -98,12 +112,10 @@ def legend_below(axes: Axes) -> None:
 
 
 def epochs_axis(axes: Axes, last: int | None = None) -> None:
-    """Label the x axis with whole epochs, from 0 to ``last`` if it is given."""
+    """Label the x axis with whole epochs, from 0 to ``last``, by default the last one that is drawn."""
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.margins(x=0.02)
-    if last is not None:
-        axes.set_xlim(0, last)
+    axes.set_xlim(0, axes.dataLim.xmax if last is None else last)
 
 
 def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
@@ -112,36 +124,35 @@ def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
 
 
-def placeholder(absent: list[str], title: str, axes: Axes) -> None:
-    """Say on empty axes what ``sources.missing`` says."""
-    axes.set(xticks=[], yticks=[], title=title)
-    axes.spines[:].set(visible=True, color=LINE, linestyle=(0, (4, 4)))
-    text = "\n\n".join(_wrapped(line, 62) for line in absent)
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=SOFT, fontsize=9)
-
-
 def compose(given: list[Source], module: ModuleType, figure: str) -> Figure:
-    """A figure of all sources by the ``plot`` of its module: a panel each, or one for all if they share their axes.
+    """A figure of the sources that have runs, by the ``plot`` of its module: a panel each, or one for all.
 
-    A panel that has nothing to show says so. What others lack, variants or a study of a shared panel, stands below.
+    All are in one panel where the module says that they share their axes. What has no runs is named below. Raises
+    ``InputError`` if nothing has.
     """
-    groups = [given] if getattr(module, "SHARED_AXES", False) else [[source] for source in given]
+    there = run_of(given, figure)
+    groups = [there] if getattr(module, "SHARED_AXES", False) else [[source] for source in there]
     size = (SIZE[0] * len(groups), SIZE[1])
     drawing, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
-    partly = []
     for group, axes in zip(groups, panels[0], strict=True):
-        there = [source for source in group if source.is_run]
-        for source in there:
+        for source in group:
             module.plot(source.statistic(module.STATISTIC), source.study, axes, figure)
-        if there:
-            partly += group
-        else:
-            placeholder(study_results.missing(group, given), group[0].study.title, axes)
-    below = study_results.missing(partly, given)
-    if below:
-        text = "\n".join(_wrapped(line, 100 * len(groups)) for line in below)
-        drawing.supxlabel(text, fontsize=7, color=SOFT)
+    name_missing(given, drawing, 100 * len(groups))
     return drawing
+
+
+def run_of(given: list[Source], figure: str) -> list[Source]:
+    """The sources that have runs. Raises ``InputError`` if none has."""
+    there = [source for source in given if source.is_run]
+    if not there:
+        raise InputError(f"{figure}: no statistics of {', '.join(source.study.name for source in given)}; give some")
+    return there
+
+
+def name_missing(given: list[Source], drawing: Figure, width: int = 200) -> None:
+    """Say below a figure what has no runs, in lines of at most ``width`` characters."""
+    if below := study_results.missing(given):
+        drawing.supxlabel("\n".join(_wrapped(line, width) for line in below), fontsize=7, color=SOFT)
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -153,7 +164,7 @@ def save_all(figure: Figure, path: Path) -> None:
 
     Each file is put in place whole or not at all, the same bytes every time.
     """
-    with plt.rc_context(LAYOUT):
+    with layout():
         figure.set_dpi(plt.rcParams["savefig.dpi"])
         figure.draw_without_rendering()  # once for all formats: to lay out takes as long as to draw
         figure.set_layout_engine("none")

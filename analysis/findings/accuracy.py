@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from analysis import formatting
@@ -35,14 +34,8 @@ class Accuracy(StudyRows):
         margin = self.source.study.content["statistics"]["equivalence_margin"]
         p = self._p_holm(variant, equivalence.TEST, FINAL)
         shown = "equal to the dense head's" if p <= self._level else "not shown to be equal"
-        return f"{shown} within {100 * margin:g} points (two one-sided tests, Holm's {formatting.p_value(p)})"
-
-    def last_runs(self, variant: str) -> str:
-        """The lowest and the highest of the runs' last accuracies, and their median."""
-        scores = self.source.statistic("run_scores")
-        kept = scores[(scores["variant"] == variant) & (scores["score"] == "last")]["accuracy"]
-        lowest, middle, highest = (100 * np.quantile(kept, share) for share in (0, 0.5, 1))
-        return f"{lowest:.1f} and {highest:.1f} % (median {middle:.1f})"
+        within = formatting.counted(100 * margin, "point")
+        return f"{shown} within {within} (two one-sided tests, Holm's {formatting.p_value(p)})"
 
     def papers_difference(self, variant: str, prefix: str) -> str:
         """Difference between the accuracies that the paper prints of a variant and of the baseline, in points."""
@@ -68,27 +61,14 @@ class Accuracy(StudyRows):
         )
         return f"from {100 * before:.1f} to {formatting.percent(after)}"
 
-    @property
-    def changes_optimizer(self) -> int:
-        """The last epoch of the first optimizer."""
-        return round(self.epochs * self.source.study.content["training"]["optimizers"][0]["share"])
+    def cut_off(self, variant: str) -> str:
+        """Last accuracies of a head's runs by the classes that the prune left without a path; of runs that recorded it.
 
-    def cut_off(self) -> str:
-        """A Markdown table: last accuracies of runs by the classes that the prune left without a path, a column a head.
-
-        Of runs that recorded it; nothing if none did.
+        Nothing if none did.
         """
         rows = self.source.statistic("unreached_outputs")
-        found = []
-        for unreached, alike in rows.groupby("unreached"):
-            by_head = {head: ", ".join(_in_percent(kept["accuracy"])) for head, kept in alike.groupby("variant")}
-            heads = {
-                self.label(head): by_head.get(head, "–")
-                for head in self.source.variants()
-                if head in set(rows["variant"])
-            }
-            found.append({"Classes without a path": str(unreached), **heads})
-        return formatting.markdown_table(found)
+        groups = rows[rows["variant"] == variant].groupby("unreached")["accuracy"]
+        return "; ".join(f"{unreached}: {_range(kept)}" for unreached, kept in groups)
 
 
 def _claim(prefix: str, variant: str) -> str:
@@ -96,6 +76,6 @@ def _claim(prefix: str, variant: str) -> str:
     return f"{prefix}.{variant.replace('-', '_')}"
 
 
-def _in_percent(accuracies: pd.Series) -> list[str]:
-    """Accuracies, lowest first."""
-    return [f"{100 * value:.1f}" for value in sorted(accuracies)]
+def _range(accuracies: pd.Series) -> str:
+    """The lowest and the highest accuracy in percent, without the sign."""
+    return " to ".join(dict.fromkeys(f"{100 * value:.1f}" for value in (accuracies.min(), accuracies.max())))

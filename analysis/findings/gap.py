@@ -23,14 +23,9 @@ class Gap(StudyRows):
         row = self.gap(variant, metric)
         return "" if math.isnan(row["difference"]) else formatting.interval_in_points(row)
 
-    def gaps_by_level(self, variant: str) -> list[pd.Series]:
-        """The gap at equal training accuracy at every level that it is read at, the highest first."""
-        return [self.gap(variant, metric) for metric in gap_at_accuracy.LOWER]
-
-    @property
-    def gaps_end_smaller(self) -> bool:
-        """Whether every head's gap at the last epoch is smaller than the baseline's."""
-        return all(self.gap(variant, gap_at_accuracy.LAST)["high"] < 0 for variant in self.compared)
+    def lost(self) -> str:
+        """Labels of the heads that have no training accuracy in common with the baseline."""
+        return formatting.listed([self.label(name) for name in self.compared if not self.gap_difference(name)])
 
     def last_train(self, variant: str) -> float:
         """Training accuracy of the last epoch, mean over runs, a fraction."""

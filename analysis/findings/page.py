@@ -16,7 +16,7 @@ from nist.runtime.files import replacing
 from nist.studies import study
 
 TEMPLATE = Path(__file__).with_name("findings.md.jinja")
-WORDS = (formatting.points, formatting.percent, formatting.interval_in_points, formatting.said)
+WORDS = (formatting.points, formatting.percent, formatting.interval_in_points)
 
 
 def page(given: list[Source], ledger: Verdicts) -> str:
@@ -32,7 +32,7 @@ def page(given: list[Source], ledger: Verdicts) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {one.__name__: one for one in WORDS}
+    environment.globals |= {one.__name__: one for one in WORDS} | {"interval_says": formatting.said}
     run = {source.study.name: StudyFacts(source, ledger.claims) for source in given if source.is_run}
     missing = [source.study for source in given if not source.is_run and source.study.content["edition"] == "paper"]
     text = environment.get_template(TEMPLATE.name).render(run=run, missing=missing, ledger=ledger)

@@ -60,11 +60,16 @@ class StudyRows:
 
     @property
     def runs(self) -> str:
-        """Runs a variant, of those planned, in words."""
+        """Runs a variant, of those planned: "n = 5 of 20 seeds"."""
         counts, planned = self.source.statistic("accuracy")["n"], len(self.source.study.seeds)
         low, high = counts.min(), counts.max()
         there = f"{low}" if low == high else f"{low} to {high}"
-        return f"{there} runs of each head" if low == planned else f"{there} of {planned} runs of each head"
+        return f"n = {there} seeds" if low == planned else f"n = {there} of {planned} seeds"
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one run of each head."""
+        return bool((self.source.statistic("accuracy")["n"] == 1).all())
 
     @property
     def epochs(self) -> int:

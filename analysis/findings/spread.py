@@ -19,7 +19,7 @@ class Spread(Accuracy):
         ``needed`` is how many runs would show it, where the difference is not significant.
         """
         ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
-        estimate, low, high = (math.exp(ratio[name]) for name in ("estimate", "low", "high"))
+        estimate, low, high = (math.exp(ratio[name]) for name in ("value", "low", "high"))
         said = formatting.said(ratio["low"], ratio["high"], "less steady", "steadier")
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
         is_open = said == formatting.NOT_SIGNIFICANT and 0 < needed < math.inf
@@ -63,7 +63,6 @@ class Spread(Accuracy):
                     "AUC_SD": formatting.or_dash(ours["auc_sd"], "{:.4f}"),
                     "Peak (%)": formatting.margin_of(self.accuracy(variant, "peak")),
                     "Last epoch (%)": formatting.margin_of(self.accuracy(variant, "last")),
-                    "Runs": str(ours["n"]),
                 }
             )
         return formatting.markdown_table(rows)

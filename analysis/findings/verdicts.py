@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis import formatting
+from analysis.claims import words
 from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
 from analysis.report.verdicts import short
@@ -37,16 +38,26 @@ class Verdicts:
             return ""
         return f"{len(own)} claims: " + formatting.listed([f"{counts[one]} {one}" for one in VERDICTS if one in counts])
 
-    def table(self, verdict: str, kind: str | None = None) -> str:
-        """A Markdown table of the claims with a verdict, of one ``kind`` if it is given."""
+    def waiting(self, name: str) -> str:
+        """How many claims need the runs of a study, in brackets; nothing if none does."""
+        own = [self.claims[one].study == name for one in self.verdicts["id"]]
+        count = int((self.verdicts[own]["verdict"] == "not run").sum())
+        return f" ({formatting.counted(count, 'claim')})" if count else ""
+
+    def table(self, verdict: str, kind: str, where: tuple[str, ...]) -> str:
+        """A Markdown table of the claims with a verdict, of one ``kind``, whose source starts with one of ``where``.
+
+        Figures that are alike stand once.
+        """
         rows = [
             {
-                "Claim": self.claims[row["id"]].source,
-                "Printed": f"{row['printed']} {self.claims[row['id']].unit}".strip(),
+                "Where": self.claims[row["id"]].source,
+                "Printed": words.figure(row["printed"], self.claims[row["id"]].unit),
                 "Recomputed": short(row["ours"]) or "–",
-                "Why": row["reason"],
             }
             for row in self.verdicts.to_dict("records")
-            if row["verdict"] == verdict and kind in (None, self.claims[row["id"]].kind)
+            if row["verdict"] == verdict
+            and (claim := self.claims[row["id"]]).kind == kind
+            and claim.source.startswith(where)
         ]
-        return formatting.markdown_table(rows)
+        return formatting.markdown_table(list({tuple(row.items()): row for row in rows}.values()))

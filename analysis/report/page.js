@@ -7,7 +7,7 @@ const MEASURES = {
   train: { name: "Training accuracy", of: (variant) => variant.train },
   gap: { name: "Training − validation", of: (variant) => variant.train.map((run, i) => run.map((x, e) => x - variant.val[i][e])) },
 };
-const SIZE = { width: 900, height: 380, left: 52, right: 14, top: 12, bottom: 40 };
+const SIZE = { width: 900, height: 336, left: 56, right: 14, top: 12, bottom: 44 };  // the width is that of its place
 
 function element(name, attributes = {}, children = []) {
   const made = ["svg", "g", "path", "line", "text", "title"].includes(name)
@@ -45,7 +45,8 @@ function explore(box) {
   const epochs = variants[0].val[0].length;
   const shown = new Set(variants);
   let measure = "val";
-  let lines = "mean";
+  const hasBands = variants.some((variant) => variant.band);
+  let lines = hasBands ? "band" : "mean";
   let epoch = epochs;
 
   const toggles = variants.map((variant) => {
@@ -54,7 +55,9 @@ function explore(box) {
       input.checked ? shown.add(variant) : shown.delete(variant);
       draw();
     });
-    const swatch = element("span", { class: "swatch", style: `color: ${variant.colour}` });
+    const swatch = element("svg", { class: "swatch", viewBox: "0 0 30 4", "aria-hidden": "true" }, [
+      element("path", { d: "M0 2h30", style: `stroke: ${variant.colour}`, "stroke-dasharray": variant.dashes }),
+    ]);
     return element("label", {}, [input, swatch, `${variant.label} (n = ${variant.seeds.length})`]);
   });
   const select = (names, change) => {
@@ -63,10 +66,10 @@ function explore(box) {
     return made;
   };
   const measures = select(Object.fromEntries(Object.entries(MEASURES).map(([key, { name }]) => [key, name])), (value) => { measure = value; });
-  const kinds = select({ mean: "mean ± SD", runs: "single runs and mean", only: "mean" }, (value) => { lines = value; });
+  const kinds = select({ ...(hasBands ? { band: "mean, simultaneous 95 % band" } : {}), mean: "mean ± SD", runs: "single runs and mean", only: "mean" }, (value) => { lines = value; });
   const slider = element("input", { type: "range", min: 1, max: epochs, value: epochs });
   slider.addEventListener("input", () => point(Number(slider.value)));
-  const chart = element("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `Learning curves: ${box.dataset.name}` });
+  const chart = element("svg", { role: "img", "aria-label": `Learning curves: ${box.dataset.name}` });
   const readout = element("div", { class: "readout", role: "status" });
   box.append(
     element("div", { class: "controls" }, [
@@ -79,17 +82,26 @@ function explore(box) {
     readout,
   );
 
-  const x = (e) => SIZE.left + ((e - 1) / Math.max(1, epochs - 1)) * (SIZE.width - SIZE.left - SIZE.right);
+  let width = SIZE.width;
+  const x = (e) => SIZE.left + ((e - 1) / Math.max(1, epochs - 1)) * (width - SIZE.left - SIZE.right);
   let y;
   const path = (values) => values.map((value, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)},${y(value).toFixed(1)}`).join("");
 
+  // Lower and upper ends of what is shown around a mean: its band, which the accuracy on validation images alone has, or ± SD.
+  function around({ variant, summary }) {
+    if (lines === "band" && measure === "val" && variant.band) return variant.band;
+    return [-1, 1].map((sign) => summary.map(({ mean, sd }) => mean + sign * sd));
+  }
+
   function draw() {
+    width = chart.clientWidth || SIZE.width;
     const curves = [...shown].map((variant) => {
       const runs = MEASURES[measure].of(variant);
       return { variant, runs, summary: moments(runs) };
     });
-    const extent = curves.flatMap(({ runs, summary }) =>
-      lines === "runs" ? runs.flat() : summary.flatMap(({ mean, sd }) => (lines === "mean" ? [mean - sd, mean + sd] : [mean])));
+    const isBanded = lines === "mean" || lines === "band";
+    const extent = curves.flatMap((curve) =>
+      lines === "runs" ? curve.runs.flat() : isBanded ? around(curve).flat() : curve.summary.map(({ mean }) => mean));
     // Not Math.min(...extent): a study may have more values than a call takes arguments.
     let low = extent.reduce((a, b) => Math.min(a, b), extent.length ? Infinity : 0);
     let high = extent.reduce((a, b) => Math.max(a, b), extent.length ? -Infinity : scale);
@@ -101,28 +113,28 @@ function explore(box) {
     chart.replaceChildren();
     for (const tick of ticks(low, high, 6)) {
       chart.append(
-        element("line", { class: "axis", x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: y(tick), y2: y(tick) }),
+        element("line", { class: "axis", x1: SIZE.left, x2: width - SIZE.right, y1: y(tick), y2: y(tick) }),
         element("text", { x: SIZE.left - 8, y: y(tick) + 4, "text-anchor": "end" }, [`${+((100 * tick) / scale).toFixed(2)} %`]),
       );
     }
-    for (const tick of ticks(1, epochs, 10).filter((value) => Number.isInteger(value) && value > 0)) {
+    for (const tick of ticks(1, epochs, width > 600 ? 10 : 5).filter((value) => Number.isInteger(value) && value > 0)) {
       chart.append(element("text", { x: x(tick), y: SIZE.height - SIZE.bottom + 20, "text-anchor": "middle" }, [tick]));
     }
-    chart.append(element("text", { x: (SIZE.left + SIZE.width) / 2, y: SIZE.height - 4, "text-anchor": "middle" }, ["Epoch"]));
+    chart.append(element("text", { x: (SIZE.left + width) / 2, y: SIZE.height - 4, "text-anchor": "middle" }, ["Epoch"]));
     for (const { variant, runs, summary } of curves) {
-      const colour = { fill: "none", stroke: variant.colour };
+      const colour = { fill: "none", style: `stroke: ${variant.colour}` };
       if (lines === "runs") {
         runs.forEach((run, i) =>
           chart.append(element("path", { d: path(run), ...colour, "stroke-width": 0.8, opacity: 0.45 }, [element("title", {}, [`${variant.label}, seed ${variant.seeds[i]}`])])));
       }
-      if (lines === "mean") {
-        const upper = path(summary.map(({ mean, sd }) => mean + sd));
-        const back = summary.map(({ mean, sd }, i) => `L${x(i + 1).toFixed(1)},${y(mean - sd).toFixed(1)}`).reverse().join("");
-        chart.append(element("path", { d: `${upper}${back}Z`, fill: variant.colour, opacity: 0.14 }));
+      if (isBanded) {
+        const [lower, upper] = around({ variant, summary });
+        const back = lower.map((value, i) => `L${x(i + 1).toFixed(1)},${y(value).toFixed(1)}`).reverse().join("");
+        chart.append(element("path", { d: `${path(upper)}${back}Z`, style: `fill: ${variant.colour}`, opacity: 0.16 }));
       }
       chart.append(element("path", { d: path(summary.map(({ mean }) => mean)), ...colour, "stroke-width": 2.2, "stroke-dasharray": variant.dashes }));
     }
-    chart.append(element("line", { class: "cursor", y1: SIZE.top, y2: SIZE.height - SIZE.bottom, stroke: "#57606a", "stroke-dasharray": "3 3" }));
+    chart.append(element("line", { class: "cursor", y1: SIZE.top, y2: SIZE.height - SIZE.bottom }));
     report(curves);
   }
 
@@ -157,32 +169,85 @@ function explore(box) {
   }
   chart.addEventListener("pointermove", (event) => {
     const frame = chart.getBoundingClientRect();
-    const place = ((event.clientX - frame.left) / frame.width) * SIZE.width;
-    point(Math.round(1 + ((place - SIZE.left) / (SIZE.width - SIZE.left - SIZE.right)) * (epochs - 1)));
+    const place = event.clientX - frame.left;
+    point(Math.round(1 + ((place - SIZE.left) / (width - SIZE.left - SIZE.right)) * (epochs - 1)));
   });
   draw();
+  new ResizeObserver(() => { if (chart.clientWidth !== width) draw(); }).observe(chart);
 }
 
+// Rows of tables that fit all that is chosen: in selects by their value, in boxes by the verdict, in a field by its text.
 function filter(controls) {
-  const rows = [...document.getElementById(controls.dataset.filter).querySelectorAll("tbody tr")];
+  const place = document.getElementById(controls.dataset.filter);
+  const rows = [...place.querySelectorAll("tr[data-verdict]")];
   const selects = [...controls.querySelectorAll("select")];
-  const search = controls.querySelector("input");
+  const boxes = [...controls.querySelectorAll("[type=checkbox]")];
+  const search = controls.querySelector("[type=search]");
   const status = controls.querySelector("[role=status]");
   function apply() {
-    const words = search.value.toLowerCase();
+    const words = (search?.value ?? "").toLowerCase();
+    const verdicts = boxes.filter((box) => box.checked).map((box) => box.value);
     let count = 0;
     for (const row of rows) {
       const fits = selects.every((select) => !select.value || row.dataset[select.dataset.by] === select.value)
+        && (!boxes.length || verdicts.includes(row.dataset.verdict))
         && row.textContent.toLowerCase().includes(words);
       row.hidden = !fits;
       count += fits;
     }
     status.textContent = `${count} of ${rows.length} claims`;
   }
-  selects.forEach((select) => select.addEventListener("change", apply));
-  search.addEventListener("input", apply);
+  [...selects, ...boxes].forEach((control) => control.addEventListener("change", apply));
+  search?.addEventListener("input", apply);
   apply();
+}
+
+// The field beside the contents searches the table of all claims, and goes there.
+function searchFromAnywhere() {
+  const form = document.querySelector("nav .search");
+  const field = document.querySelector("[data-filter=claims] [type=search]");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    field.value = form.querySelector("input").value;
+    field.dispatchEvent(new Event("input"));
+    document.getElementById("ledger").scrollIntoView();
+    field.focus({ preventScroll: true });
+  });
+}
+
+// On a phone a row stands as lines, each cell with the name of its column.
+function nameCells() {
+  for (const table of document.querySelectorAll("table.stacked")) {
+    const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent);
+    for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => cell.setAttribute("data-name", names[i]));
+  }
+}
+
+function markPlace() {
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      links.forEach((link) => link.removeAttribute("aria-current"));
+      links.get(entry.target.id)?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "0px 0px -75% 0px" });
+  document.querySelectorAll("h2[id]").forEach((heading) => seen.observe(heading));
+}
+
+// A link to what is folded away opens it.
+function unfold() {
+  let place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = place;
+  for (; place; place = place.parentElement) if (place.tagName === "DETAILS") place.open = true;
+  if (target) target.scrollIntoView();
 }
 
 document.querySelectorAll(".explorer").forEach(explore);
 document.querySelectorAll("[data-filter]").forEach(filter);
+searchFromAnywhere();
+nameCells();
+markPlace();
+addEventListener("hashchange", unfold);
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+unfold();

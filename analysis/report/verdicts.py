@@ -1,46 +1,59 @@
 """What the page says of the ledger: how the claims fared, and every claim with its verdict."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from analysis import cli
-from analysis.claims import claim, ledger
+from analysis.claims import claim, ledger, words
 from analysis.claims.outcome import VERDICTS
+from analysis.report import forest, headlines
 from nist.errors import InputError
+from nist.studies.study import Study
 
-CLAIMED_FIRST = "abs."  # identifiers of what the abstract claims
 
+def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
+    """What the page shows of ``verdicts``, the result of ``analysis.claims.ledger``, with the paper's studies by name.
 
-def section(verdicts: pd.DataFrame) -> dict:
-    """What the page shows of ``verdicts``, the result of ``analysis.claims.ledger``.
-
-    ``counts`` by verdict; ``summary``, a table by study; ``first``, the abstract's claims; ``rows``, all of them, with
-    what can be filtered by; ``studies`` and ``kinds`` that there are.
+    ``counts`` by verdict; ``summary``, a table by study; ``headlines``, the claims the paper leads with; ``forest``,
+    claims with a figure of ours on an axis; ``rows``, all of them, with what can be filtered by; ``studies``, ``kinds``
+    and ``verdicts`` that there are.
     """
     claims = claim.read()
-    rows = [
-        {
-            "study": claims[row["id"]].study,
-            "kind": claims[row["id"]].kind,
-            "source": claims[row["id"]].source,
-            "what": _what(claims[row["id"]]),
-            **row,
-            "printed": _with_unit(row["printed"], claims[row["id"]].unit),
-            **{name: short(row[name]) for name in ("ours", "low", "high")},
-        }
-        for row in verdicts.to_dict("records")
-    ]
+    rows = [_row(row, claims[row["id"]], studies) for row in verdicts.to_dict("records")]
     counts, summary = verdicts["verdict"].value_counts(), ledger.summary(verdicts, claims)
+    summary["study"] = [name if name == "all" else words.title(name, studies) for name in summary["study"]]
     return {
         "counts": {name: int(counts.get(name, 0)) for name in VERDICTS},
         "total": len(rows),
         "summary": summary.rename(columns={"study": "Study", "claims": "all"}).to_dict("split"),
-        "first": [row for row in rows if row["id"].startswith(CLAIMED_FIRST)],
+        "headlines": headlines.section(rows),
+        "forest": forest.groups(rows, claims),
         "rows": rows,
-        "studies": sorted({row["study"] for row in rows}),
+        "studies": {row["study"]: row["title"] for row in rows},
         "kinds": sorted({row["kind"] for row in rows}),
         "verdicts": [name for name in VERDICTS if counts.get(name, 0)],
+    }
+
+
+def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
+    study = studies.get(claimed.study)
+    return {
+        **row,
+        "study": claimed.study,
+        "title": words.title(claimed.study, studies),
+        "kind": claimed.kind,
+        "source": claimed.source,
+        "head": words.heads(claimed.variant, study),
+        "what": words.quantity(claimed),
+        "claimed": "" if words.is_statement(claimed) else claimed.printed,
+        "printed": "–" if words.is_statement(claimed) else words.figure(row["printed"], claimed.unit),
+        "value": row["ours"],
+        "from": row["low"],
+        "to": row["high"],
+        **{name: words.figure(short(row[name]), "") for name in ("low", "high")},
+        "ours": words.figure(short(row["ours"]), claimed.unit),
     }
 
 
@@ -53,29 +66,10 @@ def read(path: Path) -> pd.DataFrame:
     return verdicts
 
 
-def _what(claimed: claim.Claim) -> str:
-    """A claim's subject in words: the variant, where there is one, and the quantity."""
-    quantity = claimed.quantity.replace("_", " ")
-    return f"{claimed.variant}: {quantity}" if claimed.variant else quantity
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", ""))
-    except ValueError:
-        return False
-    return True
-
-
-def _with_unit(printed: str, unit: str) -> str:
-    """A printed figure with its unit; the paper's words as they are."""
-    return f"{printed} {unit}".strip() if _is_number(printed) else printed
-
-
 def short(value: str) -> str:
-    """A number with five digits, or all of a whole one, of which the table's file has more; nothing for NaN."""
+    """A number with four digits, or all of a whole one, of which the table's file has more; nothing for NaN."""
     if value == "nan":
         return ""
-    if not _is_number(value) or value.lstrip("-").isdigit():
+    if not words.is_number(value) or value.lstrip("-").isdigit():
         return value
-    return f"{float(value):.5g}"
+    return f"{float(value):.4g}"

@@ -7,62 +7,201 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from analysis.formatting import bare_percent, interval, points, signed
+from analysis import formatting
+from analysis.formatting import NOT_SIGNIFICANT, UNTOLD, bare_percent, interval, points, signed
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
 from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.study_results import Source
 
 SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
+NONE = pd.Series({"value": np.nan, "low": np.nan, "high": np.nan})
 
 
 class Question(NamedTuple):
-    """A row of the table: what is asked, and by which test of which metric; ``effect`` writes its size."""
+    """What is asked of a variant, by which test of which metric, and how that is answered.
+
+    ``effect`` gives its size, ``value``, ``low`` and ``high``, of which ``null`` is none at all; ``write`` puts a size
+    into words. ``more`` and ``less`` are the answers above and below it; ``quantity`` is its name in ``power``.
+    """
 
     text: str
     test: str
     metric: str
-    effect: Callable[[Source, str], str]
+    effect: Callable[[Source, str], pd.Series]
+    write: Callable[[pd.Series], str]
+    more: str
+    less: str
+    null: float = 0.0
     quantity: str = ""
+
+
+class Answer(NamedTuple):
+    """A question's answer of one variant: a word, the size of the effect, and the test that it rests on.
+
+    ``corrected`` is p by Holm's procedure over the variants, which decides the word; ``sides`` is "one-sided",
+    "two-sided", or "one-sided, the other way" where 1 − p decides;
+    ``errors`` is how often the test finds a difference between random halves of the baseline's runs.
+    """
+
+    word: str
+    effect: pd.Series
+    p: float
+    corrected: float
+    sides: str
+    errors: float
+    n: int
+
+
+def answer(source: Source, name: str, question: Question) -> Answer:
+    """What the runs of the variant ``name`` answer, at the study's confidence."""
+    tested = _only(source.statistic("holm"), variant=name, test=question.test, metric=question.metric)
+    effect = question.effect(source, name)
+    level = 1 - source.study.content["statistics"]["confidence"]
+    p, corrected, way = float(tested["p"]), float(tested["p_holm"]), sides(tested["alternative"])
+    if _is_other_way(tested, level):
+        p, corrected, way = 1 - p, (1 - p) * tested["family"], f"{way}, the other way"
+    word = UNTOLD if np.isnan(corrected) else _word(question, effect["value"], corrected <= level)
+    n = 0 if pd.isna(tested["n"]) else int(tested["n"])
+    return Answer(word, effect, p, corrected, way, float(tested["false_positive_rate"]), n)
+
+
+def sides(alternative: str) -> str:
+    """Whether a test with this ``alternative`` asks for one direction or for both."""
+    return "two-sided" if alternative == "two-sided" else "one-sided"
+
+
+def _is_other_way(tested: pd.Series, level: float) -> bool:
+    """Whether a test of one direction tells the other one: 1 − p is its p, corrected by Bonferroni's bound."""
+    return tested["alternative"] == "less" and 1 - tested["p"] <= level / tested["family"]
+
+
+def _word(question: Question, value: float, is_told: bool) -> str:
+    if not is_told:
+        return "not shown to be equal" if question.test == equivalence.TEST else NOT_SIGNIFICANT
+    return question.more if value > question.null else question.less
+
+
+def _in_ratio(effect: pd.Series) -> str:
+    return _sized("× {}", effect, "{:.2f}".format)
+
+
+def _in_points(effect: pd.Series) -> str:
+    return _sized("{} points", effect, points)
+
+
+def _in_pairs(effect: pd.Series) -> str:
+    return _sized("better in {} % of pairs", effect, partial(bare_percent, digits=0))
+
+
+def _in_epochs(effect: pd.Series) -> str:
+    return _sized("{} epochs", effect, partial(signed, digits=1))
+
+
+def _sized(text: str, effect: pd.Series, write: Callable[[float], str]) -> str:
+    """An effect in words with its interval, if it has one; a dash if there is none."""
+    value, low, high = (effect[name] for name in NONE.index)
+    return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"
+
+
+def _sd_ratio(source: Source, name: str) -> pd.Series:
+    return np.exp(log_sd_ratio(source.statistic("run_bootstrap"), name))
+
+
+def _difference(source: Source, name: str) -> pd.Series:
+    return _effect(source, "paired_difference", "difference", variant=name, metric=SCORE)
+
+
+def _gap(source: Source, name: str) -> pd.Series:
+    return _effect(source, "gap_at_accuracy", "difference", variant=name, metric=GAP)
+
+
+def _probability(source: Source, name: str) -> pd.Series:
+    return _effect(source, "superiority", "probability", variant=name, metric=SCORE)
+
+
+def _epochs(source: Source, name: str) -> pd.Series:
+    return _effect(source, "epochs_to_accuracy", "difference", variant=name)
+
+
+def _effect(source: Source, statistic: str, column: str, **where: str) -> pd.Series:
+    row = _only(source.statistic(statistic), **where).rename({column: "value"})
+    return row[NONE.index].astype(float)
+
+
+def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
+    """Log ratio of mean epochwise SDs, ``value``, with its jackknife interval; NaN throughout if there is none."""
+    row = _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
+    return row.rename({"estimate": "value"})[NONE.index].astype(float)
+
+
+PAPERS_TEST = Question(
+    *("Is it steadier? (the paper's test, over epochs)", wilcoxon.TEST, SPREAD, _sd_ratio, _in_ratio),
+    *("less steady", "steadier", 1.0),
+)
+STEADIER = Question(
+    *("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, _in_ratio, "less steady", "steadier", 1.0),
+    "log_sd_ratio",
+)
+MORE_ACCURATE = Question(
+    *("Is it more accurate?", paired_difference.TEST, SCORE, _difference, _in_points, "higher", "lower", 0.0),
+    "mean_difference",
+)
+
+
+def questions(margin: float) -> list[Question]:
+    """The questions of the table, in its order; ``margin`` is the study's margin of equivalence, a fraction."""
+    within = f"Is it equal, within {formatting.counted(100 * margin, 'point')}?"
+    return [
+        PAPERS_TEST,
+        STEADIER,
+        MORE_ACCURATE,
+        Question(
+            *("Is a run of it better than one of the baseline?", superiority.TEST, SCORE, _probability, _in_pairs),
+            *("better", "worse", 0.5),
+        ),
+        Question(within, equivalence.TEST, SCORE, _difference, _in_points, "equal", "equal"),
+        Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs, _in_epochs, "slower", "faster"),
+        Question(
+            *("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap, _in_points),
+            *("more", "less"),
+        ),
+    ]
 
 
 def build(given: list[Source]) -> pd.DataFrame:
     """One row a comparison and question, in the study's order, of variants that have runs; every cell is text.
 
-    An effect is given with its interval at the study's confidence. Beside p stand Holm's p over the variants, how often
-    the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
+    The answer is a word; then follow the size of the effect with its interval at the study's confidence, p with its
+    sides, Holm's p over the variants, how often the test errs between random halves of the baseline's runs (A/A), and
+    how many runs would show the effect.
     """
     (source,) = given
-    study, holm = source.study, source.statistic("holm")
-    margin = study.content["statistics"]["equivalence_margin"]
-    questions = [
-        Question("Is it steadier? (the paper's test)", wilcoxon.TEST, SPREAD, _sd_ratio),
-        Question("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, "log_sd_ratio"),
-        Question("Is it more accurate?", paired_difference.TEST, SCORE, _difference, "mean_difference"),
-        Question("Is a run of it better than one of the baseline?", superiority.TEST, SCORE, _probability),
-        Question(f"Is it equal, within {100 * margin:g} points?", equivalence.TEST, SCORE, _difference),
-        Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs),
-        Question("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap),
-    ]
-    compared = [name for name in study.variants if name in set(holm["variant"])]
-    return pd.DataFrame([_row(name, question, source) for name in compared for question in questions])
+    asked = questions(source.study.content["statistics"]["equivalence_margin"])
+    return pd.DataFrame([_row(name, question, source) for name in compared(source) for question in asked])
+
+
+def compared(source: Source) -> list[str]:
+    """Variants that have runs to be set beside the baseline's, in the study's order."""
+    there = set(source.statistic("holm")["variant"])
+    return [name for name in source.study.variants if name in there]
 
 
 def _row(name: str, question: Question, source: Source) -> dict:
-    tested = _only(source.statistic("holm"), variant=name, test=question.test, metric=question.metric)
-    needed = _only(source.statistic("power"), variant=name, metric=question.metric, quantity=question.quantity)
+    found = answer(source, name, question)
+    power = source.statistic("power")
+    needed = _only(power, variant=name, metric=question.metric, quantity=question.quantity)["n_needed"]
     return {
         "Variant": source.study.variants[name]["label"],
         "Question": question.text,
-        "Effect": question.effect(source, name),
+        "Answer": found.word,
+        "Effect": question.write(found.effect),
+        "p": "–" if np.isnan(found.p) else f"{_p(found.p)}, {found.sides}",
+        "p, Holm": _p(found.corrected),
         "Test": question.test,
-        "p": _p(tested["p"]),
-        "p, Holm": _p(tested["p_holm"]),
-        "A/A errors (%)": "–"
-        if np.isnan(tested["false_positive_rate"])
-        else bare_percent(tested["false_positive_rate"]),
-        "Runs": f"{tested['n']:.0f}",
-        "Runs needed": f"{needed['n_needed']:,.0f}" if needed["n_needed"] > 0 else "–",
+        "A/A errors (%)": "–" if np.isnan(found.errors) else bare_percent(found.errors),
+        "Runs": f"{found.n}",
+        "Runs needed": f"{needed:,.0f}" if needed > 0 else "–",
     }
 
 
@@ -75,42 +214,3 @@ def _only(frame: pd.DataFrame, **values: str) -> pd.Series:
 
 def _p(value: float) -> str:
     return "–" if np.isnan(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
-
-
-def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
-    """Log ratio of mean epochwise SDs with its jackknife interval: a row of ``run_bootstrap``, NaN if there is none."""
-    return _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
-
-
-def _sd_ratio(source: Source, name: str) -> str:
-    ratio, low, high = np.exp(
-        log_sd_ratio(source.statistic("run_bootstrap"), name)[["estimate", "low", "high"]].astype(float)
-    )
-    return _effect("SD × {}", ratio, low, high, "{:.2f}".format)
-
-
-def _difference(source: Source, name: str) -> str:
-    return _points(_only(source.statistic("paired_difference"), variant=name, metric=SCORE))
-
-
-def _gap(source: Source, name: str) -> str:
-    return _points(_only(source.statistic("gap_at_accuracy"), variant=name, metric=GAP))
-
-
-def _points(row: pd.Series) -> str:
-    return _effect("{} points", row["difference"], row["low"], row["high"], points)
-
-
-def _probability(source: Source, name: str) -> str:
-    row = _only(source.statistic("superiority"), variant=name, metric=SCORE)
-    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(bare_percent, digits=0))
-
-
-def _epochs(source: Source, name: str) -> str:
-    row = _only(source.statistic("epochs_to_accuracy"), variant=name)
-    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(signed, digits=1))
-
-
-def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str]) -> str:
-    """An effect in words with its interval, if it has one; a dash if there is none."""
-    return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"

@@ -1,6 +1,7 @@
 """Table A6: variability over epochs of every variant beside the baseline's."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 import pandas as pd
 
@@ -49,7 +50,11 @@ def _printed(claims: Mapping[str, Claim]) -> list[dict]:
             "Baseline": text["dense.mean_sd"],
             "Notes": f"Diff = {difference} ({reduction} %); Wilcoxon p = {p}",
         },
-        {"Metric": SHARE, "Value": f"{text['frac']}% ({text['wilson_lo']}–{text['wilson_hi']})", "Baseline": "–"},
+        {
+            "Metric": SHARE,
+            "Value": _share(*(Decimal(text[name]) for name in ("frac", "wilson_lo", "wilson_hi"))),
+            "Baseline": "–",
+        },
         {
             "Metric": AUC_SD,
             "Value": text["sparse3.auc_sd"],
@@ -75,7 +80,6 @@ def _measured(source: Source, name: str) -> list[dict]:
 def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd.Series) -> list[dict]:
     difference = ours["mean_sd"] - baseline["mean_sd"]
     side = "two-sided" if test["alternative"] == "two-sided" else "one-sided"
-    interval = f"{share['low']:.3f}–{share['high']:.3f}"
     return [
         {
             "Metric": MEAN_SD,
@@ -86,7 +90,7 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
         },
         {
             "Metric": f"% epochs with lower SD (Wilson {formatting.bare_percent(share['confidence'], 0)}% CI)",
-            "Value": f"{formatting.bare_percent(share['share'], 0)}% ({interval})",
+            "Value": _share(100 * share["share"], share["low"], share["high"]),
             "Baseline": "–",
             "Notes": f"{share['epochs_lower']} of {share['epochs']} epochs",
         },
@@ -99,6 +103,11 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
             f"and {layout.runs(baseline['n'], baseline['n_diverged'])}",
         },
     ]
+
+
+def _share(share: float | Decimal, low: float | Decimal, high: float | Decimal) -> str:
+    """A share, given in percent, with the ends of its interval, given as fractions."""
+    return f"{share:.0f} % ({100 * low:.1f} to {100 * high:.1f} %)"
 
 
 def _signed(value: float, digits: int) -> str:

@@ -10,7 +10,8 @@ from analysis.claims import ledger
 from analysis.claims.claim import read
 from analysis.claims.evidence import Evidence
 from analysis.metrics import runs
-from analysis.report import assumptions, page, replays, verdicts
+from analysis.report import assumptions, items, page, provenance, replays, verdicts
+from analysis.study_results import Source
 from nist.studies import study, yaml_file
 
 
@@ -22,18 +23,18 @@ def verdicts_without_runs():
 
 @pytest.fixture
 def make_page(tmp_path, verdicts_without_runs):
-    """Render the page of one study from its metrics files; figures and tables are looked for in ``tmp_path``."""
+    """Render the page of one study from metrics and statistics; figures and tables are looked for in ``tmp_path``."""
 
-    def make(experiment, metrics):
+    def make(experiment, metrics, statistics=None):
         blocks = runs.read_blocks(metrics)
-        provenance = page.provenance(blocks, runs.join(blocks))
+        trained = provenance.table(blocks, runs.join(blocks))
         manifest = yaml_file.read(Path("config/figures.yaml"))
-        words = page.in_words(runs.count(runs.join(blocks)))
-        names = page.shown_in([experiment], manifest)[experiment.name]
-        items = [page.item(name, manifest, tmp_path, folder, runs=words) for name, folder in names.items()]
+        words = provenance.in_words(runs.count(runs.join(blocks)))
+        names = items.shown_in([experiment], manifest)[experiment.name]
+        shown = [items.item(name, manifest, tmp_path, folder, runs=words) for name, folder in names.items()]
         return page.page(
-            studies=[page.study_section(experiment, blocks, tmp_path, items)],
-            claims=verdicts.section(verdicts_without_runs),
+            studies=[page.study_section(Source(experiment, statistics or {}), blocks, tmp_path, shown)],
+            claims=verdicts.section(verdicts_without_runs, {experiment.name: experiment}),
             findings="",
             method=[],
             costs=[],
@@ -47,11 +48,11 @@ def make_page(tmp_path, verdicts_without_runs):
                 "links": [],
             }
             | {"table": {"columns": ["A"], "data": [["1"]]}},
-            paper=page.paper_items(manifest, set(), {experiment.name}),
+            paper=items.paper_items(manifest, set(), {experiment.name}),
             assumptions={name: table.to_dict("split") for name, table in assumptions.read().items()},
-            provenance=provenance.to_dict("split"),
+            provenance=trained.to_dict("split"),
             replays=replays.table([], blocks),
-            total_runs=int(provenance["Runs"].sum()),
+            total_runs=int(trained["Runs"].sum()),
         )
 
     return make

@@ -22,7 +22,7 @@ PAGE = b"# A\n\n## B\n\n| No. | x |\n|---|---|\n| U1 | y |\n"
 READERS = {
     "claims.csv": (claim.read, CLAIMS),
     "cost.csv": (cli.read_csv, STATISTIC),
-    "ledger.csv": (lambda path: verdicts.section(verdicts.read(path)), LEDGER),
+    "ledger.csv": (lambda path: verdicts.section(verdicts.read(path), {}), LEDGER),
     "assumptions.md": (assumptions.read, PAGE),
 }
 

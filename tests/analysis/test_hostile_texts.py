@@ -94,7 +94,7 @@ def test_curves_hold_nothing_that_ends_their_script(frame, text):
 def test_a_figure_shows_a_text_as_it_is(tmp_path, experiment, text):
     experiment.variants["dense"]["label"] = text
     experiment.content["title"] = text
-    with plt.rc_context(style.LAYOUT):
+    with style.layout():
         figure, axes = plt.subplots()
         (line,) = [one for one in style.series(experiment, "figa2") if one.variant == "dense"]
         axes.plot([1, 2], [0.1, 0.2], label=line.label, **line.line)

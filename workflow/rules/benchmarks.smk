@@ -5,6 +5,7 @@ rule benchmarks:
         code=code_of("analysis.measured"),
     output:
         multiext("results/figures/benchmarks/{machine}/crossover", *SUFFIXES["figure"]),
+        multiext("results/figures/benchmarks/{machine}/deployment", *SUFFIXES["figure"]),
         expand("results/tables/benchmarks/{{machine}}/{cost}{suffix}", cost=COSTS, suffix=SUFFIXES["table"]),
     log:
         "results/logs/benchmarks/{machine}.log",

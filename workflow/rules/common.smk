@@ -28,7 +28,7 @@ SAID_BY = {key: os.path.relpath(path) for path in workflow.overwrite_configfiles
 SAID_BY |= dict.fromkeys(workflow.config_settings.config, "--config")
 PIPELINE = said(Pipeline, config, SAID_BY)
 PLAN, STUDIES = PIPELINE.plan, PIPELINE.studies
-COSTS = ["layers", "heads", "trainer"]  # measured by make bench
+COSTS = ["layers", "heads", "deployment", "trainer"]  # measured by make bench
 # Where data lie and what trains them reaches commands so, and not as params: moving a data set must not retrain anything.
 os.environ |= {
     "NIST_DATA_ROOT": config["data_root"],

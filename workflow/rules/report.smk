@@ -43,9 +43,12 @@ rule findings:
 rule report:
     input:
         metrics=[path for name in STUDIES for path in metrics_of(name)],
+        statistics=PIPELINE.statistics(STUDIES),
         shown=[path for name in PIPELINE.shown for path in PIPELINE.item_files(name)],
         benchmarks=expand("results/published/benchmarks/{machine}/layers.parquet", machine=MACHINES),
-        crossovers=expand("results/figures/benchmarks/{machine}/crossover.svg", machine=MACHINES),
+        drawn=expand(
+            "results/figures/benchmarks/{machine}/{figure}.svg", machine=MACHINES, figure=["crossover", "deployment"]
+        ),
         costs=expand("results/tables/benchmarks/{machine}/{cost}.csv", machine=MACHINES, cost=COSTS),
         studies=[str(one.path) for one in STUDIES.values()],
         extended=extended_by(str(one.path) for one in STUDIES.values()),

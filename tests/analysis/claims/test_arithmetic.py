@@ -85,7 +85,7 @@ def test_a_recomputed_claim_is_right_wrong_or_not_printed_without_any_run():
 def test_the_source_of_a_wrong_figure_gives_it_too():
     # An expression under which the printed figure does not come out either is a mistake in claims.csv.
     wrong = CLAIMS["t1.alexnet.dense.flops"]
-    assert "images=130000" in decide(wrong, EVIDENCE).reason
+    assert "the printed figure comes out with 130,000 images" in decide(wrong, EVIDENCE).reason
     bad = claim.Claim(**{**vars(wrong), "changed": Parameters({"images": "60000"}, wrong.id)})
     with pytest.raises(InputError, match="images=60000 does not give what is printed either"):
         decide(bad, EVIDENCE)

@@ -1,21 +1,26 @@
 """Axes, series and colours of the paper's figures; what they say where runs are missing; the same bytes every time."""
 
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import font_manager
 from matplotlib import pyplot as plt
 
 from analysis import study_results
 from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, mean_curves, style
-from analysis.figures.__main__ import main
+from analysis.figures.__main__ import draw, main
 from analysis.metrics import runs
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
-from analysis.study_results import Source
+from analysis.study_results import Item, Source
 from nist.errors import InputError
 from nist.studies import plan, study, yaml_file
 
@@ -93,6 +98,17 @@ def test_a_legend_leaves_the_axes_their_width(name):
     assert axes.get_window_extent().height > 0.5 * style.SIZE[1] * axes.figure.dpi
 
 
+def test_a_legend_below_leaves_the_name_of_the_axis_free():
+    (axes,) = drawn("figa2", ["lenet5-fmnist-controls"], 60)
+    axes.figure.canvas.draw()
+    assert axes.get_legend().get_window_extent().y1 < axes.xaxis.label.get_window_extent().y0
+
+
+def test_epochs_start_at_the_same_place_everywhere():
+    shown = [drawn(name, ["lenet5-cifar10"], 8)[0].get_xlim() for name in ("figa2", "figa3")]
+    assert shown == [(0, 8)] * 2
+
+
 def test_a_shorter_run_is_shown_as_long_as_it_is():
     (axes,) = drawn("figa2", ["lenet5-cifar10"], 8)
     assert axes.get_xlim() == (0, 8)
@@ -141,16 +157,11 @@ def test_lines_stay_apart_in_grey(name):
         assert len(set(dashes)) == len(dashes)
 
 
-@pytest.mark.parametrize("name", OF_RUNS)
-def test_a_figure_without_runs_says_how_to_make_them(name):
-    module, names = module_of(name), MANIFEST[name]["studies"]
-    figure = style.compose([Source(study.load(one)) for one in names], module, name)
-    text = " ".join(text.get_text().replace("\n", " ") for axes in figure.axes for text in axes.texts)
-    if name == "fig3a":
-        assert text.count(f"Not run: {'; '.join(names)}.") == 1
-    else:
-        assert [text.count(f"Not run: {one}.") for one in names] == [1] * len(names)
-    assert f"snakemake --config 'studies=[{', '.join(names)}]'" in text
+@pytest.mark.parametrize("name", [*OF_RUNS, "accuracysparsity"])
+def test_a_figure_without_runs_is_refused(name):
+    given = [Source(study.load(one)) for one in MANIFEST[name]["studies"]]
+    with pytest.raises(InputError, match=f"{name}: no statistics of {given[0].study.name}"):
+        draw(Item(name, plan.module_of(MANIFEST, name), given))
 
 
 def test_a_figure_draws_what_is_there_and_names_what_is_not():
@@ -158,14 +169,14 @@ def test_a_figure_draws_what_is_there_and_names_what_is_not():
     given = [Source(there, {"learning_curve": curves(there.name, 60)}), Source(absent)]
     figure = style.compose(given, fig3a, "fig3a")
     assert len(lines(figure.axes[0])) == 3
-    assert figure.get_supxlabel().startswith("Not run: vgg16-imagenet100-low.\nsnakemake")
-    command = " ".join(figure.get_supxlabel().splitlines())
-    assert "studies=[vgg16-imagenet100, vgg16-imagenet100-low]" in command
+    said = figure.get_supxlabel().splitlines()
+    assert said[0] == f"Not run: {absent.title}."
+    assert " ".join(said[1:]) == 'To run it: make evidence STUDY="vgg16-imagenet100 vgg16-imagenet100-low"'
     cifar10, fmnist = study.load("lenet5-cifar10"), study.load("lenet5-fmnist")
     given = [Source(cifar10, {"overfitting_gap": curves(cifar10.name, 60)}), Source(fmnist)]
-    panels = style.compose(given, figa3, "figa3").axes
-    assert [len(lines(axes)) for axes in panels] == [4, 0]
-    assert "Not run: lenet5-fmnist" in panels[1].texts[0].get_text()
+    figure = style.compose(given, figa3, "figa3")
+    assert [len(lines(axes)) for axes in figure.axes] == [4]
+    assert f"Not run: {fmnist.title}." in figure.get_supxlabel()
 
 
 def test_a_variant_without_runs_is_named():
@@ -173,7 +184,7 @@ def test_a_variant_without_runs_is_named():
     given = [Source(study.load("alexnet-cifar10"), {"learning_curve": frame[frame["variant"] != "dense"]})]
     figure = style.compose(given, mean_curves, "figa4b")
     assert len(lines(figure.axes[0])) == 4
-    assert "Not run: variants dense of alexnet-cifar10." in figure.get_supxlabel()
+    assert "Not run: Dense of AlexNet on CIFAR-10." in figure.get_supxlabel()
 
 
 def test_fig2_shows_the_mask_and_one_prune_of_it():
@@ -190,6 +201,47 @@ def test_figa1_connects_inputs_one_to_one_and_then_densely():
     retina, perceptron = figa1.draw().axes
     assert len(retina.lines) == 12 + 12 + 6
     assert len(perceptron.lines) == 12 * 1 + 6 * 6 + 6 * 4
+
+
+HOSTILE = {
+    "black": "figure.facecolor: black\naxes.facecolor: black\ntext.color: yellow\nlines.linewidth: 9\nsavefig.dpi: 30",
+    "letters": "text.usetex: True\nfont.family: monospace\nsvg.fonttype: none\npdf.fonttype: 42\nfont.size: 30",
+    "shape": "savefig.bbox: tight\nsavefig.pad_inches: 3\naxes.formatter.use_locale: True\npath.sketch: 5, 50, 9\n"
+    "axes.prop_cycle: cycler('color', ['k'])\nlegend.loc: center\nfigure.autolayout: True\nsvg.hashsalt: other",
+}
+ELSEWHERE = {"SOURCE_DATE_EPOCH": "1", "MPLBACKEND": "svg", "LC_ALL": "C", "LANG": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"}
+
+
+@pytest.fixture(scope="module")
+def drawn_by_default(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("default")
+    main(["--paper", "--only", "fig1", "-o", str(folder)])
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_users_settings_change_no_byte(name, drawn_by_default, tmp_path):
+    (tmp_path / "matplotlibrc").write_text(HOSTILE[name], encoding="utf-8")
+    with matplotlib.rc_context(fname=tmp_path / "matplotlibrc"):
+        main(["--paper", "--only", "fig1", "-o", str(tmp_path / "out")])
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == drawn_by_default[path.name], path.name
+
+
+def test_the_users_environment_changes_no_byte(drawn_by_default, tmp_path):
+    (tmp_path / "matplotlibrc").write_text("\n".join(HOSTILE.values()), encoding="utf-8")
+    environment = {**os.environ, **ELSEWHERE, "MATPLOTLIBRC": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-m", "analysis.figures", "--paper", "--only", "fig1", "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == drawn_by_default[path.name], path.name
+
+
+def test_the_font_is_one_that_matplotlib_brings():
+    with style.layout():
+        found = font_manager.findfont(font_manager.FontProperties())
+    assert Path(found).is_relative_to(matplotlib.get_data_path())
 
 
 @pytest.mark.parametrize("name", DRAWINGS)

@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
+CURVES = ".explorer > svg path"
 ACCURACIES = {
     "dense": [[0.5, 0.6, 0.7], [0.5, 0.7, 0.9]],
     "nist-1-10-p98": [[0.4, 0.5, 0.6], [0.4, 0.5, 0.8]],
@@ -78,12 +79,18 @@ def test_the_page_shows_what_its_controls_ask_for_and_everyone_can_use_it(opened
     opened.locator("input[type=range]").press("ArrowLeft")
     assert readout(opened)[1][1] == "65.00 %"
     opened.get_by_label("NIST (1, 10), 98 %").uncheck()
-    assert opened.locator(".explorer path").count() == 2  # a mean and its band
+    assert opened.locator(CURVES).count() == 2  # a mean and its band
     opened.locator("[data-by=verdict]").select_option("arithmetic wrong")
-    shown = opened.locator("#claims tbody tr:visible td:nth-child(3)").all_inner_texts()
+    shown = opened.locator("#claims tbody tr:visible td:nth-child(5)").all_inner_texts()
     assert set(shown) == {"arithmetic wrong"}
+    opened.locator("nav input").fill("a3.alexnet")
+    opened.locator("nav input").press("Enter")
+    assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)
+    opened.goto(f"{opened.url}#assumption-B2")
+    assert opened.locator("#assumption-B2").is_visible()  # what folds it away is opened
     opened.set_viewport_size({"width": 375, "height": 800})
     assert opened.evaluate("document.scrollingElement.scrollWidth") <= 375
+    opened.emulate_media(color_scheme="dark")
     found = Axe().run(opened, context={"exclude": ["table"]})  # they are long, and have a test of their own
     assert found.violations_count == 0, found.generate_report()
 
@@ -93,21 +100,21 @@ def test_the_epoch_is_chosen_with_the_keyboard_or_the_pointer(opened):
     opened.locator("input[type=range]").press("ArrowLeft")
     assert readout(opened)[0][0] == "Epoch 2"
     assert readout(opened)[1][1] == "65.00 %"
-    chart = opened.locator(".explorer svg").bounding_box()
+    chart = opened.locator(".explorer > svg").bounding_box()
     opened.mouse.move(chart["x"] + 70, chart["y"] + 100)
     assert readout(opened)[0][0] == "Epoch 1"
 
 
 @pytest.mark.slow
 def test_variants_are_toggled_and_runs_shown(opened):
-    assert opened.locator(".explorer path").count() == 4  # two means, two bands
+    assert opened.locator(CURVES).count() == 4  # two means, two bands
     opened.get_by_label("Lines").select_option("runs")
-    assert opened.locator(".explorer path").count() == 6
+    assert opened.locator(CURVES).count() == 6
     opened.get_by_label("Dense").uncheck()
-    assert opened.locator(".explorer path").count() == 3
+    assert opened.locator(CURVES).count() == 3
     assert len(readout(opened)) == 2
     opened.get_by_label("NIST (1, 10), 98 %").uncheck()
-    assert opened.locator(".explorer path").count() == 0
+    assert opened.locator(CURVES).count() == 0
     opened.get_by_label("Dense").check()
     opened.get_by_label("Measure").select_option("gap")
     assert readout(opened)[1][1:] == ["0.00 %", "0.00", "0.00 to 0.00"]  # both accuracies are alike here
@@ -116,19 +123,19 @@ def test_variants_are_toggled_and_runs_shown(opened):
 @pytest.mark.slow
 def test_the_ledger_is_filtered(opened):
     rows = pd.DataFrame({name: [getattr(one, name) for one in read_claims().values()] for name in ("study", "kind")})
-    status = opened.locator("[data-filter] [role=status]")
+    status = opened.locator("[data-filter=claims] [role=status]")
     assert status.inner_text() == "354 of 354 claims"
-    opened.locator("[data-by=study]").select_option("alexnet-cifar10")
+    opened.locator("[data-filter=claims] [data-by=study]").select_option("alexnet-cifar10")
     expected = (rows["study"] == "alexnet-cifar10").sum()
     assert status.inner_text() == f"{expected} of 354 claims"
     assert opened.locator("#claims tbody tr:visible").count() == expected
     opened.locator("[data-by=kind]").select_option("derivable")
     expected = ((rows["study"] == "alexnet-cifar10") & (rows["kind"] == "derivable")).sum()
     assert status.inner_text() == f"{expected} of 354 claims"
-    opened.locator("[data-by=study]").select_option("")
+    opened.locator("[data-filter=claims] [data-by=study]").select_option("")
     opened.locator("[data-by=kind]").select_option("")
     opened.locator("[data-by=verdict]").select_option("arithmetic wrong")
-    shown = opened.locator("#claims tbody tr:visible td:nth-child(3)").all_inner_texts()
+    shown = opened.locator("#claims tbody tr:visible td:nth-child(5)").all_inner_texts()
     assert set(shown) == {"arithmetic wrong"}
     opened.get_by_label("Containing").fill("a3.alexnet")
     assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)

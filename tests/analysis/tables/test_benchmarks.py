@@ -3,7 +3,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis import measured
-from analysis.figures import crossover
+from analysis.figures import crossover, deployment
+from analysis.tables import deployment as deployment_table
 from analysis.tables import layers as layers_table
 from analysis.tables import trainer
 from nist.benchmarks.results_file import write
@@ -59,6 +60,7 @@ def test_the_command_writes_what_it_says(tmp_path):
     steps = [row | {"forward_ms": 1.0, "backward_ms": 1.0, "step_ms": 1.0} for row in layers()]
     write(tmp_path / "layers.parquet", steps, WHERE | {"bytes_a_second": "1e9"})
     write(tmp_path / "trainer.parquet", [TRAINER], WHERE)
+    write(tmp_path / "deployment.parquet", heads(), WHERE)
     rows = [
         {
             "network": "net",
@@ -87,6 +89,44 @@ def test_the_command_writes_what_it_says(tmp_path):
         "1.5%",
         "2.5%",
     )
+
+
+def heads():
+    """A head before and after its prune: NIST takes a quarter of what others take, and gathering half of that."""
+    ways = {
+        "training": {"nist": 1, "masked": 4, "linear": 4, "gather": 0.5, "coo": 4},
+        "inference": {"nist": 1, "eval": 2, "linear": 4, "torch csr": 4, "scipy csr": 0.5},
+    }
+    return [
+        {
+            "network": "net",
+            "sparsity": sparsity,
+            "rows": 64,
+            "rounds": 3,
+            "part": part,
+            "candidate": name,
+            "ms": 2.0 * ratio,
+            "this_over_nist": ratio,
+        }
+        for sparsity in (None, 0.98)
+        for part, candidates in ways.items()
+        for name, ratio in candidates.items()
+    ]
+
+
+def test_heads_beside_other_ways():
+    before, after = deployment_table.build(pd.DataFrame(heads()), WHERE).to_dict("records")
+    assert (before["Stage"], after["Stage"], after["Training, ms"]) == ("before the prune", "98 %", "2")
+    assert (after["training, over gathering"], after["inference, over torch CSR"]) == ("0.5×", "4×")
+    figure = deployment.draw(pd.DataFrame(heads()), WHERE)
+    training, inference = figure.axes
+    assert [text.get_text() for text in training.get_yticklabels()] == [
+        "net, before the prune, 64 rows",
+        "net, 98 %, 64 rows",
+    ]
+    drawn = {line.get_label(): line.get_xydata().tolist() for axes in figure.axes for line in axes.lines}
+    assert drawn["over gathering"] == drawn["over scipy CSR"] == [[0.5, 0], [0.5, 1]]
+    plt.close(figure)
 
 
 def test_the_table_of_trainers():

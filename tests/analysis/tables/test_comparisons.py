@@ -68,18 +68,35 @@ def test_every_variant_is_asked_every_question(table):
 
 def test_what_differs_is_found_and_what_does_not_is_not(table):
     better, same = (table.loc[name] for name in ("NIST (1, 10), 98 %", "NIST (1, 10), 99.5 %"))
-    ratio = float(better.loc["Is it steadier?", "Effect"].split()[2])
+    ratio = float(better.loc["Is it steadier?", "Effect"].split()[1])
     assert 0.3 < ratio < 0.8
-    assert float(better.loc["Is it steadier?", "p"]) < 0.05
-    assert float(same.loc["Is it steadier?", "p"]) > 0.05
     assert better.loc["Is it more accurate?", "Effect"].startswith("+")
-    assert float(same.loc["Is it more accurate?", "p"]) > 0.05
+    for question, word, sides in (("steadier", "steadier", "one-sided"), ("more accurate", "higher", "two-sided")):
+        assert better.loc[f"Is it {question}?", "Answer"] == word
+        assert same.loc[f"Is it {question}?", "Answer"] == "not significant"
+        assert better.loc[f"Is it {question}?", "p"].endswith(f", {sides}")
+    assert same.loc["Is it equal, within 0.5 points?", "Answer"] == "not shown to be equal"
     assert int(same.loc["Is it more accurate?", "Runs needed"].replace(",", "")) > 12
-    assert float(better.loc["Is it equal, within 0.5 points?", "p"]) > 0.5
+    assert float(better.loc["Is it equal, within 0.5 points?", "p, Holm"]) > 0.5
     for frame in (better, same):
         frame = frame[frame["p"] != "–"]  # the gap, which is none: training accuracies are the others
-        holm_p, p = (frame[name].replace("< 0.0001", "0").astype(float) for name in ("p, Holm", "p"))
+        written = (
+            frame[name].str.removesuffix(", one-sided").str.removesuffix(", two-sided") for name in ("p, Holm", "p")
+        )
+        holm_p, p = (numbers.replace("< 0.0001", "0").astype(float) for numbers in written)
         assert (holm_p >= p - 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    ("alternative", "p", "told"), [("less", 0.999, True), ("less", 0.97, False), ("two-sided", 1, False)]
+)
+def test_a_test_of_one_direction_tells_the_other_one_too(alternative, p, told):
+    tested = pd.Series({"alternative": alternative, "p": p, "family": 3})
+    assert comparisons._is_other_way(tested, 0.05) == told
+
+
+def test_one_point_is_no_plural():
+    assert comparisons.questions(0.01)[4].text == "Is it equal, within 1 point?"
 
 
 def test_a_test_that_was_not_calibrated_and_a_p_that_is_undefined_are_dashes():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import study_results
 from analysis.claims import claim
 from analysis.metrics import runs
 from analysis.statistics import cost
@@ -269,8 +270,8 @@ def test_a_table_without_runs_has_the_printed_figures_and_says_how_to_make_ours(
     for row in rows(table, "ours"):
         assert printed.NOT_RUN in row.values()
     names = MANIFEST[name]["studies"]
-    command = f"snakemake --config 'studies=[{', '.join(names)}]'"
-    assert table.iloc[-1, 0] == f"Not run: {'; '.join(names)}. {command}"
+    titles = "; ".join(study.load(one).title for one in names)
+    assert table.iloc[-1, 0] == f"Not run: {titles}. To run it: {study_results.how_to_run(tuple(names))}"
     assert rows(table, "paper")
 
 
@@ -278,8 +279,9 @@ def test_a_table_shows_what_is_there_and_names_what_is_not(frame):
     there = source(frame, "lenet5-cifar10", {"dense": sample(0.58, 0.02, 0.60, 20)})
     table = tablea2.build([there, Source(study.load("lenet5-fmnist"))])
     assert [row[PEAK] for row in rows(table, "ours")] == ["58.0 ± 0.94"] + [printed.NOT_RUN] * 7
-    absent = "variants nist-1-10-p98, nist-1-10-p99.5, nist-1-5-p99.5 of lenet5-cifar10; lenet5-fmnist."
-    assert table["Model"].tolist()[-1].startswith(f"Not run: {absent} snakemake")
+    absent = "NIST (1, 10), 98 %, NIST (1, 10), 99.5 %, NIST (1, 5), 99.5 % of LeNet-5 on CIFAR-10"
+    said = f"Not run: {absent}; LeNet-5 on Fashion-MNIST. To run it: make evidence"
+    assert table["Model"].tolist()[-1].startswith(said)
 
 
 def test_every_study_of_the_paper_is_in_an_item():

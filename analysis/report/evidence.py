@@ -1,0 +1,173 @@
+"""What the page shows of one study's statistics: the answer in words, and plots of its runs."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis import formatting
+from analysis.report import plots
+from analysis.study_results import Source
+from analysis.tables import comparisons
+from analysis.tables.comparisons import MORE_ACCURATE, PAPERS_TEST, STEADIER, Answer, Question
+
+NEEDED = ("accuracy", "epochwise_sd", "holm", "paired_difference", "run_bootstrap", "run_scores", "simultaneous_band")
+FEW = 3  # heads that a sentence has room for
+SCORES = {comparisons.SCORE: "Best epoch with the final weights", "last": "Last epoch"}
+
+
+def section(source: Source) -> dict:
+    """``answer``, a list of sentences; ``accuracy`` and ``steadiness``, a row a variant beside the baseline; ``scores``
+    and ``spread``, plots; ``baseline``, its label. Nothing where the statistics of ``NEEDED`` are not given."""
+    if not {*NEEDED} <= source.statistics.keys():
+        return {}
+    return {
+        "baseline": source.study.variants[source.study.baseline]["label"],
+        "answer": answer(source),
+        "accuracy": effects(source, MORE_ACCURATE),
+        "steadiness": effects(source, PAPERS_TEST, STEADIER),
+        "scores": [scores(source, name, heading) for name, heading in SCORES.items()],
+        "spread": spread(source),
+    }
+
+
+def answer(source: Source) -> list[str]:
+    """A sentence on accuracy and one on spread beside the baseline; heads with one answer stand together.
+
+    Of many heads those that differ are named.
+    """
+    names, variants = comparisons.compared(source), source.study.variants
+    baseline = variants[source.study.baseline]["label"]
+    said = []
+    for question, subject in ((MORE_ACCURATE, "accuracy"), (STEADIER, "spread over seeds")):
+        found = {name: comparisons.answer(source, name, question) for name in names}
+        n = max((one.n for one in found.values()), default=0)
+        if {one.word for one in found.values()} <= {formatting.UNTOLD}:
+            return [f"So far {formatting.counted(n, 'run')} of each head: no interval, and no answer."] if n else []
+        groups: dict[str, list[str]] = {}
+        for name, one in found.items():
+            groups.setdefault(one.word, []).append(f"{variants[name]['label']}: {question.write(one.effect)}")
+        parts = [f"{_as_said(word)} with {_heads(word, heads, len(names))}" for word, heads in groups.items()]
+        said.append(f"Beside {baseline} (n = {n} seeds), {subject} is {formatting.listed(parts)}.")
+    return said
+
+
+def _heads(word: str, heads: list[str], of: int) -> str:
+    """Heads with their effects in brackets; of many, those that do not differ as a number."""
+    if of > FEW and word in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD):
+        return f"{len(heads)} {'head' if len(heads) == 1 else 'heads'}" if len(heads) < of else f"all {of} heads"
+    return formatting.listed([" (".join(head.rsplit(": ", 1)) + ")" for head in heads])
+
+
+def _as_said(word: str) -> str:
+    if word == formatting.NOT_SIGNIFICANT:
+        return "not significantly different"
+    return {"less steady": "larger", "steadier": "smaller"}.get(word, word)
+
+
+def effects(source: Source, *questions: Question) -> dict:
+    """A row a variant: look, ``size`` of the effect in words, n, dot and bar, and ``tests``, an answer a question.
+
+    With them ``ticks`` of the axis that they share, where ``null`` lies on it, and ``errors``: how often each test
+    finds a difference between random halves of the baseline's runs. All ``questions`` are of one effect.
+    """
+    found = {
+        name: [comparisons.answer(source, name, one) for one in questions] for name in comparisons.compared(source)
+    }
+    first, is_ratio = questions[0], questions[0].null == 1.0
+    sizes = [value for one, *_ in found.values() for value in _ends(one)]
+    where = plots.axis([*sizes, first.null], _times if is_ratio else _in_points, is_log=is_ratio)
+    looks = plots.looks(source.study)
+    rows = [
+        looks[name]
+        | plots.interval(where, *_ends(answers[0]))
+        | {"size": first.write(answers[0].effect), "n": answers[0].n, "tests": [_tested(one) for one in answers]}
+        for name, answers in found.items()
+    ]
+    rates = zip(*([one.errors for one in answers] for answers in found.values()), strict=True)
+    errors = [next((rate for rate in of_test if not math.isnan(rate)), math.nan) for of_test in rates]
+    return {
+        "rows": rows,
+        "ticks": where.ticks(5),
+        "null": where.at(first.null),
+        "errors": [formatting.or_dash(100 * rate, "{:.0f} %") for rate in errors],
+    }
+
+
+def _tested(found: Answer) -> dict[str, str]:
+    is_told = found.word != formatting.UNTOLD
+    return {"word": found.word if is_told else "no answer", "p": _p(found.corrected, found.sides)}
+
+
+def scores(source: Source, score: str, heading: str) -> dict:
+    """Every run's accuracy, a column a variant, the runs of a seed joined; mean and margin beside them."""
+    frame, means = (source.statistic(name) for name in ("run_scores", "accuracy"))
+    frame, means = frame[frame["score"] == score], means[means["score"] == score].set_index("variant")
+    looks = {name: look for name, look in plots.looks(source.study).items() if name in set(frame["variant"])}
+    up = plots.axis(frame["accuracy"], _percent)
+    places = {name: (place + 0.5) / len(looks) for place, name in enumerate(looks)}
+    by_seed = frame.pivot(index="seed", columns="variant", values="accuracy")[[*looks]]
+    across = plots.Axis(0, 1)
+    columns = []
+    for name, look in looks.items():
+        row, runs = means.loc[name], by_seed[name].dropna()
+        ends = plots.interval(up, row["mean"], row["mean"] - row["margin"], row["mean"] + row["margin"])
+        dots = [plots.FULL - up.at(value) for value in runs]
+        columns.append(look | {"at": across.at(places[name]), "dots": dots, "mean": ends, "n": len(runs)})
+    joined = [
+        plots.path(across, up, [places[name] for name in runs.index], list(runs))
+        for runs in (row.dropna() for _, row in by_seed.iterrows())
+        if len(runs) > 1
+    ]
+    return {"heading": heading, "columns": columns, "joined": joined, "ticks": up.ticks(5)}
+
+
+def spread(source: Source) -> dict | None:
+    """SD over runs of validation accuracy by epoch, with its pointwise 95 % interval; ``None`` where there is none.
+
+    By the χ² distribution, as if runs were normal.
+    """
+    frame = source.statistic("epochwise_sd")
+    frame = frame[(frame["metric"] == "val_accuracy") & (frame["sd"] > 0)]
+    if frame.empty:
+        return None
+    freedom = frame["n"] - 1
+    ends = {"low": 0.975, "high": 0.025}
+    ends = {name: frame["sd"] * np.sqrt(freedom / stats.chi2.ppf(share, freedom)) for name, share in ends.items()}
+    frame = frame.assign(**ends)
+    across = plots.Axis(min(1, frame["epoch"].min()), max(2, frame["epoch"].max()))
+    up = plots.axis(pd.concat([frame["low"], frame["high"]]), lambda value: f"{100 * value:g}", is_log=True)
+    lines = plots.curves(frame, source.study, "sd", across, up)
+    return {"lines": lines, "x": across.ticks(8), "y": up.ticks(6)}
+
+
+def bands(source: Source) -> dict[str, list[list[float]]]:
+    """Lower and upper ends of every variant's simultaneous 95 % band of the mean validation accuracy, by epoch."""
+    if "simultaneous_band" not in source.statistics:
+        return {}
+    frame = source.statistic("simultaneous_band")
+    frame = frame[(frame["curve"] == "mean")].sort_values("epoch")
+    kept = {name: rows for name, rows in frame.groupby("variant") if rows["low"].notna().all()}
+    # By Student's t an interval of few runs may reach beyond what an accuracy can be.
+    return {name: [rows[end].clip(0, 1).tolist() for end in ("low", "high")] for name, rows in kept.items()}
+
+
+def _ends(found: Answer) -> tuple[float, float, float]:
+    return float(found.effect["value"]), float(found.effect["low"]), float(found.effect["high"])
+
+
+def _p(p: float, sides: str) -> str:
+    return "no p" if math.isnan(p) else f"{formatting.p_value(p)}, {sides}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.4g} %"
+
+
+def _in_points(value: float) -> str:
+    return f"{100 * value:+g}".replace("-", "−") if value else "0"
+
+
+def _times(value: float) -> str:
+    return f"× {value:g}"
