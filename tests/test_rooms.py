@@ -41,7 +41,7 @@ ANALYSIS = {
     "pipeline": {"contracts", "metrics", "published"},
     "statistics": {"cli", "contracts", "metrics", "published", "networks"},
     "claims": {"cli", "study_results", "networks", "statistics"},
-    "figures": {"contracts", "study_results"},
+    "figures": {"contracts", "study_results", "tables"},
     "tables": {"formatting", "study_results", "networks", "statistics", "claims"},
     "report": {
         *("cli", "contracts", "formatting", "study_results"),

@@ -119,11 +119,8 @@ def test_heads_beside_other_ways():
     assert (before["Stage"], after["Stage"], after["Training, ms"]) == ("before the prune", "98 %", "2")
     assert (after["training, over gathering"], after["inference, over torch CSR"]) == ("0.5×", "4×")
     figure = deployment.draw(pd.DataFrame(heads()), WHERE)
-    training, inference = figure.axes
-    assert [text.get_text() for text in training.get_yticklabels()] == [
-        "net, before the prune, 64 rows",
-        "net, 98 %, 64 rows",
-    ]
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["net, before the prune, 64 rows", "net, 98 %, 64 rows"]
     drawn = {line.get_label(): line.get_xydata().tolist() for axes in figure.axes for line in axes.lines}
     assert drawn["over gathering"] == drawn["over scipy CSR"] == [[0.5, 0], [0.5, 1]]
     plt.close(figure)
