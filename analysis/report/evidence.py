@@ -49,7 +49,7 @@ def answer(source: Source) -> list[str]:
         for name, one in found.items():
             groups.setdefault(one.word, []).append(f"{variants[name]['label']}: {question.write(one.effect)}")
         parts = [f"{_as_said(word)} with {_heads(word, heads, len(names))}" for word, heads in groups.items()]
-        said.append(f"Beside {baseline} (n = {n} seeds), {subject} is {formatting.listed(parts)}.")
+        said.append(f"Beside {baseline} (n = {n} seeds, 95 % CI in brackets), {subject} is {formatting.listed(parts)}.")
     return said
 
 

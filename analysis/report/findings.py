@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from nist.errors import InputError
 
-TABLE = '<div class="scroll" tabindex="0" role="region" aria-label="Table of the findings">\n<table>\n'
+TABLE = '<div class="scroll" tabindex="0" role="group" aria-label="Table of the findings">\n<table>\n'
 
 
 def section(path: Path) -> Markup:

@@ -42,7 +42,7 @@ def make_source(written, metrics_file, load_study, study_content, tmp_path):
 def test_the_answer_is_a_word_before_its_size(make_source):
     accuracy, spread = evidence.answer(make_source(RUNS))
     assert accuracy.startswith(
-        "Beside Dense (n = 20 seeds), accuracy is not significantly different with NIST (1, 10), 98 % ("
+        "Beside Dense (n = 20 seeds, 95 % CI in brackets), accuracy is not significantly different "
     )
     assert "and lower with NIST (1, 10), 99.5 % (−" in accuracy
     assert "and larger with NIST (1, 10), 99.5 % (× " in spread
