@@ -9,7 +9,6 @@ import pandas as pd
 
 from analysis.formatting import bare_percent, interval, points, signed
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
-from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.study_results import Source
 
 SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
@@ -29,8 +28,9 @@ class Question(NamedTuple):
 def build(given: list[Source]) -> pd.DataFrame:
     """One row a comparison and question, in the study's order, of variants that have runs; every cell is text.
 
-    An effect is given with its interval at the study's confidence. Beside p stand Holm's p over the variants, how often
-    the test errs between random halves of the baseline's runs (A/A), and how many runs would show the effect.
+    An effect is given with its interval at the study's confidence. Beside p stand Holm's p and over how many
+    comparisons it is, how often the test errs between random halves of one arm's runs (A/A; of the arm where it does so
+    more often), and how many runs would show the effect.
     """
     (source,) = given
     study, holm = source.study, source.statistic("holm")
@@ -58,6 +58,7 @@ def _row(name: str, question: Question, source: Source) -> dict:
         "Test": question.test,
         "p": _p(tested["p"]),
         "p, Holm": _p(tested["p_holm"]),
+        "Comparisons": f"{tested['family']:.0f}",
         "A/A errors (%)": "–"
         if np.isnan(tested["false_positive_rate"])
         else bare_percent(tested["false_positive_rate"]),
@@ -77,16 +78,10 @@ def _p(value: float) -> str:
     return "–" if np.isnan(value) else "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
-def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
-    """Log ratio of mean epochwise SDs with its jackknife interval: a row of ``run_bootstrap``, NaN if there is none."""
-    return _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
-
-
 def _sd_ratio(source: Source, name: str) -> str:
-    ratio, low, high = np.exp(
-        log_sd_ratio(source.statistic("run_bootstrap"), name)[["estimate", "low", "high"]].astype(float)
-    )
-    return _effect("SD × {}", ratio, low, high, "{:.2f}".format)
+    row = _only(source.statistic("sd_permutation"), variant=name, metric=SPREAD)
+    ratio, low, high = np.exp(row[["log_sd_ratio", "low", "high"]].astype(float))
+    return _effect("SD × {}", ratio, low, high, "{:.2f}".format, row["interval"])
 
 
 def _difference(source: Source, name: str) -> str:
@@ -98,19 +93,22 @@ def _gap(source: Source, name: str) -> str:
 
 
 def _points(row: pd.Series) -> str:
-    return _effect("{} points", row["difference"], row["low"], row["high"], points)
+    return _effect("{} points", row["difference"], row["low"], row["high"], points, row["interval"])
 
 
 def _probability(source: Source, name: str) -> str:
     row = _only(source.statistic("superiority"), variant=name, metric=SCORE)
-    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], partial(bare_percent, digits=0))
+    write = partial(bare_percent, digits=0)
+    return _effect("in {} % of pairs", row["probability"], row["low"], row["high"], write, row["interval"])
 
 
 def _epochs(source: Source, name: str) -> str:
     row = _only(source.statistic("epochs_to_accuracy"), variant=name)
-    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(signed, digits=1))
+    return _effect("{} epochs", row["difference"], row["low"], row["high"], partial(signed, digits=1), row["interval"])
 
 
-def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str]) -> str:
-    """An effect in words with its interval, if it has one; a dash if there is none."""
-    return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"
+def _effect(text: str, value: float, low: float, high: float, write: Callable[[float], str], kind: str) -> str:
+    """An effect in words with its interval, or why it has none; a dash if there is no effect."""
+    if np.isnan(value):
+        return "–"
+    return f"{text.format(write(value))} {interval(low, high, write) if not np.isnan(low) else f'({kind})'}"
