@@ -45,7 +45,7 @@ def evidence(values=None, n=20, epochs=EPOCHS, images=IMAGES, diverged=0, more=(
         n_diverged=diverged,
     )
     accuracy, scores = (
-        pd.concat([frame.assign(score=score) for score in ("peak", "peak_final")])
+        pd.concat([frame.assign(score=score) for score in ("peak", "peak_final")], ignore_index=True)
         for frame in (accuracy, by_run(values, n, "accuracy"))
     )
     cost = names.assign(epochs=epochs, training_images=images)

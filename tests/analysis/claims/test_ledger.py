@@ -222,7 +222,7 @@ def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
     assert "not run" not in set(of_study)
     assert of_study["a1.lenet5.epochs"] == "adopted"
     assert verdicts.loc["a2.lenet5.q.cifar_improve", "verdict"] == "reproduced"  # 60 against 58 %
-    assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "contradicted"  # all gaps are the same
+    assert verdicts.loc["fa3.lenet5.q.gap_dense_largest", "verdict"] == "contradicted as read"  # all gaps are the same
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "n"] == "20"
 

@@ -62,7 +62,7 @@ class TestDirection:
         scores = given.statistics[STUDY, "run_scores"]
         assert decide(make("direction", self.RULE, unit="points"), given).verdict == "inconclusive"
         is_a = scores["variant"] == "a"
-        scores.loc[is_a, "accuracy"] = scores.loc[~is_a, "accuracy"].to_numpy()[:20] + 0.001 + 1e-4 * np.arange(20)
+        scores.loc[is_a, "accuracy"] = scores.loc[~is_a, "accuracy"].to_numpy() + 0.001 + 1e-4 * scores["seed"][is_a]
         paired = decide(make("direction", self.RULE, unit="points"), given)
         assert (paired.verdict, paired.estimate.n) == ("reproduced", 20)
         level = by_run({"a": (0.5, 0.1)}, 20, "val_accuracy")
