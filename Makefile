@@ -5,7 +5,7 @@
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
 #              head and write the findings: hours of a GPU
-# make calibration   how often each interval misses the truth, by simulation, for docs/statistics.md: 20 minutes of two cores
+# make calibration   how often each interval misses the truth, by simulation, for docs/statistics.md: 10 minutes of CPU time
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published

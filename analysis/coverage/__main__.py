@@ -35,10 +35,11 @@ def simulated(replications: int, jobs: int, seed: int = SEED) -> pd.DataFrame:
 
 def write(found: pd.DataFrame, path: Path, seconds: float) -> None:
     """Write the table as Parquet, with how it was made in its metadata."""
-    git = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    git = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     made = {
         "command": "make calibration",
-        "commit": git.stdout.strip() or None,
+        "commit": commit or None,
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds),
         "cores": os.cpu_count(),

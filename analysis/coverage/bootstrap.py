@@ -76,7 +76,6 @@ def log_sd_ratio_errors(drawn: np.ndarray, ours: np.ndarray, reference: np.ndarr
         influences.append(squares / (2 * sd.sum(axis=-1, keepdims=True)))
         sds.append(sd)
     influence = influences[0] - influences[1]
-    influence -= (drawn * influence).sum(axis=-1, keepdims=True) / n
     return log_sd_ratio(*sds), np.sqrt((drawn * influence**2).sum(axis=-1) / (n * (n - 1)))
 
 

@@ -13,8 +13,11 @@ def test_an_interval_has_its_coverage_in_the_worst_cell():
     assert 0.93 <= found["coverage"] <= 0.96
 
 
-def test_between_two_numbers_of_runs_the_smaller_counts():
+def test_between_two_numbers_of_runs_the_worse_counts():
     assert intervals.coverage("mean", 19) == intervals.coverage("mean", 10) < intervals.coverage("mean", 20)
+    assert intervals.coverage("log_sd_ratio", 8) == intervals.coverage("log_sd_ratio", 10)
+    assert intervals.coverage("log_sd_ratio", 5) == 1  # with so few no ratio is ever left out
+    assert intervals.coverage("mean", 1000) == intervals.coverage("mean", 20)
     assert np.isnan(intervals.coverage("mean", 2))
 
 

@@ -188,7 +188,7 @@ def test_the_table(two_variants):
     assert row["p"] == 1 / 256
     assert row["low"] < row["log_sd_ratio"] < row["high"] < 0
     assert (row["interval"], row["confidence"]) == ("permutation of whole runs, inverted", 0.95)
-    assert row["coverage"] == 1  # that of five runs: with so few no ratio is ever left out
+    assert 0.93 <= row["coverage"] <= 0.95
 
 
 def test_the_same_generator_gives_the_same_digits(two_variants):

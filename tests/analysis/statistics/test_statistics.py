@@ -13,6 +13,8 @@ from analysis.statistics.epochs_to_converge import epochs_to_converge, first_epo
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
+from analysis.statistics.run_curves import run_curves
+from analysis.statistics.run_epochs import run_epochs
 from analysis.statistics.wilcoxon import p_values, signed_rank, wilcoxon
 from analysis.statistics.wilson import wilson, wilson_interval
 from nist.errors import InputError
@@ -214,6 +216,23 @@ class TestConvergence:
         result = epochs_to_converge(frame([[0.9, 0.9, 0.9], [0.0, 0.1, 0.9]])).iloc[0]
         assert (result["epochs"], result["run_mean"]) == (3, 2)
         assert result["n"] == 2
+
+
+def test_epochs_of_runs_by_hand(frame):
+    # The target is 0.95 of 0.8; runs reach 0.95 of their own last accuracy at epochs 2, 3 and 1.
+    dense, sparse = (
+        frame([[0.4, 0.8, 0.8]], variant="dense"),
+        frame([[0.1, 0.2, 0.7], [0.5, 0.9, 0.5]], variant="sparse"),
+    )
+    result = run_epochs(pd.concat([sparse, dense]), "dense").set_index(["variant", "seed"]).sort_index()
+    assert result["epochs_to_converge"].tolist() == [2, 3, 1]
+    assert result["epochs_to_accuracy"].tolist() == [2, 3, 2]  # one never gets there
+
+
+def test_curves_of_runs_have_the_gap(frame):
+    result = run_curves(frame([[0.5, 0.6]], train_accuracy=[[0.4, 0.9]]))
+    assert result["gap"].tolist() == pytest.approx([-0.1, 0.3])
+    assert result[["val_accuracy", "train_accuracy", "val_loss"]].to_numpy().tolist() == [[0.5, 0.4, 1], [0.6, 0.9, 1]]
 
 
 def test_learning_curve_by_hand(frame):
