@@ -56,6 +56,9 @@ PAPER = {
 }
 
 
+LONGER = {"lenet5-fmnist": "lenet5-fmnist-120"}  # studies of as many epochs as the paper's, by those of fewer
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Claims by id, studies by name, and statistics by study and name."""
@@ -141,6 +144,21 @@ class Evidence:
     def diverged(self, study: str, variant: str) -> int:
         """Runs of a variant that diverged."""
         return int(self.rows("accuracy", study, variant)["n_diverged"].max())
+
+
+def with_longer_runs(
+    statistics: Mapping[tuple[str, str], pd.DataFrame], studies: Mapping[str, Study]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Statistics in which a study of ``LONGER`` stands in place of the shorter one, where all of its runs are there."""
+    found = dict(statistics)
+    for short, longer in LONGER.items():
+        frame = statistics.get((longer, "accuracy"))
+        if frame is None or longer not in studies:
+            continue
+        planned = dict.fromkeys(studies[longer].variants, len(studies[longer].seeds))
+        if frame.groupby("variant")["n"].min().to_dict() == planned:
+            found |= {(short, name): table for (study, name), table in statistics.items() if study == longer}
+    return found
 
 
 def read_statistics(paths: list[Path]) -> dict[tuple[str, str], pd.DataFrame]:

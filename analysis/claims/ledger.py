@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import cli, study_results
 from analysis.claims import arithmetic, grouping, orderings, readings, relative, settings, values, words
 from analysis.claims.claim import PATH, Claim, read, written
-from analysis.claims.evidence import PAPER, Evidence, read_statistics
+from analysis.claims.evidence import PAPER, Evidence, read_statistics, with_longer_runs
 from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
 from nist.errors import InputError
 from nist.studies import study
@@ -185,4 +185,5 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", required=True, type=Path, help="CSV file")
     arguments = parser.parse_args(argv)
     studies = {experiment.name: experiment for experiment in arguments.studies}
-    cli.write_csv(ledger(Evidence(read(), studies, read_statistics(arguments.inputs))), arguments.output)
+    statistics = with_longer_runs(read_statistics(arguments.inputs), studies)
+    cli.write_csv(ledger(Evidence(read(), studies, statistics)), arguments.output)

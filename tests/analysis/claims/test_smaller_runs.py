@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.claims import intervals, ledger
-from analysis.claims.evidence import Evidence
+from analysis.claims.evidence import Evidence, with_longer_runs
 from nist.studies import study
 from tests.analysis.claims.by_hand import CLAIMS, STUDY, curve, decide, evidence, make
 
@@ -119,3 +119,18 @@ def test_full_runs_may_read_reproduced():
 def test_runs_to_settle_is_infinite_for_no_difference():
     assert intervals.runs_to_settle(-1, 1, 0, 20) is None
     assert intervals.runs_to_settle(-inf, 1, 0, 20) is None
+
+
+@pytest.mark.parametrize(("n", "is_complete"), [(20, True), (19, False)])
+def test_runs_of_all_epochs_stand_in_for_shorter_ones_once_they_are_complete(n, is_complete):
+    studies = {name: study.load(name) for name in ("lenet5-fmnist", "lenet5-fmnist-120")}
+    frames = {
+        (name, statistic): pd.DataFrame({"variant": [*studies[name].variants], "n": [20, 20, 20, runs]})
+        for name, runs in (("lenet5-fmnist", 20), ("lenet5-fmnist-120", n))
+        for statistic in ("accuracy", "cost")
+    }
+    found = with_longer_runs(frames, studies)
+    for statistic in ("accuracy", "cost"):
+        source = "lenet5-fmnist-120" if is_complete else "lenet5-fmnist"
+        assert found["lenet5-fmnist", statistic] is frames[source, statistic]
+    assert with_longer_runs(frames, {}) == frames
