@@ -5,6 +5,7 @@
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
 #              head and write the findings: hours of a GPU
+# make calibration   how often each interval misses the truth, by simulation, for docs/statistics.md: 10 minutes of CPU time
 # make publish FROM=results/metrics [STUDY=…]   check metrics and add them to results/published
 # make replay STUDY=lenet5-fmnist [SEED=3]      train one published seed of each variant again, and say where it differs
 # make publish-replays [FROM=results/replays] [STUDY=…]   check replays and add them to results/published
@@ -33,7 +34,7 @@ PROFILE ?= default
 SNAKEMAKE = snakemake --workflow-profile profiles/$(PROFILE)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: all test test-all test-long figures findings evidence publish replay publish-replays bench bench-scale docs sweep lint audit lock clean distclean
+.PHONY: all test test-all test-long figures findings calibration evidence publish replay publish-replays bench bench-scale docs sweep lint audit lock clean distclean
 .DELETE_ON_ERROR:
 
 all: $(ENVIRONMENT)
@@ -61,6 +62,10 @@ figures: $(RENDERING)
 findings: $(RENDERING)
 	@$(SNAKEMAKE) --config metrics_source=published -- results/findings.md
 	@cp results/findings.md FINDINGS.md
+
+# One thread a process: there is one a core.
+calibration: $(RENDERING)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m analysis.coverage --page docs/statistics.md
 
 # The study, and of its pilot and its controls what there is.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \

@@ -38,6 +38,11 @@ class Failures(logging.Handler):
             print(reason, file=sys.stderr)
 
 
+def is_of_use(record: logging.LogRecord) -> bool:
+    """Whether a record is to be shown: not that files were made without Snakemake, as images and runs may be."""
+    return "missing provenance/metadata" not in str(record.msg)
+
+
 def _told(logs: list[str]) -> tuple[str, list[str]]:
     """The first of the ``logs`` that says anything, and its lines that are not empty."""
     for path in logs:

@@ -6,7 +6,7 @@ from nist.errors import InputError
 
 TESTED = ("metric", "variant")
 CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "aa_calibration": (("test", "metric"), ("false_positive_rate", "low", "high", "splits")),
+    "aa_calibration": (("variant", "test", "metric"), ("false_positive_rate", "low", "high", "splits")),
     "accuracy": (("variant", "score"), ("mean", "sd", "max", "n", "n_diverged")),
     "auc_sd": (TESTED, ("mean_sd", "auc_sd", "n")),
     "brown_forsythe": (TESTED, ("p", "n")),
@@ -14,7 +14,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cost": (("variant",), ("epochs", "training_images")),
     "distributionwise_variance": (
         ("variant", "score", "epoch"),
-        ("epoch", "variance", "variance_of_images", "distributionwise", "low", "high", "ratio", "n"),
+        ("epoch", "variance", "variance_of_images", "distributionwise", "ratio", "n"),
     ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
     "epochs_to_converge": (("variant",), ("run_mean", "run_sd", "n")),
@@ -34,11 +34,12 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "power": ((*TESTED, "quantity"), ("effect", "detectable", "n_needed")),
     "ranks": (("variant", "score"), ("rank", "p", "variants", "n")),
+    "run_curves": (("variant", "seed", "epoch"), ("val_accuracy", "train_accuracy", "gap")),
+    "run_epochs": (("variant", "seed"), ("epochs_to_converge", "epochs_to_accuracy")),
     "run_scores": (("variant", "seed", "score"), ("accuracy",)),
-    "run_bootstrap": ((*TESTED, "quantity", "interval"), ("estimate", "low", "high", "n")),
-    "sd_permutation": (TESTED, ("sd_ratio", "p", "p_two_sided", "n")),
+    "sd_permutation": (TESTED, ("log_sd_ratio", "sd_ratio", "low", "high", "p", "p_two_sided", "n")),
     "selection": (("variant", "seed"), ("epoch", "selected", "peak", "optimism")),
-    "simultaneous_band": (("variant", "curve", "epoch"), ("epoch", "mean", "low", "high")),
+    "simultaneous_band": (("variant", "epoch"), ("epoch", "mean", "low", "high")),
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
     "training_cost": (
         ("variant", "device", "training_code"),

@@ -125,8 +125,9 @@ class Pipeline:
 
     @cached_property
     def ledger_studies(self) -> list[str]:
-        """Files of the paper's studies, configured or not: the ledger checks their settings without a run."""
-        return plan.of_edition("paper")
+        """Files of the paper's studies, run or not, as a setting needs no run, and of the readings that were run."""
+        readings = [str(self.studies[name].path) for name in self.of_editions("reading")]
+        return sorted({*plan.of_edition("paper"), *readings})
 
     @cached_property
     def findings_studies(self) -> list[str]:

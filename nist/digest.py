@@ -13,7 +13,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 DECISIVE = ("sparse", "models", "data", "training")  # what the others do changes no number
-DATA = {".csv", ".css", ".jinja", ".js", ".yaml"}
+DATA = {".csv", ".css", ".jinja", ".js", ".parquet", ".yaml"}
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER}
 # From Python 3.12 on an f-string is many tokens, before that it is one.
 F_STRING = {getattr(tokenize, "FSTRING_START", None): 1, getattr(tokenize, "FSTRING_END", None): -1}

@@ -40,6 +40,7 @@ ANALYSIS = {
     "study_results": {"cli"},
     "pipeline": {"contracts", "metrics", "published"},
     "statistics": {"cli", "contracts", "metrics", "published", "networks"},
+    "coverage": {"formatting", "statistics"},
     "claims": {"cli", "study_results", "networks", "statistics"},
     "figures": {"contracts", "study_results", "tables"},
     "tables": {"formatting", "study_results", "networks", "statistics", "claims"},

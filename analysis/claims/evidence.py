@@ -22,6 +22,13 @@ SAMPLES = {  # columns of mean and SD over runs
     "epochs_to_accuracy": ("restricted_mean", "restricted_sd"),
     "auc_sd": ("mean_sd", None),
 }
+OF_RUNS = {  # the statistic that has the same run by run, and its column; None: the metric's name
+    "accuracy": ("run_scores", "accuracy"),
+    "learning_curve": ("run_curves", None),
+    "overfitting_gap": ("run_curves", "gap"),
+    "epochs_to_converge": ("run_epochs", "epochs_to_converge"),
+    "epochs_to_accuracy": ("run_epochs", "epochs_to_accuracy"),
+}
 
 
 @dataclass(frozen=True)
@@ -86,16 +93,28 @@ class Evidence:
 
         The epoch ``last`` is the last one. Raises ``NotRun`` and ``TooShort``.
         """
+        study, variant, at = self._place(statistic, side, study, where)
+        row, (mean, sd) = self.row(statistic, study, variant, **where, **at), SAMPLES[statistic]
+        return Sample(float(row[mean]), float(row[sd]) if sd else float("nan"), int(row["n"]))
+
+    def values(self, statistic: str, side: str, study: str, **where: str) -> pd.Series:
+        """The same number run by run, by seed. Raises ``NotRun`` and ``TooShort``."""
+        by_run, column = OF_RUNS[statistic]
+        study, variant, at = self._place(statistic, side, study, where)
+        rows = self.rows(by_run, study, variant, **at, **(where if by_run == "run_scores" else {}))
+        return rows.set_index("seed")[column or where["metric"]].astype(float).sort_index()
+
+    def _place(self, statistic: str, side: str, study: str, where: Mapping) -> tuple[str, str, dict[str, int]]:
+        """Study and variant of a ``side``, and its epoch if it has one."""
         name, _, epoch = side.partition("@")
         other, _, variant = name.rpartition("/")
         study = other or study
-        if epoch:
-            last = self.rows(statistic, study, variant, **where)["epoch"].max()
-            if epoch != "last" and int(epoch) > last:
-                raise TooShort(f"the runs of {self.named(name, study)} end at epoch {last}, before {epoch}")
-            where["epoch"] = last if epoch == "last" else int(epoch)
-        row, (mean, sd) = self.row(statistic, study, variant, **where), SAMPLES[statistic]
-        return Sample(float(row[mean]), float(row[sd]) if sd else float("nan"), int(row["n"]))
+        if not epoch:
+            return study, variant, {}
+        last = int(self.rows(statistic, study, variant, **where)["epoch"].max())
+        if epoch != "last" and int(epoch) > last:
+            raise TooShort(f"the runs of {self.named(name, study)} end at epoch {last}, before {epoch}")
+        return study, variant, {"epoch": last if epoch == "last" else int(epoch)}
 
     def named(self, side: str, study: str) -> str:
         """One side of a comparison in words; see ``sample``."""

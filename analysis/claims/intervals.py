@@ -2,7 +2,7 @@
 
 The paper's figure is itself a statistic of so many runs. What decides whether two experiments agree is therefore the
 prediction interval: where the same statistic of the paper's number of further runs would lie. Runs are taken as normal
-and independent; arms paired by seed are compared as if they were not, which widens the interval where pairing helps.
+and independent. Two arms of one study are compared by the differences of runs of one seed.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,10 @@ from functools import cache
 from math import ceil, isfinite, sqrt
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+
+from analysis.statistics.paired_difference import student
 
 DRAWS = 50_000
 
@@ -76,17 +79,11 @@ def of_difference(left: Sample, right: Sample, confidence: float = 0.95) -> tupl
     return difference, difference - half, difference + half
 
 
-def of_log_sd_ratio(left: Sample, right: Sample, confidence: float = 0.95) -> tuple[float, float, float]:
-    """Logarithm of left's SD over right's, which are the means of the samples, and its interval by the F distribution.
-
-    For a mean of SDs over epochs it is as wide as if every epoch said the same, which is on the safe side of normal
-    runs; of runs with long tails it is not. NaN where either has no spread.
-    """
-    if min(left.mean, right.mean) == 0:
-        return np.nan, np.nan, np.nan
-    low, high = np.log(stats.f.ppf([(1 - confidence) / 2, (1 + confidence) / 2], left.n - 1, right.n - 1)) / 2
-    log_ratio = float(np.log(left.mean / right.mean))
-    return log_ratio, log_ratio - float(high), log_ratio - float(low)
+def of_pairs(left: pd.Series, right: pd.Series, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean difference of runs by seed and Student's interval of it, over the seeds that both sides have."""
+    difference = left.sub(right).dropna().to_numpy()
+    found = student(difference, confidence)
+    return float(difference.mean()), float(found["low"]), float(found["high"])
 
 
 def runs_until(width: Callable[[int], float], enough: float, n: int) -> int | None:

@@ -81,9 +81,9 @@ def _differences(w: int, pairs: int) -> np.ndarray:
 
 def wilson_low(successes: int, trials: int) -> float:
     """Lower end of the 95 % Wilson score interval."""
-    return wilson_interval(successes, trials)[0]
+    return float(wilson_interval(successes, trials)[0])
 
 
 def wilson_high(successes: int, trials: int) -> float:
     """Upper end of the 95 % Wilson score interval."""
-    return wilson_interval(successes, trials)[1]
+    return float(wilson_interval(successes, trials)[1])

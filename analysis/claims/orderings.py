@@ -6,18 +6,17 @@ test); it is contradicted if any of them is, at a level divided by their number.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, product
 from math import exp, inf, isfinite, isnan, nan
 
 from analysis.claims import intervals
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
-from analysis.claims.intervals import Sample
 from analysis.claims.outcome import Measured, Outcome
-from analysis.claims.values import FILTERS
-from analysis.statistics.run_bootstrap import jackknife_intervals
+from analysis.claims.values import FILTERS, LEVEL
 
-LEVEL = 0.05
+Interval = Callable[[float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
@@ -41,48 +40,67 @@ def direction(claim: Claim, evidence: Evidence) -> Outcome:
     Of several names in ``statistic``, each must say so.
     """
     bound = float(claim.parameters.get("by", 0)) * float(claim.scale)
-    return Outcome(*_judge(claim, evidence, intervals.of_difference, (bound, inf), LEVEL))
+    return _judge(claim, evidence, (bound, inf), LEVEL)
 
 
 def equivalence(claim: Claim, evidence: Evidence) -> Outcome:
     """Sides differ by less than ``margin``: two one-sided tests at 5 %, which is a 90 % interval within the margin."""
     margin = float(claim.parameters["margin"]) * float(claim.scale)
-    return Outcome(*_judge(claim, evidence, intervals.of_difference, (-margin, margin), 2 * LEVEL))
+    return _judge(claim, evidence, (-margin, margin), 2 * LEVEL)
 
 
 def steadier(claim: Claim, evidence: Evidence) -> Outcome:
     """Every side in ``less`` has a lower mean epochwise SD than every side in ``more``; ours is the ratio of SDs.
 
-    Variants of one study are compared with its baseline by the permutation of whole runs, paired by seed. Sides of two
-    studies, which no seed pairs, are compared by the F distribution.
+    Variants of one study are compared with its baseline by the permutation of whole runs, paired by seed. Runs of two
+    studies are not paired, and no test decides between them.
     """
     pairs = named_pairs(claim.parameters)
-    if any("/" in side for pair in pairs for side in pair):
-        verdict, reason, ratio = _judge(claim, evidence, intervals.of_log_sd_ratio, (0.0, inf), LEVEL)
-    else:
-        verdict, reason, ratio = _of_all([_permuted(claim, evidence, *pair, len(pairs)) for pair in pairs], (0.0, inf))
-    return Outcome(verdict, reason, Measured(exp(ratio.value), exp(ratio.low), exp(ratio.high), ratio.n))
+    if apart := [pair for pair in pairs if any("/" in side for side in pair)]:
+        more, less = (evidence.sample("auc_sd", side, claim.study, **_where(claim)) for side in apart[0])
+        ratio = more.mean / less.mean if less.mean else nan
+        reason = (
+            f"{_against(evidence, claim, *apart[0])}; runs of two studies are not paired, and nothing tests their SDs"
+        )
+        return Outcome("inconclusive", reason, Measured(ratio, nan, nan, min(more.n, less.n)))
+    verdict, reason, found = _of_all([_permuted(claim, evidence, *pair, len(pairs)) for pair in pairs], (0.0, inf))
+    return Outcome(verdict, reason, Measured(exp(found.value), exp(found.low), exp(found.high), found.n))
 
 
 def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: int) -> Comparison:
-    """The log ratio of SDs, ``more`` over ``less``: its two-sided p decides, the jackknife's interval says how large.
-
-    A permutation holds its level where few runs have long tails, which no interval of the ratio does.
-    """
-    where = {"metric": claim.parameters["metric"]}
-    tested = evidence.row("sd_permutation", claim.study, less, baseline=more, **where)
-    rows = evidence.rows("run_bootstrap", claim.study, less, quantity="log_sd_ratio", **where)
-    sized, ratio, p = jackknife_intervals(rows).iloc[0], -float(tested["log_sd_ratio"]), float(tested["p_two_sided"])
+    """The log ratio of SDs, ``more`` over ``less``: its two-sided p decides; the interval is of the same test."""
+    tested = evidence.row("sd_permutation", claim.study, less, baseline=more, metric=claim.parameters["metric"])
+    ratio, p = -float(tested["log_sd_ratio"]), float(tested["p_two_sided"])
     has_spread = isfinite(ratio) and isfinite(p)
-    found = Measured(ratio, -float(sized["high"]), -float(sized["low"]), int(tested["n"]))
+    found = Measured(ratio, -float(tested["high"]), -float(tested["low"]), int(tested["n"]))
+    said = f"p = {p:.2g} over whole runs" if isfinite(p) else "p undefined over whole runs"
     return Comparison(
-        " against ".join(evidence.named(side, claim.study) for side in (more, less))
-        + f", {f'p = {p:.2g}' if isfinite(p) else 'p undefined'} over whole runs",
+        f"{_against(evidence, claim, more, less)}, {said}{_with_endless_images(claim, evidence, less)}",
         found,
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,
-        room=found.low if has_spread else nan,
+        room=(ratio if isnan(found.low) else found.low) if has_spread else nan,
     )
+
+
+def _with_endless_images(claim: Claim, evidence: Evidence, less: str) -> str:
+    """The ratio of SDs that endless validation images would leave, in words; nothing where no run kept its images."""
+    table = evidence.statistics.get((claim.study, "distributionwise_variance"))
+    if table is None or claim.parameters["metric"] != "val_accuracy":
+        return ""
+    own = table[table["variant"] == less].set_index("score")["ratio"]
+    score = next((name for name in ("mean", "last") if name in own.index), None)
+    ratio = float(own[score]) if score else nan
+    return f"; with endless validation images the SD would be × {ratio**-0.5:.2f}" if ratio > 0 else ""
+
+
+def _against(evidence: Evidence, claim: Claim, *pair: str) -> str:
+    """Both sides of a comparison in words."""
+    return " against ".join(evidence.named(side, claim.study) for side in pair)
+
+
+def _where(claim: Claim) -> dict[str, str]:
+    return {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
 
 
 def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
@@ -95,35 +113,39 @@ def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
     return [(f"{more}@{epoch}", f"{less}@{epoch}") for more, less in names for epoch in epochs] if epochs else names
 
 
-def _judge(
-    claim: Claim,
-    evidence: Evidence,
-    interval: Callable[[Sample, Sample, float], tuple[float, float, float]],
-    claimed: tuple[float, float],
-    level: float,
-) -> tuple[str, str, Measured]:
-    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``.
-
-    Returns the verdict, why, and the estimate that it rests on.
-    """
-    where = {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
+def _judge(claim: Claim, evidence: Evidence, claimed: tuple[float, float], level: float) -> Outcome:
+    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``."""
     statistics, comparisons = claim.parameters["statistic"].split(), []
     named = [(pair, statistic) for pair in named_pairs(claim.parameters) for statistic in statistics]
     for pair, statistic in named:
-        more, less = (evidence.sample(statistic, side, claim.study, **where) for side in pair)
-        difference, low, high = interval(more, less, 1 - level)
-        _, safe_low, safe_high = interval(more, less, 1 - LEVEL / len(named))
+        interval, n = _difference(claim, evidence, statistic, pair)
+        difference, low, high = interval(1 - level)
+        _, safe_low, safe_high = interval(1 - LEVEL / len(named))
         by = f", {statistic.replace('_', ' ')}" if len(statistics) > 1 else ""
         comparisons.append(
             Comparison(
-                " against ".join(evidence.named(side, claim.study) for side in pair) + by,
-                Measured(difference, low, high, min(more.n, less.n)),
+                _against(evidence, claim, *pair) + by,
+                Measured(difference, low, high, n),
                 holds=claimed[0] < low and high < claimed[1],
                 excluded=safe_high <= claimed[0] or safe_low >= claimed[1],
                 room=min(low - claimed[0], claimed[1] - high),
             )
         )
-    return _of_all(comparisons, claimed)
+    return Outcome(*_of_all(comparisons, claimed))
+
+
+def _difference(claim: Claim, evidence: Evidence, statistic: str, pair: tuple[str, str]) -> tuple[Interval, int]:
+    """The interval of the mean difference of two sides by confidence, and the number of runs.
+
+    Runs of one study are paired by seed, and those of one variant at two epochs with themselves. Sides of two studies
+    are not paired, and compared by Welch's interval.
+    """
+    where = _where(claim)
+    if any("/" in side for side in pair):
+        more, less = (evidence.sample(statistic, side, claim.study, **where) for side in pair)
+        return partial(intervals.of_difference, more, less), min(more.n, less.n)
+    left, right = (evidence.values(statistic, side, claim.study, **where) for side in pair)
+    return partial(intervals.of_pairs, left, right), len(left.index.intersection(right.index))
 
 
 def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> tuple[str, str, Measured]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.claims.claim import Claim, Parameters
-from analysis.claims.evidence import SAMPLES, Evidence
+from analysis.claims.evidence import OF_RUNS, SAMPLES, Evidence
 from analysis.claims.outcome import Outcome
 from nist.studies.study import Study
 
@@ -94,7 +94,7 @@ def _in_place(evidence: Evidence, side: Side, other: Side) -> dict[tuple[str, st
     """
     (name, variant), (reading, its) = side, other
     put = {}
-    for statistic in SAMPLES:
+    for statistic in sorted({*SAMPLES, *(by_run for by_run, _ in OF_RUNS.values())}):
         ours, theirs = (evidence.statistics.get((study, statistic)) for study in (name, reading))
         if ours is not None and theirs is not None and (theirs["variant"] == its).any():
             rows = theirs[theirs["variant"] == its].assign(variant=variant)

@@ -18,10 +18,10 @@ from analysis.claims.arithmetic import RELATIONS, printed
 from analysis.claims.claim import Claim, Figure
 from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.outcome import Estimate, Measured, Outcome
-from analysis.statistics.run_bootstrap import jackknife_intervals
 
 SIDES = {">": "above", ">=": "at or above", "<": "below", "<=": "at or below"}
 FILTERS = ("score", "metric")
+LEVEL = 0.05
 Interval = Callable[[int], tuple[float, float]]
 
 
@@ -240,16 +240,16 @@ def _ends_of_first_epochs(claim: Claim, curve: pd.DataFrame, n: int) -> tuple[fl
 
 
 def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Outcome:
-    """What is said over epochs stands only if the SDs' ratio over whole runs says so too, and else is ``inconclusive``.
+    """What is said over epochs stands only if whole runs, permuted, say so too, and else is ``inconclusive``.
 
     Epochs of the same runs are not independent: between arms that do not differ, a test over epochs finds a difference
-    far too often (``analysis.statistics.aa_calibration``).
+    far too often (``analysis.coverage``).
     """
-    where = {"metric": claim.parameters["metric"], "quantity": "log_sd_ratio"}
-    row = jackknife_intervals(evidence.rows("run_bootstrap", claim.study, claim.variant, **where)).iloc[0]
-    ratio, low, high = (exp(row[name]) for name in ("estimate", "low", "high"))
-    agrees = {"reproduced": high < 1, "contradicted": low > 1}.get(found.verdict, True)
-    size = f"is × {ratio:.2f} ({low:.2f} to {high:.2f})" if isfinite(ratio) else "of either arm is undefined"
+    row = evidence.row("sd_permutation", claim.study, claim.variant, metric=claim.parameters["metric"])
+    ratio, p = exp(row["log_sd_ratio"]), float(row["p_two_sided"])
+    differs = p <= LEVEL and isfinite(ratio)
+    agrees = {"reproduced": differs and 0 < ratio < 1, "contradicted": differs and ratio > 1}.get(found.verdict, True)
+    size = f"is × {ratio:.2f}, p = {p:.2g}" if isfinite(ratio) and isfinite(p) else "of either arm is undefined"
     reasons = [found.reason, f"over whole runs the SD {size}"]
     if not agrees:
         reasons.append(f"epochs alone would say {found.verdict}")

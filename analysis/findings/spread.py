@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from analysis import formatting
 from analysis.findings.accuracy import Accuracy
 from analysis.statistics import wilcoxon
-from analysis.tables import comparisons
 
 
 @dataclass(frozen=True)
@@ -18,18 +17,19 @@ class Spread(Accuracy):
 
         ``needed`` is how many runs would show it, where the difference is not significant.
         """
-        ratio = comparisons.log_sd_ratio(self.source.statistic("run_bootstrap"), variant)
-        estimate, low, high = (math.exp(ratio[name]) for name in ("value", "low", "high"))
+        ratio = self.row("sd_permutation", variant, metric="val_accuracy")
+        estimate, low, high = (math.exp(ratio[name]) for name in ("log_sd_ratio", "low", "high"))
         said = formatting.said(ratio["low"], ratio["high"], "less steady", "steadier")
         needed = self.row("power", variant, metric="val_accuracy", quantity="log_sd_ratio")["n_needed"]
         is_open = said == formatting.NOT_SIGNIFICANT and 0 < needed < math.inf
-        valid = self.row("sd_permutation", variant, metric="val_accuracy")["p_two_sided"]
         return {
             "ratio": "undefined"
             if math.isnan(estimate)
+            else f"× {estimate:.2f} ({ratio['interval']})"
+            if math.isnan(low)
             else f"× {estimate:.2f} {formatting.interval(low, high, '{:.2f}'.format)}",
             "papers": formatting.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
-            "valid": formatting.p_value(valid),
+            "valid": formatting.p_value(ratio["p_two_sided"]),
             "said": said,
             "needed": f"{needed:,.0f}" if is_open else "",
         }
@@ -41,6 +41,7 @@ class Spread(Accuracy):
         """
         rates = self.source.statistic("aa_calibration")
         kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
+        kept = kept[kept["variant"] == self.baseline]
         return formatting.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
 
     def spreads(self, prefix: str, names: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nist import metrics_file
@@ -65,6 +66,20 @@ def join(blocks: dict[Path, metrics_file.MetricsFile]) -> pd.DataFrame:
 def read(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Read, check and join metrics files; see ``read_blocks`` and ``join`` for the errors."""
     return join(read_blocks(paths))
+
+
+def with_last_finite(runs: pd.DataFrame) -> pd.DataFrame:
+    """The same rows; accuracies of an epoch whose loss is not finite are those of the run's last epoch before it.
+
+    A network of NaN calls every image the same, and how often that is right says nothing of the run. A run whose loss
+    was never finite keeps what is recorded.
+    """
+    finite = np.isfinite(runs[[*metrics_file.LOSSES]]).all(axis=1)
+    if finite.all():
+        return runs
+    accuracies = runs[[*metrics_file.ACCURACIES]]
+    known = accuracies.where(finite).groupby([runs[name] for name in (*GROUP, "seed")], sort=False).ffill()
+    return runs.assign(**known.fillna(accuracies))
 
 
 def count(runs: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ def explorer(frame: pd.DataFrame, experiment: Study, bands: dict[str, list[list[
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA`` of this study. For each variant, in the study's order: its
     label and look, its seeds, and for each measure one row a run of accuracies by epoch, in 1/10,000. ``bands`` has
-    the lower and upper ends of a band of the mean validation accuracy, by variant.
+    the lower and upper ends of a band around the mean validation accuracy, by variant.
     """
     looks = plots.looks(experiment)
     variants = []

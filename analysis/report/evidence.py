@@ -12,7 +12,10 @@ from analysis.study_results import Source
 from analysis.tables import comparisons
 from analysis.tables.comparisons import MORE_ACCURATE, PAPERS_TEST, STEADIER, Answer, Question
 
-NEEDED = ("accuracy", "epochwise_sd", "holm", "paired_difference", "run_bootstrap", "run_scores", "simultaneous_band")
+NEEDED = (
+    *("accuracy", "epochwise_sd", "holm", "learning_curve", "paired_difference"),
+    *("run_scores", "sd_permutation", "simultaneous_band"),
+)
 FEW = 3  # heads that a sentence has room for
 SCORES = {comparisons.SCORE: "Best epoch with the final weights", "last": "Last epoch"}
 
@@ -70,7 +73,7 @@ def effects(source: Source, *questions: Question) -> dict:
     """A row a variant: look, ``size`` of the effect in words, n, dot and bar, and ``tests``, an answer a question.
 
     With them ``ticks`` of the axis that they share, where ``null`` lies on it, and ``errors``: how often each test
-    finds a difference between random halves of the baseline's runs. All ``questions`` are of one effect.
+    finds a difference between random halves of an arm's runs. All ``questions`` are of one effect.
     """
     found = {
         name: [comparisons.answer(source, name, one) for one in questions] for name in comparisons.compared(source)
@@ -143,11 +146,17 @@ def spread(source: Source) -> dict | None:
 
 
 def bands(source: Source) -> dict[str, list[list[float]]]:
-    """Lower and upper ends of every variant's simultaneous 95 % band of the mean validation accuracy, by epoch."""
+    """Lower and upper ends of every variant's band, by epoch: where the baseline's mean curve leaves it, they differ.
+
+    It is the simultaneous 95 % band of their difference, around the variant's mean curve.
+    """
     if "simultaneous_band" not in source.statistics:
         return {}
-    frame = source.statistic("simultaneous_band")
-    frame = frame[(frame["curve"] == "mean")].sort_values("epoch")
+    frame, curves = (source.statistic(name) for name in ("simultaneous_band", "learning_curve"))
+    curves = curves[(curves["variant"] == source.study.baseline) & (curves["metric"] == "val_accuracy")]
+    frame = frame.sort_values(["variant", "epoch"])
+    means = frame["epoch"].map(curves.set_index("epoch")["mean"])
+    frame = frame.assign(low=means + frame["low"], high=means + frame["high"])
     kept = {name: rows for name, rows in frame.groupby("variant") if rows["low"].notna().all()}
     # By Student's t an interval of few runs may reach beyond what an accuracy can be.
     return {name: [rows[end].clip(0, 1).tolist() for end in ("low", "high")] for name, rows in kept.items()}

@@ -66,7 +66,7 @@ function explore(box) {
     return made;
   };
   const measures = select(Object.fromEntries(Object.entries(MEASURES).map(([key, { name }]) => [key, name])), (value) => { measure = value; });
-  const kinds = select({ ...(hasBands ? { band: "mean, simultaneous 95 % band" } : {}), mean: "mean ± SD", runs: "single runs and mean", only: "mean" }, (value) => { lines = value; });
+  const kinds = select({ ...(hasBands ? { band: "mean, 95 % band of the difference" } : {}), mean: "mean ± SD", runs: "single runs and mean", only: "mean" }, (value) => { lines = value; });
   const slider = element("input", { type: "range", min: 1, max: epochs, value: epochs });
   slider.addEventListener("input", () => point(Number(slider.value)));
   const chart = element("svg", { role: "img", "aria-label": `Learning curves: ${box.dataset.name}` });

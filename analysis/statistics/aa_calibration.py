@@ -1,9 +1,9 @@
 """A/A calibration: how often does each test find a difference between two halves of the same variant's runs?
 
-A variant's runs are split at random into two halves, which differ by chance alone, and every test of the study is run
-on them, many times over. A sound test at level 0.05 errs in 5 % of the splits; one that takes correlated epochs for
-independent pairs errs more often, and its p is to be read accordingly. A rate is that of half the number of runs, and
-its interval covers the randomness of the splits alone: on other runs a test can be off by more.
+The runs of each variant with ten or more are split at random into two halves, which differ by chance alone, and every
+test of the study is run on them, many times over. A sound test at level 0.05 errs in 5 % of the splits; one that takes
+correlated epochs for independent pairs errs more often, and its p is to be read accordingly. A rate is that of half the
+number of runs, and its interval covers the randomness of the splits alone: on other runs a test can be off by more.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,16 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from analysis.metrics import runs
 from analysis.statistics import pairing, rejections
-from analysis.statistics.epochs_to_accuracy import METRIC, first_epochs
+from analysis.statistics.epochs_to_accuracy import METRIC, first_epochs, target_accuracy
 from analysis.statistics.run_scores import run_scores
 from analysis.statistics.study_runs import StudyRuns
 from analysis.statistics.wilson import wilson_interval
 
 RATE = ["test", "metric", "n", "splits", "rejected", "false_positive_rate", "low", "high"]
 COLUMNS = ["study", "variant", *RATE, "resamples", *rejections.Settings._fields]
+AT_ONCE, VALUES_AT_ONCE = 50, 2**20  # splits, and values of them, so that memory grows with neither splits nor runs
 FEWEST_RUNS = 10  # of fewer, halves are so small that most tests can reject nothing, and their rates say nothing
 
 
@@ -44,17 +46,17 @@ def halves(n: int, splits: int, rng: np.random.Generator) -> Iterator[tuple[np.n
 def count_rejections(
     arms: Iterable[tuple[np.ndarray, np.ndarray]], tests: dict[str, rejections.Rejects]
 ) -> dict[str, int]:
-    """How many of the pairs of ``arms`` each of ``tests`` rejects."""
+    """How many pairs of arms each of ``tests`` rejects; ``arms`` yields many at a time, shape (splits, n, ...)."""
     counts = dict.fromkeys(tests, 0)
     for ours, other in arms:
         for name, rejects in tests.items():
-            counts[name] += bool(rejects(ours, other))
+            counts[name] += int(rejects(ours, other).sum())
     return counts
 
 
 def aa_calibration(
     frame: pd.DataFrame,
-    variant: str,
+    baseline: str,
     *,
     splits: int,
     resamples: int,
@@ -62,43 +64,68 @@ def aa_calibration(
     settings: rejections.Settings,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """False-positive rate of every test at level 1 - confidence, from random halves of ``variant``'s runs.
+    """False-positive rate of every test at level 1 - confidence, from random halves of each variant's runs.
 
     There are ``splits`` of them, or all if these are fewer. ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``;
-    tests that resample do so ``resamples`` times. Returns one row a test and metric: ``rejected`` of ``splits``, their
-    ratio, and its Wilson interval ``low`` to ``high``; ``n`` runs in either half. With fewer than ``FEWEST_RUNS`` runs
-    there are no rows.
+    tests that resample do so ``resamples`` times; the accuracy that epochs are counted to is ``target_share`` of the
+    ``baseline``'s. Returns one row a variant, test and metric: ``rejected`` of ``splits``, their ratio, and its Wilson
+    interval ``low`` to ``high``; ``n`` runs in either half. Variants of fewer than ``FEWEST_RUNS`` runs have no rows.
     """
-    own = frame[frame["variant"] == variant]
-    total = own["seed"].nunique()
-    if total < FEWEST_RUNS:
+    target = target_accuracy(frame, baseline, target_share)
+    tables = []
+    for (study, variant), own in frame.groupby(runs.GROUP, sort=False):
+        total = own["seed"].nunique()
+        if total >= FEWEST_RUNS:
+            drawn = [np.array(side) for side in zip(*halves(total, splits, rng), strict=True)]
+            of_curves = rejections.of_curves(total // 2, resamples, settings, rng)
+            rows = _of_variant(own, variant, target, drawn, of_curves, settings)
+            tables.append(pd.DataFrame(rows, columns=RATE).assign(study=study, variant=variant))
+    if not tables:
         return pd.DataFrame(columns=COLUMNS)
-    n = total // 2
-    of_curves, of_scores = rejections.of_curves(n, resamples, settings, rng), rejections.of_scores(settings)
+    return pd.concat(tables, ignore_index=True).assign(resamples=resamples, **settings._asdict())[COLUMNS]
+
+
+def _of_variant(
+    own: pd.DataFrame,
+    variant: str,
+    target: float,
+    drawn: list[np.ndarray],
+    of_curves: dict[str, rejections.Rejects],
+    settings: rejections.Settings,
+) -> list[tuple]:
+    """Rows of ``RATE`` of one variant's runs; ``drawn`` has the runs in either half of each split."""
     curves = {metric: pairing.curves(own, metric)[variant] for metric in pairing.METRICS}
     accuracies = {score: rows.set_index("seed")["accuracy"] for score, rows in run_scores(own).groupby("score")}
-    epochs, _ = first_epochs(curves["val_accuracy"], target_share * accuracies["last"].mean())
+    epochs, _ = first_epochs(curves["val_accuracy"], target)
+    of_scores, of_epochs = rejections.of_scores(settings), rejections.of_epochs(settings)
     tested = [
         *((metric, table.to_numpy(), of_curves) for metric, table in curves.items()),
         *((score, values.sort_index().to_numpy(), of_scores) for score, values in accuracies.items()),
-        (METRIC, epochs.astype(float), rejections.of_epochs(settings)),
+        (METRIC, epochs.astype(float), of_epochs),
     ]
-    drawn = list(halves(total, splits, rng))
-    rows = []
+    n, times, rows = drawn[0].shape[1], len(drawn[0]), []
     for metric, values, tests in tested:
-        counts = count_rejections(((values[first], values[second]) for first, second in drawn), tests)
-        rows += [_rate(test, metric, n, len(drawn), count, settings.confidence) for test, count in counts.items()]
-    labels = {"study": own["study"].iloc[0], "variant": variant, "resamples": resamples, **settings._asdict()}
-    return pd.DataFrame(rows).assign(**labels)[COLUMNS]
+        at_once = min(AT_ONCE, 1 + VALUES_AT_ONCE // (n * max(n, values[0].size)))
+        parts = zip(*(np.array_split(side, -(-times // at_once)) for side in drawn), strict=True)
+        counts = count_rejections(((values[first], values[second]) for first, second in parts), tests)
+        rows += [_rate(test, metric, n, times, count, settings.confidence) for test, count in counts.items()]
+    return rows
 
 
-def _rate(test: str, metric: str, n: int, splits: int, rejected: int, confidence: float) -> dict:
-    values = (test, metric, n, splits, rejected, rejected / splits, *wilson_interval(rejected, splits, confidence))
-    return dict(zip(RATE, values, strict=True))
+def _rate(test: str, metric: str, n: int, splits: int, rejected: int, confidence: float) -> tuple:
+    return (
+        test,
+        metric,
+        n,
+        splits,
+        rejected,
+        rejected / splits,
+        *map(float, wilson_interval(rejected, splits, confidence)),
+    )
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
-    """False-positive rate of every test between random halves of the baseline's runs."""
+    """False-positive rate of every test between random halves of each variant's runs."""
     settings = study_runs.settings
     return aa_calibration(
         study_runs.frame,

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.metrics import runs
+from analysis.statistics import intervals
 from analysis.statistics.run_scores import run_scores
 from analysis.statistics.study_runs import StudyRuns
 
@@ -21,7 +22,9 @@ def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd
     """Validation accuracy of every variant in the three scores of ``analysis.statistics.run_scores``.
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and score: ``mean``, ``sd``,
-    ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged.
+    ``margin`` of error and ``max`` over runs, all fractions, and ``n`` runs, ``n_diverged`` of them diverged; of these
+    the last finite accuracy counts. ``coverage`` is how often mean ± margin of so many runs holds the true mean where
+    that is hardest (``analysis.statistics.intervals``).
     """
     by_variant = run_scores(frame).groupby(["score", *runs.GROUP], sort=False)["accuracy"]
     summary = by_variant.agg(
@@ -31,7 +34,9 @@ def accuracy(frame: pd.DataFrame, confidence: float = 0.95, ddof: int = 1) -> pd
         max="max",
     )
     summary = summary.reset_index().assign(confidence=confidence, ddof=ddof)
-    return summary.merge(runs.count(frame), on=runs.GROUP, validate="many_to_one")
+    summary = summary.merge(runs.count(frame), on=runs.GROUP, validate="many_to_one")
+    is_known = confidence == intervals.CONFIDENCE
+    return summary.assign(coverage=[intervals.coverage("mean", n) if is_known else np.nan for n in summary["n"]])
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.metrics.hits import Hits
-from analysis.statistics import resampling
+from analysis.statistics import intervals, resampling
 from analysis.statistics.study_runs import StudyRuns
 
+QUANTITY = "churn_excess"
 COLUMNS = [
     *("study", "variant", "baseline", "score"),
-    *("churn", "churn_baseline", "between", "excess", "low", "high", "n", "images"),
+    *("churn", "churn_baseline", "between", "excess", *intervals.COLUMNS, "n", "images"),
 ]
 
 
@@ -35,6 +37,17 @@ def between(ours: np.ndarray, reference: np.ndarray) -> float:
 def excess(ours: np.ndarray, reference: np.ndarray) -> float:
     """What ``between`` is more than the mean of both ``within``."""
     return between(ours, reference) - (within(ours) + within(reference)) / 2
+
+
+def excess_interval(ours: np.ndarray, reference: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Bounds of ``excess`` by Student's t with the jackknife's standard error, over three or more pairs of runs."""
+    n = len(ours)
+    if n < 3:
+        return np.nan, np.nan
+    without = np.array([excess(*(np.delete(arm, i, axis=0) for arm in (ours, reference))) for i in range(n)])
+    half = float(stats.t.isf((1 - confidence) / 2, n - 1) * resampling.jackknife_error(without))
+    value = excess(ours, reference)
+    return value - half, value + half
 
 
 def churn(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> pd.DataFrame:
@@ -57,18 +70,14 @@ def churn(variants: Iterable[Hits], baseline: str, confidence: float = 0.95) -> 
 
 def _row(each: Hits, reference: Hits | None, baseline: str, score: str, confidence: float) -> dict:
     ours, names = each.scores[score], (each.study, each.variant, baseline, score)
-    beside = (np.nan,) * 5
+    beside, ends = (np.nan,) * 3, (np.nan, np.nan)
     if reference is not None and each.variant != baseline:
         theirs = reference.scores[score]
-        bounds = (np.nan, np.nan)
-        if each.seeds == reference.seeds and len(ours) > 2:
-            without = np.array(
-                [excess(*(np.delete(arm, i, axis=0) for arm in (ours, theirs))) for i in range(len(ours))]
-            )
-            found = resampling.jackknife_interval(excess(ours, theirs), without, confidence)
-            bounds = found["low"], found["high"]
-        beside = within(theirs), between(ours, theirs), excess(ours, theirs), *bounds
-    return dict(zip(COLUMNS, (*names, within(ours), *beside, *ours.shape), strict=True))
+        beside = within(theirs), between(ours, theirs), excess(ours, theirs)
+        if each.seeds == reference.seeds:
+            ends = excess_interval(ours, theirs, confidence)
+    bounds = intervals.row(QUANTITY, len(ours), *ends, confidence).values()
+    return dict(zip(COLUMNS, (*names, within(ours), *beside, *bounds, *ours.shape), strict=True))
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

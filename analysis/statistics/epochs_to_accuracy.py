@@ -11,12 +11,11 @@ from scipy import stats
 
 from analysis.metrics import runs
 from analysis.statistics import pairing
-from analysis.statistics.accuracy import margin_of_error
 from analysis.statistics.paired_difference import paired_test
 from analysis.statistics.study_runs import StudyRuns
 
 METRIC = "epochs_to_accuracy"
-COMPARISON = ["test", "alternative", "difference", "low", "high", "p"]
+COMPARISON = ["test", "alternative", "difference", "low", "high", "interval", "coverage", "p"]
 
 
 def first_epochs(curves: pd.DataFrame, target: float) -> tuple[np.ndarray, np.ndarray]:
@@ -29,14 +28,20 @@ def first_epochs(curves: pd.DataFrame, target: float) -> tuple[np.ndarray, np.nd
     return np.where(reached, curves.columns[hit.argmax(axis=1)], curves.columns[-1]), reached
 
 
+def target_accuracy(frame: pd.DataFrame, baseline: str, share: float) -> float:
+    """``share`` of the baseline's mean last validation accuracy, of the runs of one study."""
+    last = runs.last_epoch(frame)
+    return share * float(last[last["variant"] == baseline]["val_accuracy"].mean())
+
+
 def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) -> dict:
     """Median of the Kaplan–Meier curve of runs still short of the target, and mean epochs up to the last one.
 
     Takes the result of ``first_epochs``. ``median`` is the first epoch by which half of the runs are there, NaN if they
     never are; ``median_low`` and ``median_high`` are its exact binomial interval, from order statistics, NaN for an end
-    that the runs leave open; as all are watched to the same epoch, censored ones come last. ``restricted_mean`` is the
-    area under the curve, here the mean of ``epochs``, with its ``restricted_sd`` over runs and Student's ``margin`` of
-    error.
+    that the runs leave open; as all are watched to the same epoch, censored ones come last. It holds in at least
+    ``confidence`` of cases, whatever the runs are like. ``restricted_mean`` is the area under the curve, here the mean
+    of ``epochs``, with its ``restricted_sd`` over runs.
     """
     curve = stats.ecdf(stats.CensoredData.right_censored(epochs, ~reached)).sf
     half = curve.quantiles[curve.probabilities <= 0.5]
@@ -50,7 +55,6 @@ def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) 
         "median_high": high,
         "restricted_mean": epochs.mean(),
         "restricted_sd": epochs.std(ddof=1) if len(epochs) > 1 else np.nan,
-        "margin": margin_of_error(epochs, confidence),
     }
 
 
@@ -67,7 +71,7 @@ def epochs_to_accuracy(
     for study, group in frame.groupby("study", sort=False):
         compared = {name for name, *_ in pairing.curves_with_baseline(group, baseline, "val_accuracy")}
         curves = pairing.curves(group, "val_accuracy")
-        target = share * curves[baseline].iloc[:, -1].mean()
+        target = target_accuracy(group, baseline, share)
         first = {name: first_epochs(table, target) for name, table in curves.items()}
         for name, (epochs, reached) in first.items():
             names = {"study": study, "metric": METRIC, "variant": name, "baseline": baseline}

@@ -12,6 +12,12 @@ def first_epoch_at(curve: pd.Series, share: float) -> int:
     return int(curve.index[(curve >= share * curve.iloc[-1]).to_numpy()][0])
 
 
+def of_runs(frame: pd.DataFrame, share: float = 0.95) -> pd.Series:
+    """Epochs to converge of each run, by study, variant and seed."""
+    curves = frame.set_index("epoch").groupby([*runs.GROUP, "seed"], sort=False)["val_accuracy"]
+    return curves.agg(lambda curve: first_epoch_at(curve, share))
+
+
 def epochs_to_converge(frame: pd.DataFrame, share: float = 0.95, ddof: int = 1) -> pd.DataFrame:
     """Epochs to converge of every variant: of its mean validation curve (the paper's) and run by run.
 
@@ -19,8 +25,7 @@ def epochs_to_converge(frame: pd.DataFrame, share: float = 0.95, ddof: int = 1) 
     and ``run_mean`` and ``run_sd`` over ``n`` runs. A variant with a poor last epoch has little to reach and converges
     "fast" by this definition.
     """
-    curves = frame.set_index("epoch").groupby([*runs.GROUP, "seed"], sort=False)["val_accuracy"]
-    by_run = curves.agg(lambda curve: first_epoch_at(curve, share)).groupby(runs.GROUP, sort=False)
+    by_run = of_runs(frame, share).groupby(runs.GROUP, sort=False)
     mean_curves = frame.groupby([*runs.GROUP, "epoch"], sort=False)["val_accuracy"].mean().reset_index(level="epoch")
     of_mean = mean_curves.groupby(runs.GROUP, sort=False).apply(
         lambda rows: first_epoch_at(rows.set_index("epoch")["val_accuracy"], share)

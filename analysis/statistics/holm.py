@@ -1,8 +1,9 @@
 """Every p of a study in one table, corrected for the number of variants, beside how often its test errs on these runs.
 
-A family is one test of one metric over all variants compared with the baseline: the question "does any variant differ?"
-asked once. Within it p is corrected by Holm's procedure (Holm 1979, *Scand. J. Statist.* 6). Tests and metrics are not
-corrected for one another: they are readings of the same runs, each stated before the runs are seen.
+There is one kind of family: one test of one metric over all variants that the study plans to compare with its baseline,
+the question "does any variant differ?" asked once. Within it p is corrected by Holm's procedure (Holm 1979, *Scand. J.
+Statist.* 6). Tests and metrics are not corrected for one another: they ask other questions of the same runs, each
+stated before the runs are seen.
 """
 
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ TESTS = (
     "gap_at_accuracy",
 )
 COLUMNS = ["study", "test", "metric", "variant", "baseline", "n", "alternative", "p"]
+COMPARISON = ["study", "test", "metric", "variant"]
 RATES = {"false_positive_rate": "false_positive_rate", "low": "rate_low", "high": "rate_high", "splits": "splits"}
 
 
@@ -43,15 +45,23 @@ def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame, planned: int = 0) 
     A family is as large as the comparisons that are there, or the ``planned`` ones: what was to be asked counts, run or
     not, or each further variant would change what is said of the first.
     ``rates`` is the result of ``aa_calibration``. Beside every p stand its test's ``false_positive_rate`` at the level
-    1 - confidence and the ends of its Monte Carlo interval; NaN for a test or metric that was not calibrated.
+    1 - confidence and the ends of its Monte Carlo interval, of the arm on whose runs the test errs more often; NaN for
+    a test or metric that was not calibrated.
     """
     table = pd.concat([one[COLUMNS] for one in tables], ignore_index=True)
     table = table[table["variant"] != table["baseline"]]
     families = table.groupby(["study", "test", "metric"], sort=False)["p"]
     size = np.maximum(families.transform("size"), planned)
     table = table.assign(family=size, p_holm=families.transform(corrected, family=planned))
-    known = rates.rename(columns=RATES)[["study", "test", "metric", *RATES.values()]]
-    return table.merge(known, on=["study", "test", "metric"], how="left", validate="many_to_one")
+    return table.merge(_worse_rates(rates, table), on=COMPARISON, how="left", validate="one_to_one")
+
+
+def _worse_rates(rates: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """``COMPARISON`` and ``RATES`` of the arm of each comparison on whose runs its test errs more often."""
+    known = rates.rename(columns={**RATES, "variant": "arm"})[["study", "test", "metric", "arm", *RATES.values()]]
+    sides = pd.concat([compared[COMPARISON].assign(arm=compared[side]) for side in ("variant", "baseline")])
+    both = sides.merge(known, on=["study", "test", "metric", "arm"]).drop(columns="arm")
+    return both.sort_values("false_positive_rate", kind="stable").drop_duplicates(COMPARISON, keep="last")
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def values_needed(mean: float, sd: float, power: float = 0.8, confidence: float 
 def power(frame: pd.DataFrame, baseline: str, target: float = 0.8, confidence: float = 0.95) -> pd.DataFrame:
     """What ``n`` seeds can show at power ``target``, for every variant against the baseline.
 
-    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns rows of ``pairs.NAMES`` and ``COLUMNS``:
+    ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns rows of ``pairing.NAMES`` and ``COLUMNS``:
     ``log_sd_ratio`` of either accuracy and ``mean_difference`` of each score, its ``effect`` as seen and ``sd`` a
     run; the smallest ``detectable`` effect, in the same unit and without sign; and ``n_needed`` seeds for that seen.
     """

@@ -12,12 +12,12 @@ import pandas as pd
 from scipy import stats
 
 from analysis.statistics.holm import corrected
+from analysis.statistics.resampling import DIGITS
 from analysis.statistics.study_runs import StudyRuns
 from analysis.statistics.wilcoxon import signed_rank
 
 SCORES = ("peak_final", "last")
 DEVIATION = "deviation"
-DIGITS = 12  # beyond which two differences of accuracies are equal but for rounding
 LEAST = 3  # variants that Friedman's test takes
 COLUMNS = ["study", "score", "variant", "rank", "alike", "p", "variants", "n"]
 

@@ -10,14 +10,15 @@ from analysis.statistics import (
     equivalence,
     paired_difference,
     resampling,
-    run_bootstrap,
     sd_permutation,
     superiority,
     wilcoxon,
     wilson,
 )
 
-Rejects = Callable[[np.ndarray, np.ndarray], bool]
+# Takes two arms, of shape (splits, n) or (splits, n, epochs), and returns which splits are rejected, shape (splits,).
+Rejects = Callable[[np.ndarray, np.ndarray], np.ndarray]
+WILSON = "Wilson interval over epochs"
 
 
 class Settings(NamedTuple):
@@ -29,63 +30,44 @@ class Settings(NamedTuple):
 
 
 def of_curves(n: int, resamples: int, settings: Settings, rng: np.random.Generator) -> dict[str, Rejects]:
-    """Tests of the spread of two arms of ``n`` runs, by name: each takes two arrays of shape (n, epochs).
+    """Tests of the spread of two arms of ``n`` runs, by name.
 
-    Besides the tests with a p these are intervals: Wilson's of the share of epochs with lower SD, which rejects where
-    it leaves out one half, and two of the log SD ratio, which do where they leave out 0.
+    Besides the tests with a p there is Wilson's interval of the share of epochs with lower SD, which rejects where it
+    leaves out one half.
     """
     level = 1 - settings.confidence
     flips, complete = resampling.flips(n, resamples, rng)
-    weights = resampling.bootstrap_weights(n, resamples, rng)
 
-    def signed_rank(ours: np.ndarray, other: np.ndarray) -> bool:
-        difference = resampling.sd(ours) - resampling.sd(other)
-        return wilcoxon.signed_rank(difference, settings.alternative)["p"] <= level
+    def signed_rank(ours: np.ndarray, other: np.ndarray) -> np.ndarray:
+        differences = resampling.difference(resampling.sd(ours), resampling.sd(other))
+        return wilcoxon.p_values(differences, settings.alternative) <= level
 
-    def share(ours: np.ndarray, other: np.ndarray) -> bool:
-        lower = int((resampling.sd(ours) < resampling.sd(other)).sum())
-        low, high = wilson.wilson_interval(lower, ours.shape[1], settings.confidence)
-        return not low <= 0.5 <= high
+    def share(ours: np.ndarray, other: np.ndarray) -> np.ndarray:
+        lower = wilson.lower(resampling.sd(ours), resampling.sd(other))
+        low, high = wilson.wilson_interval(lower, ours.shape[-1], settings.confidence)
+        return (low > 0.5) | (high < 0.5)
 
-    def permutation(ours: np.ndarray, other: np.ndarray) -> bool:
+    def permutation(ours: np.ndarray, other: np.ndarray) -> np.ndarray:
         return sd_permutation.permutation_test(ours, other, flips, complete, settings.alternative)["p"] <= level
 
-    def bootstrap(ours: np.ndarray, other: np.ndarray) -> bool:
-        return _leaves_out_zero(run_bootstrap.spread_intervals(ours, other, weights, settings.confidence)[0])
-
-    def jackknife(ours: np.ndarray, other: np.ndarray) -> bool:
-        ratio = sd_permutation.log_sd_ratio(resampling.sd(ours), resampling.sd(other))
-        leaving_one_out = sd_permutation.log_sd_ratio(resampling.jackknife_sd(ours), resampling.jackknife_sd(other))
-        return _leaves_out_zero(resampling.jackknife_interval(float(ratio), leaving_one_out, settings.confidence))
-
-    return {
-        wilcoxon.TEST: signed_rank,
-        "Wilson interval over epochs": share,
-        sd_permutation.TEST: permutation,
-        "bootstrap interval of the log SD ratio": bootstrap,
-        "jackknife interval of the log SD ratio": jackknife,
-    }
+    return {wilcoxon.TEST: signed_rank, WILSON: share, sd_permutation.TEST: permutation}
 
 
 def of_scores(settings: Settings) -> dict[str, Rejects]:
-    """Tests of one accuracy a run, by name: each takes two arrays of shape (n,).
+    """Tests of one accuracy a run, by name.
 
     The null hypothesis of the equivalence test is a difference of the margin, so that one arm is shifted by that much.
     """
     level, margin = 1 - settings.confidence, settings.margin
     return {
         brown_forsythe.TEST: lambda ours, other: brown_forsythe.brown_forsythe_test(ours, other)["p"] <= level,
-        superiority.TEST: lambda ours, other: superiority.superiority_test(ours, other)["p"] <= level,
+        superiority.TEST: lambda ours, other: superiority.rank_effect(ours, other)["p"] <= level,
         equivalence.TEST: lambda ours, other: equivalence.equivalence_test(ours + margin, other, margin)["p"] <= level,
         **of_epochs(settings),
     }
 
 
 def of_epochs(settings: Settings) -> dict[str, Rejects]:
-    """The test of epochs to an accuracy, by name: it takes two arrays of shape (n,)."""
+    """The test of epochs to an accuracy, by name."""
     level = 1 - settings.confidence
-    return {paired_difference.TEST: lambda ours, other: paired_difference.paired_test(ours, other)["p"] <= level}
-
-
-def _leaves_out_zero(interval: dict) -> bool:
-    return interval["low"] > 0 or interval["high"] < 0
+    return {paired_difference.TEST: lambda ours, other: paired_difference.student(ours - other)["p"] <= level}

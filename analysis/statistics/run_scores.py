@@ -17,7 +17,7 @@ def run_scores(frame: pd.DataFrame) -> pd.DataFrame:
     - ``peak``, the highest over all epochs: the paper's. It is chosen on the very images it is measured on, and where a
       run is pruned it may be that of the network before the prune.
     - ``peak_final``, the highest over the epochs trained with the final number of weights.
-    - ``last``, the last epoch's.
+    - ``last``, the last epoch's; of a run that diverged its last finite one (``analysis.metrics.runs``).
     """
     last = runs.last_epoch(frame).set_index(RUN)
     at_final = frame.join(last["active_weights"].rename("final"), on=RUN).query("active_weights == final")

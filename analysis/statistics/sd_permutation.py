@@ -1,19 +1,26 @@
-"""Does the spread between runs differ? Whole runs are permuted between two variants, paired by seed.
+"""Does the spread between runs differ, and by how much? Whole runs are permuted between two variants, paired by seed.
 
 The valid counterpart of the paper's Wilcoxon test (assumption D4): the epochs of a run move together, so that their
 dependence does not matter. A permutation test in the sense of Good (2005), *Permutation, Parametric and Bootstrap Tests
-of Hypotheses*, chapter 3; p of a random part of the patterns counts the observed one (Phipson & Smyth 2010).
+of Hypotheses*, chapter 3; p of a random part of the patterns counts the observed one (Phipson & Smyth 2010). The
+interval of the ratio of SDs holds all ratios that the same test does not reject (Good, section 3.3).
 """
+
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
-from analysis.statistics import pairing, resampling
+from analysis.statistics import intervals, pairing, resampling
 from analysis.statistics.study_runs import StudyRuns
 
 TEST = "permutation of whole runs"
-COLUMNS = ["test", "alternative", "method", "patterns", "log_sd_ratio", "sd_ratio", "p", "p_two_sided"]
+QUANTITY = "log_sd_ratio"
+SIZE = [QUANTITY, "sd_ratio", "low", "high", "interval", "coverage", "confidence"]
+COLUMNS = ["test", "alternative", "method", "patterns", *SIZE, "p", "p_two_sided"]
 TIE = 1e-9  # statistics closer than this are equal but for rounding
+IN_CACHE = 2**14  # values at a time, so that they stay in the processor's cache
+CLOSE, STEP, FAR = 0.002, 0.25, 8.0  # of log ratios: precision of an interval's ends; first and last step outwards
 
 
 def log_sd_ratio(ours: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -23,70 +30,151 @@ def log_sd_ratio(ours: np.ndarray, reference: np.ndarray) -> np.ndarray:
         return np.where((ours == 0) & (reference == 0), 0.0, np.log(ours) - np.log(reference))
 
 
+class Permuted:
+    """Two arms of curves, shape (..., seeds, epochs) and paired by seed, whose runs change sides by ``flips``.
+
+    ``flips`` has shape (patterns, seeds). Each arm is centred at each epoch first, so that a difference of location is
+    none of spread. The centre is the median: of pairs of 10 lognormal runs with the same spread, a two-sided test at
+    0.05 around the mean rejects 16 %, around the median 5 %.
+    """
+
+    def __init__(self, ours: np.ndarray, reference: np.ndarray, flips: np.ndarray):
+        *samples, n, epochs = ours.shape
+        arms = (np.moveaxis(arm - np.median(arm, axis=-2, keepdims=True), -2, 0) for arm in (ours, reference))
+        ours, reference = (np.ascontiguousarray(arm).reshape(n, -1) for arm in arms)
+        self.shape = -1, *samples, epochs
+        self.values = [each / n for each in (ours, ours**2, reference, reference**2)]
+        self.whole = [each.sum(axis=0) for each in self.values]
+        self.flips = np.concatenate([np.zeros((1, n)), flips])
+        self.parts: Iterable[list[np.ndarray]] = self._parts()
+
+    def keep(self) -> "Permuted":
+        """The same, whose ``log_ratios`` can be asked for again and again."""
+        self.parts = list(self.parts)
+        return self
+
+    def _parts(self) -> Iterator[list[np.ndarray]]:
+        """Shares of means and mean squares that our arm has of either, shape (patterns, samples · epochs), in parts."""
+        step = max(1, IN_CACHE // self.whole[0].size)
+        for first in range(0, len(self.flips), step):
+            mean, square, *came = (self.flips[first : first + step] @ each for each in self.values)
+            yield [np.subtract(self.whole[0], mean, out=mean), np.subtract(self.whole[1], square, out=square), *came]
+
+    def log_ratios(self, shift: float = 0.0) -> np.ndarray:
+        """``log_sd_ratio`` as observed and under every pattern, shape (..., 1 + patterns), with ours × exp(−shift)."""
+        a, b = np.exp(-shift), np.exp(-2 * shift)
+        total, square = a * self.whole[0] + self.whole[2], b * self.whole[1] + self.whole[3]
+        found = []
+        for mean_stayed, square_stayed, mean_came, square_came in self.parts:
+            mean, ours = a * mean_stayed, b * square_stayed
+            mean += mean_came
+            ours += square_came
+            theirs, other = square - ours, total - mean  # what leaves one arm is in the other
+            theirs -= np.square(other, out=other)
+            ours -= np.square(mean, out=mean)
+            for variance in (ours, theirs):
+                variance[variance < resampling.ROUNDING * square] = 0
+            found.append(log_sd_ratio(*(np.sqrt(each, out=each).reshape(self.shape) for each in (ours, theirs))))
+        return np.moveaxis(np.concatenate(found), 0, -1)
+
+
+def p_values(log_ratios: np.ndarray, complete: bool) -> dict[str, np.ndarray]:
+    """p by alternative, each of shape (...), from ``log_ratios`` of ``Permuted``; NaN where the observed one is."""
+    observed, permuted = log_ratios[..., :1], log_ratios[..., 1:]
+    more = 0 if complete else 1  # the observed pattern is one of a complete set, and counts as one of a random set
+    as_extreme = {
+        "less": permuted <= observed + TIE,
+        "greater": permuted >= observed - TIE,
+        "two-sided": abs(permuted) >= abs(observed) - TIE,
+    }
+    known, patterns = ~np.isnan(observed[..., 0]), permuted.shape[-1] + more
+    return {name: np.where(known, (found.sum(axis=-1) + more) / patterns, np.nan) for name, found in as_extreme.items()}
+
+
 def permutation_test(
     ours: np.ndarray, reference: np.ndarray, flips: np.ndarray, complete: bool, alternative: str = "less"
 ) -> dict:
-    """Test that two variants have the same spread over runs, from curves of shape (seeds, epochs) paired by seed.
+    """Test that two variants have the same spread over runs, from curves of shape (..., seeds, epochs) paired by seed.
 
     ``flips`` says which pairs change sides in each pattern, and ``complete`` whether these are all patterns, from
-    ``analysis.statistics.resampling.flips``. The statistic is ``log_sd_ratio``; each arm is centred at each epoch
-    first, so that a difference of location is none of spread. The centre is the median: of pairs of 10 lognormal runs
-    with the same spread, a two-sided test at 0.05 around the mean rejects 16 %, around the median 7 %; of 20, 7 and 4
-    %. Returns ``COLUMNS`` but ``test``; p is undefined (NaN) for a single pair.
+    ``analysis.statistics.resampling.flips``. The statistic is ``log_sd_ratio``. Returns it, ``sd_ratio``, ``p`` and
+    ``p_two_sided``, each of shape (...), and how the patterns were chosen; p is undefined (NaN) for a single pair.
     """
-    if len(ours) < 2:
-        return _result(np.full(2, np.nan), complete, alternative)
-    ours, reference = ours - np.median(ours, axis=0), reference - np.median(reference, axis=0)
-    observed = _permuted(ours, reference, np.zeros((1, len(ours))))
-    return _result(np.append(observed, _permuted(ours, reference, flips)), complete, alternative)
-
-
-def _permuted(ours: np.ndarray, reference: np.ndarray, flips: np.ndarray) -> np.ndarray:
-    """``log_sd_ratio`` of two centred arms under every pattern of ``flips``, shape (patterns,)."""
-    total, square = ours.mean(axis=0) + reference.mean(axis=0), (ours**2 + reference**2).mean(axis=0)
-    mean = ours.mean(axis=0) + flips @ (reference - ours) / len(ours)
-    our_square = (ours**2).mean(axis=0) + flips @ (reference**2 - ours**2) / len(ours)
-    variances = our_square - mean**2, square - our_square - (total - mean) ** 2  # what leaves one arm is in the other
-    return log_sd_ratio(*(np.sqrt(np.where(v < resampling.ROUNDING * square, 0, v)) for v in variances))
-
-
-def _result(statistics: np.ndarray, complete: bool, alternative: str) -> dict:
-    """Columns from the observed statistic and those of all patterns behind it."""
-    observed, permuted = statistics[0], statistics[1:]
-    more = 0 if complete else 1  # the observed pattern is one of a complete set, and counts as one of a random set
-
-    def share(as_extreme: np.ndarray) -> float:
-        return np.nan if np.isnan(observed) else (as_extreme.sum() + more) / (len(permuted) + more)
-
-    p = {
-        "less": share(permuted <= observed + TIE),
-        "greater": share(permuted >= observed - TIE),
-        "two-sided": share(abs(permuted) >= abs(observed) - TIE),
-    }
+    if ours.shape[-2] < 2:
+        ratios = np.full((*ours.shape[:-2], 2), np.nan)
+    else:
+        ratios = Permuted(ours, reference, flips).log_ratios()
+    p = p_values(ratios, complete)
     return {
         "alternative": alternative,
         "method": "exact" if complete else "Monte Carlo",
-        "patterns": len(permuted),
-        "log_sd_ratio": observed,
-        "sd_ratio": np.exp(observed),
+        "patterns": len(flips),
+        QUANTITY: ratios[..., 0],
+        "sd_ratio": np.exp(ratios[..., 0]),
         "p": p[alternative],
         "p_two_sided": p["two-sided"],
     }
 
 
+def inverted(
+    ours: np.ndarray, reference: np.ndarray, flips: np.ndarray, complete: bool, confidence: float
+) -> tuple[float, float]:
+    """Ends of the interval of ``log_sd_ratio``, from curves of shape (seeds, epochs): what the test does not reject.
+
+    Infinite where no ratio is rejected, as with fewer than six pairs; NaN where an arm has no spread.
+    """
+    level = 1 - confidence
+    if len(ours) < 2:
+        return np.nan, np.nan
+    permuted = Permuted(ours, reference, flips).keep()
+    observed = float(permuted.log_ratios()[0])
+    if not np.isfinite(observed) or min(resampling.sd(arm).max() for arm in (ours, reference)) == 0:
+        return np.nan, np.nan
+
+    def is_rejected(log_ratio: float) -> bool:
+        return bool(p_values(permuted.log_ratios(log_ratio), complete)["two-sided"] <= level)
+
+    low, high = (_last_kept(is_rejected, observed, direction) for direction in (-1, 1))
+    return low, high
+
+
+def _last_kept(is_rejected: Callable[[float], bool], start: float, direction: int) -> float:
+    """The last value from ``start`` in a direction that is not rejected, to ``CLOSE``; infinite if none is found."""
+    kept, step = 0.0, STEP
+    while not is_rejected(start + direction * step):
+        kept, step = step, 2 * step
+        if step > FAR:
+            return direction * np.inf
+    rejected = step
+    while rejected - kept > CLOSE:
+        middle = (kept + rejected) / 2
+        kept, rejected = (kept, middle) if is_rejected(start + direction * middle) else (middle, rejected)
+    return start + direction * rejected
+
+
 def sd_permutation(
-    frame: pd.DataFrame, baseline: str, *, resamples: int, rng: np.random.Generator, alternative: str = "less"
+    frame: pd.DataFrame,
+    baseline: str,
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+    alternative: str = "less",
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Permutation test of every variant's mean epochwise SD against the baseline's, for either accuracy.
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. All patterns of flips are tried where there are at most
     ``resamples``, else so many drawn from ``rng``, the same for every comparison; ``alternative='less'`` asks whether
-    the variant's spread is the lower one. Returns one row a comparison: ``pairs.NAMES`` and ``COLUMNS``.
+    the variant's spread is the lower one. Returns one row a comparison: ``pairing.NAMES`` and ``COLUMNS``. ``low`` and
+    ``high`` bound ``log_sd_ratio``; see ``analysis.statistics.intervals`` for the columns beside them.
     """
     flips, complete = resampling.flips(frame["seed"].nunique(), resamples, rng)
 
     def measure(ours: np.ndarray, reference: np.ndarray) -> list[dict]:
-        return [{"test": TEST, **permutation_test(ours, reference, flips, complete, alternative)}]
+        tested = permutation_test(ours, reference, flips, complete, alternative)
+        tested |= {name: float(tested[name]) for name in (QUANTITY, "sd_ratio", "p", "p_two_sided")}
+        ends = inverted(ours, reference, flips, complete, confidence)
+        return [{"test": TEST, **tested, **intervals.row(QUANTITY, len(ours), *ends, confidence)}]
 
     return pairing.compare_curves(frame, baseline, measure, COLUMNS)
 
@@ -100,4 +188,5 @@ def of_study(study_runs: StudyRuns) -> pd.DataFrame:
         resamples=settings["resamples"],
         rng=study_runs.generator(),
         alternative=settings["alternative"],
+        confidence=settings["confidence"],
     )

@@ -39,8 +39,11 @@ class StudyRuns:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """All rows, one a run and epoch, with the columns of ``nist.metrics_file.SCHEMA``."""
-        return runs.join(self.blocks)
+        """All rows, one a run and epoch, with the columns of ``nist.metrics_file.SCHEMA``.
+
+        A run that diverged has its last finite accuracies from then on.
+        """
+        return runs.with_last_finite(runs.join(self.blocks))
 
     def hits(self) -> Iterator[hits.Hits]:
         """Which images each run got right, a variant at a time."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics import pairing
+from analysis.statistics import pairing, resampling
 from analysis.statistics.study_runs import StudyRuns
 
 TEST = "Wilcoxon signed-rank over epochs"
@@ -45,6 +45,20 @@ def signed_rank(difference: np.ndarray, alternative: str = "less") -> dict:
     }
 
 
+def p_values(differences: np.ndarray, alternative: str = "less") -> np.ndarray:
+    """p of ``signed_rank`` of many samples, shape (samples, pairs): shape (samples,)."""
+    ranks = stats.rankdata(abs(differences), axis=-1)
+    pairs = differences.shape[-1]
+    plain = (np.sort(ranks) == np.arange(1, pairs + 1)).all(axis=-1) & (differences != 0).all(axis=-1)
+    below = rank_sum_distribution(tuple(range(2, 2 * pairs + 1, 2))).cumsum()  # of ranks doubled, as in signed_rank
+    w = 2 * np.where(differences > 0, ranks, 0).sum(axis=-1).astype(int)
+    less, greater = below[w], 1 - np.where(w > 0, below[w - 1], 0)
+    found = {"less": less, "greater": greater, "two-sided": np.minimum(1, 2 * np.minimum(less, greater))}[alternative]
+    for odd in np.flatnonzero(~plain):
+        found[odd] = signed_rank(differences[odd], alternative)["p"]
+    return found
+
+
 @lru_cache(maxsize=4)  # without ties the ranks are the same in every test of as many pairs
 def rank_sum_distribution(ranks: tuple[int, ...]) -> np.ndarray:
     """Probability of every sum of the whole-numbered ``ranks`` when each is in it or not by the toss of a coin.
@@ -63,13 +77,14 @@ def rank_sum_distribution(ranks: tuple[int, ...]) -> np.ndarray:
 def wilcoxon(sd: pd.DataFrame, baseline: str, alternative: str = "less") -> pd.DataFrame:
     """Test SD(variant) - SD(baseline) over epochs, for every variant and metric.
 
-    ``sd`` is the result of ``epochwise_sd``; ``alternative='less'`` asks whether the variant's SD is the lower one.
+    ``sd`` is the result of ``epochwise_sd``; ``alternative='less'`` asks whether the variant's SD is the lower one. SDs
+    that are equal but for rounding are zeros.
     Returns one row a comparison with the columns of ``signed_rank`` and ``n`` runs on either side.
     """
 
     def measure(paired: pd.DataFrame) -> dict:
-        tested = signed_rank(paired["sd_variant"] - paired["sd_baseline"], alternative)
-        return {"test": TEST, **tested}
+        difference = resampling.difference(paired["sd_variant"], paired["sd_baseline"])
+        return {"test": TEST, **signed_rank(difference, alternative)}
 
     return pairing.compare_sd(sd, baseline, measure, COLUMNS)
 

@@ -10,19 +10,19 @@ import pandas as pd
 from analysis import formatting
 from analysis.formatting import NOT_SIGNIFICANT, UNTOLD, bare_percent, interval, points, signed
 from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
-from analysis.statistics.run_bootstrap import jackknife_intervals
 from analysis.study_results import Source
 
 SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
-NONE = pd.Series({"value": np.nan, "low": np.nan, "high": np.nan})
+SIZES = ["value", "low", "high"]
 
 
 class Question(NamedTuple):
     """What is asked of a variant, by which test of which metric, and how that is answered.
 
-    ``effect`` gives its size, ``value``, ``low`` and ``high``, of which ``null`` is none at all; ``write`` puts a size
-    into words. ``more`` and ``less`` are the answers above and below it; ``quantity`` is its name in ``power``.
+    ``effect`` gives its size, ``value``, ``low`` and ``high``, of which ``null`` is none at all, and by which
+    ``interval``, or why there is none; ``write`` puts a size into words. ``more`` and ``less`` are the answers above
+    and below it; ``quantity`` is its name in ``power``.
     """
 
     text: str
@@ -39,9 +39,9 @@ class Question(NamedTuple):
 class Answer(NamedTuple):
     """A question's answer of one variant: a word, the size of the effect, and the test that it rests on.
 
-    ``corrected`` is p by Holm's procedure over the variants, which decides the word; ``sides`` is "one-sided",
-    "two-sided", or "one-sided, the other way" where 1 − p decides;
-    ``errors`` is how often the test finds a difference between random halves of the baseline's runs.
+    ``corrected`` is p by Holm's procedure over a ``family`` of comparisons, which decides the word; ``sides`` is
+    "one-sided", "two-sided", or "one-sided, the other way" where 1 − p decides; ``errors`` is how often the test finds
+    a difference between random halves of the runs of one arm.
     """
 
     word: str
@@ -51,6 +51,7 @@ class Answer(NamedTuple):
     sides: str
     errors: float
     n: int
+    family: int
 
 
 def answer(source: Source, name: str, question: Question) -> Answer:
@@ -63,7 +64,7 @@ def answer(source: Source, name: str, question: Question) -> Answer:
         p, corrected, way = 1 - p, (1 - p) * tested["family"], f"{way}, the other way"
     word = UNTOLD if np.isnan(corrected) else _word(question, effect["value"], corrected <= level)
     n = 0 if pd.isna(tested["n"]) else int(tested["n"])
-    return Answer(word, effect, p, corrected, way, float(tested["false_positive_rate"]), n)
+    return Answer(word, effect, p, corrected, way, float(tested["false_positive_rate"]), n, int(tested["family"]))
 
 
 def sides(alternative: str) -> str:
@@ -99,13 +100,17 @@ def _in_epochs(effect: pd.Series) -> str:
 
 
 def _sized(text: str, effect: pd.Series, write: Callable[[float], str]) -> str:
-    """An effect in words with its interval, if it has one; a dash if there is none."""
-    value, low, high = (effect[name] for name in NONE.index)
-    return "–" if np.isnan(value) else f"{text.format(write(value))} {interval(low, high, write)}"
+    """An effect in words with its interval, or why it has none; a dash if there is no effect."""
+    value, low, high = (effect[name] for name in SIZES)
+    if np.isnan(value):
+        return "–"
+    ends = interval(low, high, write) if not np.isnan(low) else f"({effect['interval']})"
+    return f"{text.format(write(value))} {ends}"
 
 
 def _sd_ratio(source: Source, name: str) -> pd.Series:
-    return np.exp(log_sd_ratio(source.statistic("run_bootstrap"), name))
+    effect = _effect(source, "sd_permutation", "log_sd_ratio", variant=name, metric=SPREAD)
+    return pd.Series({**effect, **{size: np.exp(effect[size]) for size in SIZES}})
 
 
 def _difference(source: Source, name: str) -> pd.Series:
@@ -126,13 +131,7 @@ def _epochs(source: Source, name: str) -> pd.Series:
 
 def _effect(source: Source, statistic: str, column: str, **where: str) -> pd.Series:
     row = _only(source.statistic(statistic), **where).rename({column: "value"})
-    return row[NONE.index].astype(float)
-
-
-def log_sd_ratio(run_bootstrap: pd.DataFrame, variant: str) -> pd.Series:
-    """Log ratio of mean epochwise SDs, ``value``, with its jackknife interval; NaN throughout if there is none."""
-    row = _only(jackknife_intervals(run_bootstrap), variant=variant, metric=SPREAD, quantity="log_sd_ratio")
-    return row.rename({"estimate": "value"})[NONE.index].astype(float)
+    return pd.Series({**row[SIZES].astype(float), "interval": row["interval"]})
 
 
 PAPERS_TEST = Question(
@@ -173,8 +172,8 @@ def build(given: list[Source]) -> pd.DataFrame:
     """One row a comparison and question, in the study's order, of variants that have runs; every cell is text.
 
     The answer is a word; then follow the size of the effect with its interval at the study's confidence, p with its
-    sides, Holm's p over the variants, how often the test errs between random halves of the baseline's runs (A/A), and
-    how many runs would show the effect.
+    sides, Holm's p and over how many comparisons it is, how often the test errs between random halves of one arm's runs
+    (A/A; of the arm where it does so more often), and how many runs would show the effect.
     """
     (source,) = given
     asked = questions(source.study.content["statistics"]["equivalence_margin"])
@@ -199,6 +198,7 @@ def _row(name: str, question: Question, source: Source) -> dict:
         "p": "–" if np.isnan(found.p) else f"{_p(found.p)}, {found.sides}",
         "p, Holm": _p(found.corrected),
         "Test": question.test,
+        "Comparisons": f"{found.family}",
         "A/A errors (%)": "–" if np.isnan(found.errors) else bare_percent(found.errors),
         "Runs": f"{found.n}",
         "Runs needed": f"{needed:,.0f}" if needed > 0 else "–",

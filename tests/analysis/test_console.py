@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from analysis.console import Failures
+from analysis.console import Failures, is_of_use
 
 
 @pytest.fixture
@@ -37,3 +37,12 @@ def test_a_job_that_succeeds_later_is_not_repeated(logger, tmp_path, capsys):
     capsys.readouterr()
     logger.handlers[0].repeat()
     assert capsys.readouterr().err == "train: nothing in its log: killed, or not started; see above\n"
+
+
+def test_files_that_were_made_without_snakemake_are_not_remarked(logger):
+    said = []
+    logger.addFilter(is_of_use)
+    logger.addFilter(lambda record: said.append(record.msg))
+    for text in ("1 jobs have missing provenance/metadata so that it in part", "Nothing to be done"):
+        logger.warning(text)
+    assert said == ["Nothing to be done"]

@@ -7,7 +7,7 @@ from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
 
 from analysis import queues
-from analysis.console import Failures
+from analysis.console import Failures, is_of_use
 from analysis.contracts import STATISTICS, SUFFIXES
 from analysis.pipeline import Pipeline, extended_by
 from nist.digest import code_of
@@ -39,6 +39,7 @@ os.environ |= {
 for remark in PIPELINE.remarks:
     logger.warning(remark)
 logger.addHandler(Failures())
+logger.addFilter(is_of_use)
 
 
 wildcard_constraints:

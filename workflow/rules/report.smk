@@ -5,7 +5,7 @@ MACHINES = sorted(path.parent.name for path in Path("results/published/benchmark
 
 rule ledger:
     input:
-        statistics=PIPELINE.statistics(PIPELINE.of_editions("paper")),
+        statistics=PIPELINE.statistics(PIPELINE.of_editions("paper", "reading")),
         studies=lambda wildcards: PIPELINE.ledger_studies,
         extended=lambda wildcards: extended_by(PIPELINE.ledger_studies),
         code=code_of("analysis.claims.__main__"),

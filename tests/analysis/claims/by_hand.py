@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from analysis.claims import claim, ledger
@@ -30,7 +31,10 @@ def make(rule, parameters, printed="50", unit="%", variant="a", study_name=STUDY
 
 
 def evidence(values=None, n=20, epochs=EPOCHS, images=IMAGES, diverged=0, more=(), **frames):
-    """Evidence in which each variant has one (mean, sd) of peak accuracy, with runs as large as the paper's."""
+    """Evidence in which each variant has one (mean, sd) of peak accuracy, with runs as large as the paper's.
+
+    Runs of two variants are not correlated.
+    """
     values = values or {"a": (0.5, 0.01), "b": (0.5, 0.01), "c": (0.5, 0.01)}
     names = pd.DataFrame({"variant": list(values)})
     accuracy = names.assign(
@@ -40,9 +44,23 @@ def evidence(values=None, n=20, epochs=EPOCHS, images=IMAGES, diverged=0, more=(
         n=n,
         n_diverged=diverged,
     )
-    accuracy = pd.concat([accuracy.assign(score=score) for score in ("peak", "peak_final")])
-    tables = {"accuracy": accuracy, "cost": names.assign(epochs=epochs, training_images=images), **frames}
+    accuracy, scores = (
+        pd.concat([frame.assign(score=score) for score in ("peak", "peak_final")], ignore_index=True)
+        for frame in (accuracy, by_run(values, n, "accuracy"))
+    )
+    cost = names.assign(epochs=epochs, training_images=images)
+    tables = {"accuracy": accuracy, "run_scores": scores, "cost": cost, **frames}
     return Evidence({one.id: one for one in more}, {}, {(STUDY, name): frame for name, frame in tables.items()})
+
+
+def by_run(values, n, column):
+    """One row a run of (mean, sd) by variant: the values have just these, and those of two variants no correlation."""
+    waves = [np.cos(np.pi * (np.arange(n) + 0.5) * k / n) for k in range(1, len(values) + 1)]
+    parts = []
+    for wave, (variant, (mean, sd)) in zip(waves, values.items(), strict=True):
+        spread = sd * wave / wave.std(ddof=1) if n > len(values) else np.zeros(n)
+        parts.append(pd.DataFrame({"variant": variant, "seed": range(n), column: mean + spread}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def decide(one, given):

@@ -1,7 +1,7 @@
 """Rules that order two variants, on statistics made by hand: each verdict at its edge."""
 
 import re
-from math import inf, isnan, log, sqrt
+from math import inf, isnan, log, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,14 @@ import pytest
 from scipy import stats
 
 from analysis.claims import orderings
-from analysis.statistics.auc_sd import auc_sd
-from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.resampling import flips
 from analysis.statistics.sd_permutation import permutation_test
-from tests.analysis.claims.by_hand import STUDY, decide, evidence, long, make
+from tests.analysis.claims.by_hand import STUDY, by_run, curve, decide, evidence, make
 
 
 class TestDirection:
     RULE = "statistic=accuracy; score=peak; more=a; less=b"
-    HALF = stats.t.ppf(0.975, 38) * 0.01 * sqrt(2 / 20)  # Welch's at equal SDs is the pooled one
+    HALF = stats.t.ppf(0.975, 19) * 0.01 * sqrt(2 / 20)  # runs of a and b are not correlated
 
     @pytest.mark.parametrize(
         ("difference", "verdict"),
@@ -51,13 +49,43 @@ class TestDirection:
 
     def test_by_every_statistic_that_is_named(self):
         rule = make("direction", "statistic=epochs_to_converge epochs_to_accuracy; more=a; less=b", unit="epochs")
-        names = pd.DataFrame({"variant": ["a", "b"], "n": 20})
-        own = names.assign(run_mean=[12.0, 8.0], run_sd=1.0)  # b ends low, and is soon there
-        for to_the_same, verdict in (([12.0, 8.0], "reproduced"), ([8.0, 12.0], "contradicted")):
-            same = names.assign(restricted_mean=to_the_same, restricted_sd=1.0)
-            found = decide(rule, evidence(epochs_to_converge=own, epochs_to_accuracy=same))
+        own = by_run({"a": (12, 1), "b": (8, 1)}, 20, "epochs_to_converge")  # b ends low, and is soon there
+        for to_the_same, verdict in (((12, 8), "reproduced"), ((8, 12), "contradicted")):
+            same = by_run({"a": (to_the_same[0], 1), "b": (to_the_same[1], 1)}, 20, "epochs_to_accuracy")
+            found = decide(rule, evidence(run_epochs=own.assign(epochs_to_accuracy=same["epochs_to_accuracy"])))
             assert found.verdict == verdict
         assert found.reason.startswith("a against b, epochs to accuracy")
+
+    def test_runs_are_paired_by_seed(self):
+        # Seeds matter far more than the arms do, as does a run's own level between two of its epochs.
+        given = evidence({"a": (0.501, 0.01), "b": (0.5, 0.01)})
+        scores = given.statistics[STUDY, "run_scores"]
+        assert decide(make("direction", self.RULE, unit="points"), given).verdict == "inconclusive"
+        is_a = scores["variant"] == "a"
+        scores.loc[is_a, "accuracy"] = scores.loc[~is_a, "accuracy"].to_numpy() + 0.001 + 1e-4 * scores["seed"][is_a]
+        paired = decide(make("direction", self.RULE, unit="points"), given)
+        assert (paired.verdict, paired.estimate.n) == ("reproduced", 20)
+        level = by_run({"a": (0.5, 0.1)}, 20, "val_accuracy")
+        curves = pd.concat(
+            [
+                level.assign(epoch=epoch, val_accuracy=level["val_accuracy"] + gain)
+                for epoch, gain in ((1, 0), (2, 0.01 + 1e-4 * np.arange(20)))
+            ]
+        )
+        rule = make("direction", "statistic=learning_curve; metric=val_accuracy; more=a@last; less=a@1", unit="points")
+        assert decide(rule, evidence(run_curves=curves, learning_curve=curve([0.5, 0.51]))).verdict == "reproduced"
+
+    def test_two_studies_are_not_paired(self):
+        rule = make("direction", "statistic=accuracy; score=peak; more=a; less=lenet5-cifar10/b", unit="points")
+        welch = stats.t.ppf(0.975, 38) * 0.01 * sqrt(2 / 20)
+        for difference, verdict in ((welch + 1e-9, "reproduced"), (welch - 1e-9, "inconclusive")):
+            assert decide(rule, evidence({"a": (0.5 + difference, 0.01), "b": (0.5, 0.01)})).verdict == verdict
+
+    def test_an_epoch_that_is_not_there(self):
+        curves = by_run({"a": (0.5, 0.1)}, 20, "val_accuracy").assign(epoch=1)
+        rule = make("direction", "statistic=learning_curve; metric=val_accuracy; more=a@9; less=a@1", unit="points")
+        found = decide(rule, evidence(run_curves=curves, learning_curve=curve([0.5, 0.51])))
+        assert found.reason == "smaller than the paper's: the runs of a end at epoch 2, before 9"
 
     def test_all_of_several(self):
         rule = make("direction", "statistic=accuracy; score=peak; more=a; less=b c", unit="points")
@@ -100,8 +128,8 @@ class TestDirection:
 
 class TestEquivalence:
     RULE = "statistic=accuracy; score=peak; more=a; less=b; margin=0.5"
-    HALF = stats.t.ppf(0.95, 38) * 0.005 * sqrt(2 / 20)
-    WIDE = stats.t.ppf(0.975, 38) * 0.005 * sqrt(2 / 20)
+    HALF = stats.t.ppf(0.95, 19) * 0.005 * sqrt(2 / 20)
+    WIDE = stats.t.ppf(0.975, 19) * 0.005 * sqrt(2 / 20)
 
     @pytest.mark.parametrize(
         ("difference", "verdict"),
@@ -117,14 +145,12 @@ class TestEquivalence:
         assert decide(make("equivalence", self.RULE, unit="points"), given).verdict == verdict
 
 
-def spreads(ratio, p, n=20, low=None, high=None):
+def spreads(ratio, p, n=20, low=None, high=None, **frames):
     """Evidence on the SD of ``b`` beside the baseline ``a``: ``ratio`` is that of a over b."""
     names = {"variant": "b", "metric": "val_accuracy", "baseline": "a"}
-    tested = pd.DataFrame([{**names, "log_sd_ratio": -log(ratio), "p_two_sided": p, "n": n}])
     ends = {"low": -log(high or 1.5 * ratio), "high": -log(low or ratio / 1.5)}
-    row = {**names, "quantity": "log_sd_ratio", "estimate": -log(ratio), **ends}
-    bootstrap = pd.DataFrame([{**row, "interval": "BCa", "low": -9.0}, {**row, "interval": "jackknife, Student t"}])
-    return evidence(sd_permutation=tested, run_bootstrap=bootstrap, n=n)
+    tested = pd.DataFrame([{**names, "log_sd_ratio": -log(ratio), **ends, "p_two_sided": p, "n": n}])
+    return evidence(sd_permutation=tested, n=n, **frames)
 
 
 class TestSteadier:
@@ -143,12 +169,30 @@ class TestSteadier:
         found = decide(make("steadier", self.RULE, unit="×"), spreads(ratio, p))
         assert found.verdict == verdict
         assert found.estimate.value == pytest.approx(ratio)
-        assert found.estimate.low == pytest.approx(ratio / 1.5)  # the jackknife's, not the bootstrap's
+        assert found.estimate.low == pytest.approx(ratio / 1.5)
         assert f"p = {p:.2g} over whole runs" in found.reason
 
     def test_it_says_how_many_runs_would_settle_it(self):
         found = decide(make("steadier", self.RULE, unit="×"), spreads(1.2, 0.3))
         assert re.search(r"about \d+ runs a side would settle it", found.reason)
+
+    @pytest.mark.parametrize(("p", "verdict"), [(0.01, "reproduced"), (0.06, "inconclusive")])
+    def test_p_decides_where_so_few_runs_have_no_interval(self, p, verdict):
+        given = spreads(1.6, p, n=20, low=nan, high=nan)
+        found = decide(make("steadier", self.RULE, unit="×"), given)
+        assert found.verdict == verdict
+        assert isnan(found.estimate.low)
+        assert "no spread" not in found.reason
+
+    @pytest.mark.parametrize(
+        ("scores", "said"),
+        [({"last": 4.0}, 0.5), ({"last": 4.0, "mean": 0.25}, 2.0), ({"peak": 4.0}, None), ({"last": nan}, None)],
+    )
+    def test_the_variance_of_endless_images_stands_beside_it(self, scores, said):
+        table = pd.DataFrame({"variant": "b", "score": [*scores], "ratio": [*scores.values()]})
+        found = decide(make("steadier", self.RULE, unit="×"), spreads(1.6, 0.01, distributionwise_variance=table))
+        beside = f"; with endless validation images the SD would be × {said:.2f}" if said else ""
+        assert found.reason == f"a against b, p = 0.01 over whole runs{beside}"
 
     @pytest.mark.parametrize("ratio", [1e-300, 1e300])
     def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, ratio):
@@ -164,7 +208,8 @@ class TestSteadier:
         for _ in range(20):
             a, b = (curves_of_runs(rng, scale) for scale in (1.0, sd))
             result = permutation_test(b, a, *flips(20, 499, rng), "two-sided")
-            decided.append(decide(make("steadier", self.RULE), spreads(1 / result["sd_ratio"], result["p"])).verdict)
+            given = spreads(1 / float(result["sd_ratio"]), float(result["p"]))
+            decided.append(decide(make("steadier", self.RULE), given).verdict)
         share = decided.count("reproduced") / 20
         assert share >= found_in if sd < 1 else share <= found_in
 
@@ -177,28 +222,10 @@ def curves_of_runs(rng, sd, n=20, epochs=30, correlation=0.7):
     return 0.7 + 0.02 * sd * noise
 
 
-class TestSteadierOfTwoStudies:
-    RULE = "statistic=auc_sd; metric=val_accuracy; more=a; less=lenet5-cifar10/b"
-    EDGE = sqrt(stats.f.ppf(0.975, 19, 19))  # 1.59
-
-    @pytest.mark.parametrize(
-        ("ratio", "verdict"), [(EDGE + 1e-9, "reproduced"), (1.2, "inconclusive"), (1 / EDGE - 1e-9, "contradicted")]
-    )
-    def test_edges(self, ratio, verdict):
-        auc_sd = pd.DataFrame(
-            {"variant": ["a", "b"], "metric": "val_accuracy", "mean_sd": [0.01 * ratio, 0.01], "n": 20}
-        )
-        found = decide(make("steadier", self.RULE, unit="×"), evidence(auc_sd=auc_sd))
-        assert found.verdict == verdict
-        assert found.estimate.value == pytest.approx(ratio)
-
-    @pytest.mark.parametrize("runs", [3, 5, 20])
-    @pytest.mark.parametrize("dead", ["a", "b"])
-    def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, runs, dead):
-        rng = np.random.default_rng(0)
-        curves = {name: rng.uniform(0.4, 0.6, (runs, 4)) for name in ("a", "b")}
-        curves[dead][:] = 0.1
-        table = auc_sd(epochwise_sd(pd.concat([long(name, one) for name, one in curves.items()])))
-        found = decide(make("steadier", self.RULE, unit="×"), evidence(auc_sd=table, n=runs))
-        assert found.verdict == "inconclusive"
-        assert "runs have no spread" in found.reason
+def test_nothing_tells_which_of_two_studies_is_steadier():
+    rule = make("steadier", "statistic=auc_sd; metric=val_accuracy; more=a; less=lenet5-cifar10/b", unit="×")
+    table = pd.DataFrame({"variant": ["a", "b"], "metric": "val_accuracy", "mean_sd": [0.03, 0.01], "n": 20})
+    found = decide(rule, evidence(auc_sd=table))
+    assert (found.verdict, found.estimate.value) == ("inconclusive", pytest.approx(3))
+    assert "runs of two studies are not paired" in found.reason
+    assert decide(rule, evidence(auc_sd=table[:1])).verdict == "not run"

@@ -12,6 +12,8 @@ from analysis.claims.evidence import Evidence
 from nist.studies import study
 from tests.analysis.claims.by_hand import CLAIMS, STUDY, curve, decide, evidence, make
 
+EPOCHS_TO = ("epochs_to_converge", "epochs_to_accuracy")
+
 
 class TestSmallerRuns:
     RULE = "statistic=accuracy; score=peak; tolerance=0.5"
@@ -81,16 +83,24 @@ def random_tables(variants, rng, epochs, n):
     long = one.merge(pd.DataFrame({"epoch": range(1, 121)}), how="cross")
     long = long.assign(mean=rng.uniform(0.2, 0.9, len(long)), sd=0.001, gap=rng.uniform(0, 0.2, len(long)))
     metrics = ("val_accuracy", "train_accuracy", "val_loss")
+
+    def runs(rows, **columns):
+        """A row a run and row, with values of a small spread around one a row."""
+        own = rows.drop(columns=["n", *columns], errors="ignore").merge(pd.DataFrame({"seed": range(n)}), how="cross")
+        return own.assign(
+            **{name: (value + rng.normal(0, 0.001, (len(rows), n))).ravel() for name, value in columns.items()}
+        )
+
     return {
         "accuracy": score.assign(mean=rng.uniform(0.5, 0.9, len(score)), sd=0.001, max=0.9),
         "learning_curve": pd.concat([long.assign(metric=name) for name in metrics], ignore_index=True),
         "overfitting_gap": long,
         "epochs_to_converge": one.assign(run_mean=rng.uniform(2, 20, len(one)), run_sd=0.1),
         "epochs_to_accuracy": one.assign(restricted_mean=rng.uniform(2, 20, len(one)), restricted_sd=0.1),
-        "run_bootstrap": one.assign(
-            quantity="log_sd_ratio", interval="jackknife, Student t", estimate=-0.2, low=-0.3, high=-0.1
-        ),
-        "sd_permutation": one.assign(baseline=variants[0], log_sd_ratio=-0.2, p_two_sided=0.2),
+        "run_scores": runs(score, accuracy=rng.uniform(0.5, 0.9, (len(score), 1))),
+        "run_curves": runs(long, **{name: long[["mean"]].to_numpy() for name in metrics}, gap=long[["gap"]].to_numpy()),
+        "run_epochs": runs(one, **dict.fromkeys(EPOCHS_TO, rng.uniform(2, 20, (len(one), 1)))),
+        "sd_permutation": one.assign(baseline=variants[0], log_sd_ratio=-0.2, low=-0.4, high=0.1, p_two_sided=0.2),
         "auc_sd": one.assign(mean_sd=rng.uniform(0.001, 0.05, len(one)), auc_sd=rng.uniform(0.1, 1, len(one))),
         "wilson": one.assign(share=0.8, low=0.7, high=0.9),
         "wilcoxon": one.assign(p=0.001, p_two_sided=0.002),

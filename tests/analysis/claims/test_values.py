@@ -13,11 +13,11 @@ from scipy import stats
 from analysis.claims import intervals, values
 from analysis.claims.claim import Figure
 from analysis.claims.intervals import Sample
+from analysis.coverage import processes
 from analysis.statistics.epochwise_sd import epochwise_sd
-from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.sd_permutation import sd_permutation
 from analysis.statistics.wilcoxon import wilcoxon
 from tests.analysis.claims.by_hand import curve, decide, evidence, long, make
-from tests.analysis.processes import autoregressive_arms
 
 
 @pytest.mark.parametrize(
@@ -145,15 +145,12 @@ class TestMaximumAndSpread:
         assert decide(replace(rule, printed="0.001"), given).verdict == "arithmetic wrong"  # below 0.22 points
 
 
-def whole_runs(low, high):
-    """The interval of the ratio of SDs over whole runs, beside the bootstrap's, which is not the one to read."""
-    ends = {"estimate": np.log((low + high) / 2), "low": np.log(low), "high": np.log(high)}
-    row = {"variant": "a", "metric": "val_accuracy", "quantity": "log_sd_ratio", **ends}
-    bootstrap = {**row, "interval": "BCa", "low": -9.0, "high": 9.0}
-    return pd.DataFrame([bootstrap, {**row, "interval": "jackknife, Student t"}])
+def whole_runs(ratio, p):
+    """The permutation test of whole runs."""
+    return pd.DataFrame([{"variant": "a", "metric": "val_accuracy", "log_sd_ratio": np.log(ratio), "p_two_sided": p}])
 
 
-STEADIER, NEITHER, LESS = whole_runs(0.5, 0.9), whole_runs(0.5, 1.1), whole_runs(1.1, 1.5)
+STEADIER, NEITHER, LESS = whole_runs(0.7, 0.05), whole_runs(0.7, 0.051), whole_runs(1.3, 0.05)
 
 
 class TestShareAndSignificance:
@@ -171,7 +168,7 @@ class TestShareAndSignificance:
             [{"variant": "a", "metric": "val_accuracy", "share": 0.7, "low": 0.52, "high": 0.83, "n": 20}]
         )
         rule = make("share", "metric=val_accuracy; tolerance=20", printed)
-        found = decide(rule, evidence(wilson=wilson, run_bootstrap=whole))
+        found = decide(rule, evidence(wilson=wilson, sd_permutation=whole))
         assert found.verdict == verdict
         assert "over whole runs the SD is × " in found.reason
         assert ("epochs alone would say" in found.reason) == (verdict == "inconclusive")
@@ -190,7 +187,7 @@ class TestShareAndSignificance:
     def test_significance(self, p, two_sided, whole, verdict):
         row = {"variant": "a", "metric": "val_accuracy", "p": p, "p_two_sided": two_sided, "n": 20}
         rule = make("significance", "metric=val_accuracy; pairs=30; level=0.05", "4.76e-4", "p")
-        found = decide(rule, evidence(wilcoxon=pd.DataFrame([row]), run_bootstrap=whole))
+        found = decide(rule, evidence(wilcoxon=pd.DataFrame([row]), sd_permutation=whole))
         assert found.verdict == verdict
         assert "one-sided W = 78" in found.reason
 
@@ -199,11 +196,11 @@ class TestShareAndSignificance:
         # At an autocorrelation of 0.9 the test over epochs alone decides more than half of these.
         rng, verdicts = np.random.default_rng(0), []
         rule = make("significance", "metric=val_accuracy; pairs=30; level=0.05", "4.76e-4", "p", variant="sparse")
-        for ours, baseline in autoregressive_arms(0.9, 20, 30, times, rng):
+        for ours, baseline in zip(*processes.runs("normal", 0.9, (2, times, 20), rng), strict=True):
             curves = {"sparse": 0.5 + 0.01 * ours, "dense": 0.5 + 0.01 * baseline}
             frame = pd.concat([long(name, values) for name, values in curves.items()], ignore_index=True)
-            bootstrap = run_bootstrap(frame, "dense", resamples=9, rng=rng, confidence=0.95)
-            tables = {"wilcoxon": wilcoxon(epochwise_sd(frame), "dense"), "run_bootstrap": bootstrap}
+            tested = sd_permutation(frame, "dense", resamples=99, rng=rng)
+            tables = {"wilcoxon": wilcoxon(epochwise_sd(frame), "dense"), "sd_permutation": tested}
             verdicts.append(decide(rule, evidence({"sparse": (0.5, 0.01)}, **tables)).verdict)
         assert verdicts.count("inconclusive") >= 0.9 * times
 

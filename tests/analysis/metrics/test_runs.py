@@ -53,3 +53,17 @@ def test_a_command_names_a_study_that_is_not_there(capsys):
         run(lambda: statistics.main(["--study", "nowhere", "x.parquet", "-o", "y.csv"]))
     assert stopped.value.code == "error: config/studies/nowhere.yaml: no such file"
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_diverged_keeps_its_last_finite_accuracy(frame):
+    rows = frame([[0.2, 0.6, 0.1, 0.1], [0.1, 0.1, 0.1, 0.1], [0.2, 0.1, 0.5, 0.7]], train_accuracy=[[0.3] * 4] * 3)
+    lost = (rows["seed"] == 0) & (rows["epoch"] > 2) | (rows["seed"] == 1)
+    rows.loc[lost, "val_loss"] = float("nan")
+    rows.loc[(rows["seed"] == 2) & (rows["epoch"] == 2), "train_loss"] = float("inf")
+    found = runs.with_last_finite(rows).set_index(["seed", "epoch"])["val_accuracy"].unstack()
+    assert found.loc[0].tolist() == [0.2, 0.6, 0.6, 0.6]
+    assert found.loc[1].tolist() == [0.1] * 4  # never finite: what is recorded
+    assert found.loc[2].tolist() == [0.2, 0.2, 0.5, 0.7]
+    assert rows["val_accuracy"].iloc[2] == 0.1  # what is given stays
+    finite = rows[~lost & (rows["seed"] != 2)]
+    assert runs.with_last_finite(finite) is finite

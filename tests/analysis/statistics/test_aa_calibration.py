@@ -4,29 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import rejections, resampling, sd_permutation, wilcoxon
+from analysis.coverage import processes
+from analysis.statistics import rejections, sd_permutation, superiority, wilcoxon
 from analysis.statistics.aa_calibration import aa_calibration, count_rejections, halves
-from tests.analysis.processes import autoregressive_arms
 
 SETTINGS = rejections.Settings(alternative="two-sided", confidence=0.95, margin=0.005)
-INTERVALS = {f"{kind} interval of the log SD ratio" for kind in ("bootstrap", "jackknife")}
-
-
-def test_autoregressive_arms_are_what_they_say():
-    arms = np.array([np.concatenate(pair) for pair in autoregressive_arms(0.8, 50, 6, 200, np.random.default_rng(0))])
-    runs = arms.reshape(-1, 6)  # 20,000 runs of 6 epochs
-    assert arms.shape == (200, 100, 6)
-    np.testing.assert_allclose(runs.var(axis=0), 1, atol=0.05)
-    correlation = np.corrcoef(runs.T)
-    np.testing.assert_allclose(correlation[0], 0.8 ** np.arange(6), atol=0.03)
-    assert abs(np.corrcoef(arms[:, 0, 0], arms[:, 1, 0])[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize(("rho", "naive"), [(0.0, 0.045), (0.7, 0.25), (0.9, 0.52)])
 def test_wilcoxon_over_epochs_takes_chance_for_a_finding_and_permuted_runs_do_not(rho, naive):
     # 20 runs of 30 epochs in either arm, drawn from one and the same process, 1000 times.
     rng = np.random.default_rng(1)
-    arms = autoregressive_arms(rho, 20, 30, 1000, rng)
+    arms = zip(*processes.runs("normal", rho, (2, 20, 50, 20), rng), strict=True)
     tests = rejections.of_curves(20, 199, SETTINGS, rng)
     chosen = {name: tests[name] for name in (wilcoxon.TEST, sd_permutation.TEST)}
     counts = count_rejections(arms, chosen)
@@ -54,8 +43,9 @@ def test_where_there_are_few_halves_each_is_there_once(n, ways):
 
 
 def test_rejections_counts_each_test():
-    tests = {"larger": lambda ours, other: ours > other, "never": lambda ours, other: False}
-    assert count_rejections([(1, 0), (0, 1), (2, 1)], tests) == {"larger": 2, "never": 0}
+    tests = {"larger": lambda ours, other: ours > other, "never": lambda ours, other: ours < ours}
+    arms = [(np.array([1, 0]), np.array([0, 1])), (np.array([2]), np.array([1]))]
+    assert count_rejections(arms, tests) == {"larger": 2, "never": 0}
 
 
 @pytest.fixture
@@ -63,9 +53,10 @@ def calibrate(frame):
     """What calibration says of some runs of correlated epochs around a rising curve."""
 
     def make(runs, splits, margin):
-        curves, _ = next(autoregressive_arms(0.9, runs, 30, 1, np.random.default_rng(3)))
-        noisy = np.linspace(0.5, 0.7, 30) + 0.01 * curves
-        both = pd.concat([frame(noisy, variant="dense"), frame(noisy + 0.1, variant="sparse")])
+        curves, others = processes.runs("normal", 0.9, (2, runs), np.random.default_rng(3))
+        rising = np.linspace(0.5, 0.7, 30)
+        arms = {"dense": rising + 0.01 * curves, "sparse": rising + 0.1 + 0.01 * others}
+        both = pd.concat([frame(noisy, variant=name) for name, noisy in arms.items()])
         settings, rng = SETTINGS._replace(margin=margin), np.random.default_rng(4)
         return aa_calibration(
             both, "dense", splits=splits, resamples=199, target_share=0.95, settings=settings, rng=rng
@@ -95,36 +86,40 @@ def calibrated(calibrate, known):
 
 def test_every_test_has_a_rate(calibrated):
     result = calibrated()
-    of_curves = {wilcoxon.TEST, "Wilson interval over epochs", sd_permutation.TEST, *INTERVALS}
+    of_curves = {wilcoxon.TEST, rejections.WILSON, sd_permutation.TEST}
     of_scores = {
         "Brown–Forsythe",
-        "Brunner–Munzel and Mann–Whitney",
+        superiority.TEST,
         "two one-sided paired t tests",
         "paired Student t",
     }
-    assert result.groupby("metric")["test"].agg(set).to_dict() == {
+    assert result.groupby(["variant", "metric"])["test"].agg(set).loc["sparse"].to_dict() == {
         **dict.fromkeys(["val_accuracy", "train_accuracy"], of_curves),
         **dict.fromkeys(["peak", "peak_final", "last"], of_scores),
         "epochs_to_accuracy": {"paired Student t"},
     }
     assert set(result["n"]) == {10}
-    assert set(result["variant"]) == {"dense"}
+    assert result["variant"].value_counts().to_dict() == {"dense": 19, "sparse": 19}
+    by_arm = result.set_index("variant")["rejected"]
+    assert by_arm["dense"].tolist() != by_arm["sparse"].tolist()
     np.testing.assert_allclose(result["false_positive_rate"], result["rejected"] / 100)
     assert (result["low"] <= result["false_positive_rate"]).all()
     assert (result["false_positive_rate"] <= result["high"]).all()
 
 
 def test_the_naive_tests_stand_out(calibrated):
-    rates = calibrated().query("metric in ['val_accuracy', 'last']").set_index("test")["false_positive_rate"]
+    rates = calibrated().query("variant == 'dense' and metric in ['val_accuracy', 'last']")
+    rates = rates.set_index("test")["false_positive_rate"]
     assert rates[wilcoxon.TEST] > 0.3
-    assert rates["Wilson interval over epochs"] > 0.3
-    for sound in (sd_permutation.TEST, "Brown–Forsythe", "Brunner–Munzel and Mann–Whitney", "paired Student t"):
+    assert rates[rejections.WILSON] > 0.3
+    for sound in (sd_permutation.TEST, "Brown–Forsythe", superiority.TEST, "paired Student t"):
         assert rates[sound] <= 0.08
 
 
 def test_equivalence_is_tried_at_the_margin(calibrated):
     # Halves that agree would be found equivalent nearly always; shifted by the margin, in 5 % of splits.
-    rates = calibrated(margin=0.02).query("metric == 'last'").set_index("test")["false_positive_rate"]
+    rates = calibrated(margin=0.02).query("variant == 'dense' and metric == 'last'")
+    rates = rates.set_index("test")["false_positive_rate"]
     assert rates["two one-sided paired t tests"] == pytest.approx(0.05, abs=0.04)
 
 
@@ -139,8 +134,8 @@ def test_the_same_generator_gives_the_same_digits(calibrate, calibrated):
     assert calibrated(runs=10, splits=20).equals(calibrate(10, 20, SETTINGS.margin))
 
 
-def test_an_interval_that_is_open_rejects_nothing():
-    flat = np.full((4, 3), 0.5)
-    tests = rejections.of_curves(4, 99, SETTINGS, np.random.default_rng(5))
-    assert count_rejections([(flat, flat)], {name: tests[name] for name in INTERVALS}) == dict.fromkeys(INTERVALS, 0)
-    assert resampling.sd(flat).max() == 0
+def test_arms_of_too_few_runs_are_left_out(frame):
+    rng = np.random.default_rng(6)
+    arms = pd.concat([frame(rng.random((12, 3)), variant="dense"), frame(rng.random((9, 3)), variant="sparse")])
+    result = aa_calibration(arms, "dense", splits=5, resamples=9, target_share=0.95, settings=SETTINGS, rng=rng)
+    assert set(result["variant"]) == {"dense"}

@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics.gap_at_accuracy import LAST, LOWER, METRIC, Arm, at_level, final_arm, gap_at_accuracy
+from analysis.statistics.gap_at_accuracy import (
+    LAST,
+    LOWER,
+    METRIC,
+    Arm,
+    at_level,
+    final_arm,
+    gap_at_accuracy,
+    phases,
+)
+from nist.training import optimizers
 
 EPOCHS = np.arange(1, 41)
 
@@ -22,10 +32,14 @@ def test_gap_and_epoch_by_hand():
 
 def test_epochs_before_the_prune_and_the_running_mean_by_hand():
     train, validation = np.array([[0.9, 0.9, 0.2, 0.4, 0.8]]), np.array([[0.8, 0.8, 0.3, 0.5, 0.6]])
-    arm = final_arm(train, validation, np.array([[100, 100, 5, 5, 5]]))
+    weights = np.array([[100, 100, 5, 5, 5]])
+    arm = final_arm(train, validation, weights, (1, 5))
     assert arm.train == pytest.approx(np.array([[0.3, 0.6]]))
     assert arm.validation == pytest.approx(np.array([[0.3, 0.5]]))
     assert arm.first == 3
+    assert final_arm(train, validation, weights, (1, 4)).train == pytest.approx(np.array([[0.3]]))
+    assert final_arm(train, validation, weights, (4, 5)).first == 4
+    assert final_arm(train, validation, weights, (1, 2)).train.shape == (1, 0)
 
 
 def test_the_last_gap_is_as_recorded(frame):
@@ -92,4 +106,37 @@ def test_a_head_that_never_fits_as_much_after_its_prune_as_the_other_at_first_is
     frame.loc[pruned, "train_accuracy"] *= 0.5
     found = gap_at_accuracy(frame, "dense")[1:]
     assert found["level"].between(0.3, 0.5).all()
-    assert found[["gap_baseline", "difference", "sd", "low", "high", "p"]].isna().all(axis=None)
+    assert found[["phase", "gap_baseline", "difference", "sd", "low", "high", "p"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("shares", [[1.0], [0.8, 0.2], [0.1, 0.2, 0.7]])
+def test_phases_are_those_of_training(shares):
+    training = {"optimizers": [{"name": "sgd", "share": share} for share in shares], "epochs": 7}
+    found = phases(training)
+    assert [first for first, _ in found] == [*optimizers.starts(training)]
+    assert [last + 1 for _, last in found] == [*(first for first, _ in found[1:]), 8]
+
+
+def test_arms_are_compared_while_one_optimizer_trains(frame):
+    # Training accuracy leaps at the switch. Then one run of the sparse arm falls short of where dense ones begin.
+    rising, after = np.linspace(0.1, 0.6, 6), np.linspace(0.8, 0.85, 4)
+    dense = np.tile(np.r_[rising, after], (3, 1)) + np.array([[0], [0.01], [0.02]])
+    sparse = np.tile(np.r_[rising * 0.9, after], (3, 1)) + np.array([[0], [0.01], [0.02]])
+    sparse[0, 6:] = [0.7, 0.7, 0.74, 0.75]
+    parts = [
+        frame(0.9 * train, variant=name, train_accuracy=train) for name, train in (("dense", dense), ("sparse", sparse))
+    ]
+    switched = {name: [(1, 6), (7, 10)] for name in ("dense", "sparse")}
+    found, whole = (
+        gap_at_accuracy(pd.concat(parts), "dense", trained=trained).set_index("metric").loc[METRIC]
+        for trained in (switched, None)
+    )
+    assert whole["level"] > 0.6  # within the leap
+    assert found["level"] == pytest.approx(0.9 * 0.55)  # of the last epoch but one of the first optimizer
+    assert found["phase"] == 1
+    assert found["epoch"] < 6
+    early = gap_at_accuracy(pd.concat(parts).query("epoch <= 6"), "dense").set_index("metric").loc[METRIC]
+    assert found.drop("phase").equals(early.drop("phase"))
+    late = {"dense": [(1, 2), (3, 10)], "sparse": [(1, 8), (9, 10)]}
+    apart = gap_at_accuracy(pd.concat(parts), "dense", trained=late).set_index("metric").loc[METRIC]
+    assert np.isnan([apart["phase"], apart["difference"]]).all()

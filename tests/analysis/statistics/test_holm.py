@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.statistics.holm import corrected, holm
 
@@ -13,9 +14,9 @@ def table(test, p, variants="abcd", metric="last"):
     )
 
 
-def rates(test="t", metric="last", rate=0.05):
-    row = {"study": "s", "test": test, "metric": metric, "false_positive_rate": rate, "low": 0.04, "high": 0.07}
-    return pd.DataFrame([{**row, "splits": 1000, "n": 10}])
+def rates(rate=0.05, arms=("dense",)):
+    row = {"study": "s", "test": "t", "metric": "last", "low": 0.04, "high": 0.07, "splits": 1000, "n": 10}
+    return pd.DataFrame([{**row, "variant": arm, "false_positive_rate": rate + 0.01 * i} for i, arm in enumerate(arms)])
 
 
 def test_against_r():
@@ -60,3 +61,8 @@ def test_each_p_has_its_tests_false_positive_rate():
     ]
     assert np.isnan(result.loc["u", "false_positive_rate"])
     assert result.loc["t", "n"] == 20  # of the comparison, not of the halves
+
+
+def test_the_rate_is_that_of_the_arm_on_which_the_test_errs_more():
+    found = holm([table("t", [0.01] * 3)], rates(arms=("a", "dense", "b"))).set_index("variant")["false_positive_rate"]
+    assert found.to_dict() == pytest.approx({"a": 0.06, "b": 0.07, "c": 0.06})

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from analysis.coverage import processes
 from analysis.statistics import resampling
 from analysis.statistics.paired_difference import paired_test
 from analysis.statistics.power import detectable_mean, power, pseudovalue_sd, t_test_power, values_needed
 from analysis.statistics.sd_permutation import permutation_test
-from tests.analysis.processes import autoregressive_arms
 
 
 def test_against_r():
@@ -82,13 +82,10 @@ def test_a_mean_difference_that_is_detectable_is_detected_in_80_percent():
 def test_an_sd_ratio_that_is_detectable_is_detected_in_80_percent():
     # The detectable ratio is an estimate from each sample; its mean is tried on the permutation test itself.
     rng = np.random.default_rng(1)
-    arms = list(autoregressive_arms(0.7, 20, 30, 300, rng))
-    detectable = np.mean([detectable_mean(pseudovalue_sd(*pair)[1], 20) for pair in arms])
-    flips = resampling.flips(20, 199, rng)
-    found = [
-        permutation_test(np.exp(-detectable) * ours, reference, *flips)["p_two_sided"] <= 0.05
-        for ours, reference in arms
-    ]
+    ours, reference = processes.runs("normal", 0.7, (2, 300, 20), rng)
+    detectable = np.mean([detectable_mean(pseudovalue_sd(*pair)[1], 20) for pair in zip(ours, reference, strict=True)])
+    tested = permutation_test(np.exp(-detectable) * ours, reference, *resampling.flips(20, 199, rng))
+    found = tested["p_two_sided"] <= 0.05
     assert np.mean(found) == pytest.approx(0.8, abs=0.08)
 
 

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.coverage import processes
 from analysis.statistics import resampling
-from analysis.statistics.sd_permutation import log_sd_ratio, permutation_test, sd_permutation
-from tests.analysis.processes import autoregressive_arms
+from analysis.statistics.sd_permutation import (
+    CLOSE,
+    Permuted,
+    inverted,
+    log_sd_ratio,
+    p_values,
+    permutation_test,
+    sd_permutation,
+)
 
 EVERY = {n: resampling.flips(n, 2**n, np.random.default_rng(0)) for n in (1, 2, 3, 6)}
 
@@ -102,8 +110,7 @@ def test_p_is_uniform_under_the_null_hypothesis():
     # Centring makes the test of 20 runs approximate; that p is uniform in 500 nulls shows how well it holds.
     rng = np.random.default_rng(11)
     flips = resampling.flips(20, 499, rng)
-    arms = autoregressive_arms(0.9, 20, 30, 500, rng)
-    p = [permutation_test(ours, reference, *flips)["p"] for ours, reference in arms]
+    p = permutation_test(*processes.runs("normal", 0.9, (2, 500, 20), rng), *flips)["p"]
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
@@ -111,9 +118,62 @@ def test_p_is_uniform_under_the_null_hypothesis():
 def test_skewed_accuracies_keep_the_level(n):
     rng = np.random.default_rng(12)
     flips = resampling.flips(n, 199, rng)
-    arms = autoregressive_arms(0.8, n, 8, 600, rng)
-    p = [permutation_test(np.exp(ours), np.exp(reference), *flips)["p"] for ours, reference in arms]
-    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.075
+    p = permutation_test(*processes.runs("lognormal", 0.8, (2, 600, n), rng, epochs=8), *flips)["p"]
+    assert 0.02 <= np.mean(p <= 0.05) <= 0.075
+
+
+def test_many_samples_at_once_are_as_one_after_the_other():
+    rng = np.random.default_rng(13)
+    ours, reference = processes.runs("normal", 0.5, (2, 4, 6), rng, epochs=3)
+    together = permutation_test(ours, reference, *EVERY[6])
+    apart = [permutation_test(*arms, *EVERY[6]) for arms in zip(ours, reference, strict=True)]
+    for name in ("log_sd_ratio", "p", "p_two_sided"):
+        np.testing.assert_allclose(together[name], [one[name] for one in apart])
+
+
+@pytest.fixture(scope="module")
+def arms():
+    rng = np.random.default_rng(14)
+    return rng.normal(0, 1, (8, 4)), rng.normal(0, 2, (8, 4))
+
+
+ALL = resampling.flips(8, 256, np.random.default_rng(0))
+
+
+def test_the_interval_holds_what_the_test_does_not_reject(arms):
+    low, high = inverted(*arms, *ALL, 0.95)
+    permuted = Permuted(*arms, ALL[0]).keep()
+
+    def p(log_ratio):
+        return p_values(permuted.log_ratios(log_ratio), complete=True)["two-sided"]
+
+    assert low < permutation_test(*arms, *ALL)["log_sd_ratio"] < high
+    assert max(p(low), p(high)) <= 0.05 < min(p(low + 2 * CLOSE), p(high - 2 * CLOSE))
+    assert p(0.0) == pytest.approx(permutation_test(*arms, *ALL)["p_two_sided"])
+    assert (high < 0) == (p(0.0) <= 0.05)
+
+
+def test_the_interval_moves_with_the_ratio(arms):
+    ours, reference = arms
+    plain, larger = (inverted(factor * ours, reference, *ALL, 0.95) for factor in (1, 3))
+    np.testing.assert_allclose(larger, np.array(plain) + np.log(3), atol=1e-9)
+
+
+def test_five_pairs_bound_no_ratio():
+    rng = np.random.default_rng(15)
+    ours, reference = rng.normal(0, 1, (5, 4)), rng.normal(0, 9, (5, 4))
+    assert inverted(ours, reference, *resampling.flips(5, 32, rng), 0.95) == (-np.inf, np.inf)
+
+
+def test_a_constant_arm_has_no_interval(arms):
+    assert np.isnan(inverted(np.full((8, 4), 0.5), arms[1], *ALL, 0.95)).all()
+    assert np.isnan(inverted(np.full((8, 4), 0.5), np.full((8, 4), 0.1), *ALL, 0.95)).all()
+
+
+def test_identical_arms_do_not_differ(arms):
+    low, high = inverted(arms[0], arms[0], *ALL, 0.95)
+    assert low < 0 < high
+    assert permutation_test(arms[0], arms[0], *ALL)["p_two_sided"] == 1
 
 
 def test_the_table(two_variants):
@@ -126,6 +186,9 @@ def test_the_table(two_variants):
     assert (row["method"], row["patterns"]) == ("exact", 256)
     assert row["sd_ratio"] < 0.5
     assert row["p"] == 1 / 256
+    assert row["low"] < row["log_sd_ratio"] < row["high"] < 0
+    assert (row["interval"], row["confidence"]) == ("permutation of whole runs, inverted", 0.95)
+    assert 0.93 <= row["coverage"] <= 0.95
 
 
 def test_the_same_generator_gives_the_same_digits(two_variants):

@@ -13,7 +13,9 @@ from analysis.statistics.epochs_to_converge import epochs_to_converge, first_epo
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
-from analysis.statistics.wilcoxon import signed_rank, wilcoxon
+from analysis.statistics.run_curves import run_curves
+from analysis.statistics.run_epochs import run_epochs
+from analysis.statistics.wilcoxon import p_values, signed_rank, wilcoxon
 from analysis.statistics.wilson import wilson, wilson_interval
 from nist.errors import InputError
 
@@ -121,6 +123,17 @@ class TestWilcoxon:
         # Signs of the ranks 1.5, 1.5, 3, 4, 5: {}, {1.5}, {1.5}, {1.5, 1.5} and {3} are the 5 of 32 sums up to 3.
         assert result["p"] == 5 / 32
 
+    @pytest.mark.parametrize("alternative", ["less", "greater", "two-sided"])
+    def test_many_samples_at_once_are_as_one_after_the_other(self, alternative):
+        plain = np.random.default_rng(0).normal(-0.2, 1, (20, 9))
+        differences = np.vstack([plain, np.round(plain, 1), np.zeros((1, 9)), -abs(plain[:1]), abs(plain[:1])])
+        expected = [signed_rank(row, alternative)["p"] for row in differences]
+        np.testing.assert_allclose(p_values(differences, alternative), expected, atol=1e-12)
+
+    def test_sds_that_are_equal_but_for_rounding_are_zeros(self):
+        result = wilcoxon(sds([0.1 + 0.2, 0.1, 0.2], [0.3, 0.2, 0.4]), "dense-1").iloc[0]
+        assert (result["zeros"], result["w"]) == (1, 0)
+
     def test_no_difference_at_all(self):
         assert signed_rank(np.zeros(5))["p"] == 1
 
@@ -153,9 +166,14 @@ class TestWilson:
         expected = np.array([centre - half, centre + half]) / (1 + z**2 / n)
         np.testing.assert_allclose(wilson_interval(k, n), np.clip(expected, 0, 1), atol=1e-12)
 
-    def test_only_strictly_lower_epochs_count(self):
-        result = wilson(sds([0.1, 0.2, 0.3, 0.1], [0.2, 0.2, 0.2, 0.2]), "dense-1").iloc[0]
-        assert (result["epochs_lower"], result["epochs"], result["share"]) == (2, 4, 0.5)
+    def test_ties_but_for_rounding_count_half(self):
+        result = wilson(sds([0.1, 0.1 + 0.2, 0.4, 0.1], [0.2, 0.3, 0.2, 0.2]), "dense-1").iloc[0]
+        assert result[["epochs_lower", "epochs_tied", "epochs", "share"]].tolist() == [2, 1, 4, 0.625]
+
+    def test_identical_arms_do_not_leave_out_one_half(self):
+        result = wilson(sds([0.1] * 30, [0.1] * 30), "dense-1").iloc[0]
+        assert (result["low"] + result["high"]) / 2 == pytest.approx(0.5)
+        assert result["coverage"] < 0.5  # of epochs that are not independent
 
 
 TWO_RUNS = [[0.5, 0.9, 0.7], [0.6, 0.8, 0.8]]
@@ -178,6 +196,10 @@ class TestAccuracy:
         # t(0.975, 2) = 4.302653; SD of 1, 2, 6 is √7; margin 4.302653 · √7 / √3.
         assert margin_of_error(np.array([1.0, 2.0, 6.0])) == pytest.approx(4.302653 * np.sqrt(7 / 3), rel=1e-6)
 
+    def test_a_margin_says_how_often_it_holds(self, frame):
+        few, more = (accuracy(frame(np.random.default_rng(0).random((n, 2))))["coverage"] for n in (5, 20))
+        assert few.iloc[0] < more.iloc[0] < 0.95
+
     def test_a_single_run_has_no_margin(self, frame):
         assert accuracy(frame([[0.5, 0.6]]))["margin"].isna().all()
 
@@ -194,6 +216,23 @@ class TestConvergence:
         result = epochs_to_converge(frame([[0.9, 0.9, 0.9], [0.0, 0.1, 0.9]])).iloc[0]
         assert (result["epochs"], result["run_mean"]) == (3, 2)
         assert result["n"] == 2
+
+
+def test_epochs_of_runs_by_hand(frame):
+    # The target is 0.95 of 0.8; runs reach 0.95 of their own last accuracy at epochs 2, 3 and 1.
+    dense, sparse = (
+        frame([[0.4, 0.8, 0.8]], variant="dense"),
+        frame([[0.1, 0.2, 0.7], [0.5, 0.9, 0.5]], variant="sparse"),
+    )
+    result = run_epochs(pd.concat([sparse, dense]), "dense").set_index(["variant", "seed"]).sort_index()
+    assert result["epochs_to_converge"].tolist() == [2, 3, 1]
+    assert result["epochs_to_accuracy"].tolist() == [2, 3, 2]  # one never gets there
+
+
+def test_curves_of_runs_have_the_gap(frame):
+    result = run_curves(frame([[0.5, 0.6]], train_accuracy=[[0.4, 0.9]]))
+    assert result["gap"].tolist() == pytest.approx([-0.1, 0.3])
+    assert result[["val_accuracy", "train_accuracy", "val_loss"]].to_numpy().tolist() == [[0.5, 0.4, 1], [0.6, 0.9, 1]]
 
 
 def test_learning_curve_by_hand(frame):

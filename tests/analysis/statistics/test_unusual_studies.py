@@ -19,7 +19,8 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from analysis.statistics.paired_difference import paired_difference
 from analysis.statistics.power import power
-from analysis.statistics.run_bootstrap import run_bootstrap
+from analysis.statistics.run_curves import run_curves
+from analysis.statistics.run_epochs import run_epochs
 from analysis.statistics.run_scores import run_scores
 from analysis.statistics.sd_permutation import sd_permutation
 from analysis.statistics.simultaneous_band import simultaneous_band
@@ -29,6 +30,7 @@ from analysis.statistics.wilson import wilson
 from nist.errors import InputError
 
 TESTS = ["wilcoxon", "sd_permutation", "brown_forsythe", "superiority", "paired_difference", "equivalence"]
+INTERVALS = ["sd_permutation", "wilson", "superiority", "paired_difference", "simultaneous_band", "gap_at_accuracy"]
 
 
 def compute(runs):
@@ -47,8 +49,9 @@ def compute(runs):
         "wilcoxon": wilcoxon(sd, "dense"),
         "wilson": wilson(sd, "dense"),
         "sd_permutation": sd_permutation(runs, "dense", **sampled),
-        "run_bootstrap": run_bootstrap(runs, "dense", confidence=0.95, **sampled),
-        "simultaneous_band": simultaneous_band(runs, "dense", confidence=0.95, **sampled),
+        "run_curves": run_curves(runs),
+        "run_epochs": run_epochs(runs, "dense"),
+        "simultaneous_band": simultaneous_band(runs, "dense", confidence=0.95),
         "brown_forsythe": brown_forsythe(one_a_run, "dense"),
         "superiority": superiority(one_a_run, "dense"),
         "paired_difference": paired_difference(one_a_run, "dense"),
@@ -112,27 +115,44 @@ def statistics_of(computed, two_variants):
 def test_every_statistic_answers(statistics_of, study):
     result = statistics_of(study)
     for name, table in result.items():
-        if name != "aa_calibration":  # it has the baseline alone, and needs four runs
+        if name != "aa_calibration":  # it needs ten runs
             assert "sparse" in set(table["variant"]), name
     for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy", "holm"]:
         p = result[name]["p"].dropna()
         assert p.between(0, 1).all(), name
-    intervals = result["run_bootstrap"]
-    assert (intervals["low"] <= intervals["high"])[intervals["low"].notna()].all()
+    for name in INTERVALS:
+        ends = result[name][["low", "high"]].dropna()
+        assert np.isfinite(ends).all(axis=None), name
+        assert (ends["low"] <= ends["high"]).all(), name
+        assert result[name]["interval"].notna().all(), name
 
 
 def test_a_single_run_has_no_p_and_no_interval(statistics_of):
     result = statistics_of("one run")
     for name in [*TESTS, "gap_at_accuracy", "epochs_to_accuracy"]:
         assert result[name]["p"].isna().all(), name
-    for name in ["run_bootstrap", "simultaneous_band", "wilson"]:
+    for name in INTERVALS:
         assert result[name]["low"].isna().all(), name
 
 
 def test_nothing_is_significant_between_the_same_runs(statistics_of):
     result = statistics_of("the same runs twice")
-    assert result["holm"]["p"].dropna().min() > 0.3
+    found = result["holm"].set_index("test")["p"]
+    assert (found.pop("two one-sided paired t tests") == 0).all()  # that they are equal is shown
+    assert found.dropna().min() > 0.3
     assert result["superiority"]["probability"].tolist() == pytest.approx([0.5] * 3)
+    for name, value in {"superiority": 0.5, "wilson": 0.5, "paired_difference": 0, "sd_permutation": 0}.items():
+        assert result[name]["low"].notna().all(), name
+        assert ((result[name]["low"] <= value) & (value <= result[name]["high"])).all(), name
+    assert result["equivalence"]["equivalent"].all()
+
+
+@pytest.mark.parametrize("study", ["a constant variant", "a constant baseline"])
+def test_a_constant_arm_has_no_ratio_of_spreads(statistics_of, study):
+    rows = statistics_of(study)["sd_permutation"]
+    assert np.isinf(rows["log_sd_ratio"]).all()
+    assert rows[["low", "high"]].isna().all(axis=None)
+    assert set(rows["interval"]) == {"undefined"}
 
 
 def test_constants_apart_differ_but_no_t_says_so(statistics_of):
@@ -144,18 +164,17 @@ def test_constants_apart_differ_but_no_t_says_so(statistics_of):
 
 def test_a_study_of_one_variant_has_headers_and_no_comparisons(frame, statistics_of):
     alone, beside = compute(frame(curves(12, 5), variant="dense")), statistics_of("the same runs twice")
-    for name in [*TESTS, "gap_at_accuracy", "wilson", "run_bootstrap", "power", "holm"]:
+    for name in [*TESTS, "gap_at_accuracy", "wilson", "simultaneous_band", "power", "holm"]:
         assert alone[name].empty, name
         assert alone[name].columns.tolist() == beside[name].columns.tolist(), name
     assert alone["epochs_to_accuracy"]["variant"].tolist() == ["dense"]
-    assert set(alone["simultaneous_band"]["curve"]) == {"mean"}
     assert not alone["aa_calibration"].empty
 
 
 def test_diverged_runs_stay_in(two_variants, statistics_of):
     kept = statistics_of("nothing unusual")
     diverged = compute(two_variants(*STUDIES["nothing unusual"], diverged={3, 4}))  # their losses are NaN
-    for name in ["sd_permutation", "run_bootstrap", "superiority", "equivalence", "power"]:
+    for name in ["sd_permutation", "superiority", "equivalence", "power"]:
         table = diverged[name]
         assert set(table["n_diverged"]) == set(table["n_diverged_baseline"]) == {2}, name
         same = table.drop(columns=["n_diverged", "n_diverged_baseline"])
@@ -166,8 +185,7 @@ def test_diverged_runs_stay_in(two_variants, statistics_of):
     "statistic",
     [
         lambda runs: sd_permutation(runs, "dense", resamples=99, rng=np.random.default_rng(0)),
-        lambda runs: run_bootstrap(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
-        lambda runs: simultaneous_band(runs, "dense", resamples=99, rng=np.random.default_rng(0), confidence=0.95),
+        lambda runs: simultaneous_band(runs, "dense", confidence=0.95),
         lambda runs: epochs_to_accuracy(runs, "dense"),
         lambda runs: gap_at_accuracy(runs, "dense"),
         lambda runs: power(runs, "dense"),

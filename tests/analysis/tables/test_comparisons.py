@@ -8,7 +8,7 @@ from analysis.statistics.study_runs import StudyRuns
 from analysis.tables import comparisons
 from analysis.tables.__main__ import main
 
-NAMES = ["run_bootstrap", "paired_difference", "superiority", "epochs_to_accuracy", "gap_at_accuracy", "power"]
+NAMES = ["sd_permutation", "paired_difference", "superiority", "epochs_to_accuracy", "gap_at_accuracy", "power"]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_variants_without_runs_have_no_row_and_what_has_no_interval_says_so(make
     table = make_table(one_run, ["dense", "nist-1-10-p98", "nist-1-5-p99.5"])
     assert set(table.index.get_level_values("Variant")) == {"NIST (1, 10), 98 %"}
     effects = table.loc["NIST (1, 10), 98 %", "Effect"]
-    assert effects["Is it more accurate?"] == "+10.00 points (no interval)"
+    assert effects["Is it more accurate?"] == "+10.00 points (n = 1 cannot show this)"
     assert not effects.str.contains("nan").any()
 
 
@@ -64,6 +64,7 @@ def test_every_variant_is_asked_every_question(table):
     assert len(table) == 2 * 7
     assert "Dense" not in table.index.get_level_values("Variant")
     assert set(table["Runs"]) == {"12"}
+    assert set(table["Comparisons"]) == {"2"}
 
 
 def test_what_differs_is_found_and_what_does_not_is_not(table):
