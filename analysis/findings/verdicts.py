@@ -7,6 +7,7 @@ import pandas as pd
 from analysis import formatting
 from analysis.claims import words
 from analysis.claims.claim import Claim
+from analysis.claims.grouping import OF_RUNS
 from analysis.claims.outcome import VERDICTS
 from analysis.report.verdicts import short
 
@@ -21,6 +22,12 @@ class Verdicts:
     @property
     def total(self) -> int:
         return len(self.verdicts)
+
+    @property
+    def of_runs(self) -> str:
+        """Claims that need runs by verdict, in words."""
+        counts = {name: self.count(name) for name in (*OF_RUNS, "not run")}
+        return formatting.listed([f"{count} {name}" for name, count in counts.items() if count])
 
     def count(self, verdict: str) -> int:
         return int((self.verdicts["verdict"] == verdict).sum())

@@ -235,19 +235,9 @@ function markPlace() {
   document.querySelectorAll("h2[id]").forEach((heading) => seen.observe(heading));
 }
 
-// A link to what is folded away opens it.
-function unfold() {
-  let place = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  const target = place;
-  for (; place; place = place.parentElement) if (place.tagName === "DETAILS") place.open = true;
-  if (target) target.scrollIntoView();
-}
-
 document.querySelectorAll(".explorer").forEach(explore);
 document.querySelectorAll("[data-filter]").forEach(filter);
 searchFromAnywhere();
 nameCells();
 markPlace();
-addEventListener("hashchange", unfold);
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
-unfold();

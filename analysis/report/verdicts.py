@@ -16,16 +16,18 @@ from nist.studies.study import Study
 def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
     """What the page shows of ``verdicts``, the result of ``analysis.claims.ledger``, with the paper's studies by name.
 
-    ``counts`` by verdict; ``summary``, a table by study; ``headlines``, the claims the paper leads with; ``forest``,
-    claims with a figure of ours on an axis; ``rows``, all of them, with what can be filtered by; ``studies``, ``kinds``
-    and ``verdicts`` that there are.
+    ``counts`` and number of ``findings`` by verdict; ``summary``, a table by study; ``headlines``, the claims the paper
+    leads with; ``forest``, claims with a figure of ours on an axis; ``rows``, all of them, with what can be filtered
+    by; ``studies``, ``kinds`` and ``verdicts`` that there are.
     """
     claims = claim.read()
     rows = [_row(row, claims[row["id"]], studies) for row in verdicts.to_dict("records")]
     counts, summary = verdicts["verdict"].value_counts(), ledger.summary(verdicts, claims)
     summary["study"] = [name if name == "all" else words.title(name, studies) for name in summary["study"]]
+    findings = verdicts.groupby("verdict")["finding"].nunique().to_dict() if "finding" in verdicts else {}
     return {
         "counts": {name: int(counts.get(name, 0)) for name in VERDICTS},
+        "findings": findings,
         "total": len(rows),
         "summary": summary.rename(columns={"study": "Study", "claims": "all"}).to_dict("split"),
         "headlines": headlines.section(rows),
@@ -44,6 +46,7 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         "study": claimed.study,
         "title": words.title(claimed.study, studies),
         "kind": claimed.kind,
+        "readings": row.get("readings", ""),
         "source": claimed.source,
         "head": words.heads(claimed.variant, study),
         "what": words.quantity(claimed),

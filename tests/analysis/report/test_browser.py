@@ -87,7 +87,7 @@ def test_the_page_shows_what_its_controls_ask_for_and_everyone_can_use_it(opened
     opened.locator("nav input").press("Enter")
     assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)
     opened.goto(f"{opened.url}#assumption-B2")
-    assert opened.locator("#assumption-B2").is_visible()  # what folds it away is opened
+    assert opened.locator("#assumption-B2").is_visible()  # browsers open what folds it away
     opened.set_viewport_size({"width": 375, "height": 800})
     assert opened.evaluate("document.scrollingElement.scrollWidth") <= 375
     opened.emulate_media(color_scheme="dark")
