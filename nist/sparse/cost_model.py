@@ -8,7 +8,8 @@ seconds:
 - ``weights``: numbers in the weight as it is multiplied, with what Adam does to them;
 - ``spilled``: those of them beyond the first ``CACHED``, which come from memory every time;
 - ``products``: multiply-accumulates of a batch, forward;
-- ``activations``: numbers that go in, come out or lie in between, in a batch.
+- ``activations``: numbers that go in, come out or lie in between, in a batch;
+- ``touched``: those inputs and outputs of a batch that have a weight, in the compressed form, which takes them alone.
 
 ``costs.yaml`` holds the coefficients by kind of device, with where they were measured; ``python -m
 nist.benchmarks.fit_cost_model`` fits them to what ``make bench`` has measured.
@@ -22,9 +23,9 @@ import yaml
 from nist.sparse.kernels import FORMS, block_size
 from nist.sparse.random_masks import Connectivity, as_band
 
-TERMS = ("steps", "passes", "weights", "products", "activations", "spilled")
+TERMS = ("steps", "passes", "weights", "products", "activations", "touched", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
-MARGIN = 0.1  # about what the same step's time scatters by from one run to the next
+MARGIN = 0.05  # of the same step, from one run of the benchmark to the next, ratios scatter by as much
 COEFFICIENTS = Path(__file__).with_name("costs.yaml")
 
 
@@ -66,9 +67,10 @@ def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[
     ends = rows * (n_in + n_out)
     counts: tuple[int, ...]
     if form == "masked":
-        counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends
+        counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends, 0
     elif form == "compressed":
-        counts = 1, 1, active_weights, rows * active_weights, ends
+        touched = rows * (min(n_in, active_weights) + min(n_out, active_weights))
+        counts = 1, 1, active_weights, rows * active_weights, ends, touched
     else:
         band = as_band(band)
         places = band.width if band.is_spread else n_in
@@ -79,7 +81,7 @@ def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[
             blocks, reach = -(-places // block), -(-(block + k - 1) // block)
             entries = blocks * block * reach * block
             counts = 1, entries, rows * entries, rows * blocks * reach * block
-        counts = 1, *(band.parts * count for count in counts)
+        counts = 1, *(band.parts * count for count in counts), 0
     return dict(zip(TERMS, (*counts, max(0, counts[2] - CACHED)), strict=True))
 
 

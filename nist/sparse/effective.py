@@ -88,14 +88,9 @@ def chains(module: nn.Module) -> list[list[Linear]]:
     return [*_chains(module)]
 
 
-def successors(module: nn.Module) -> list[tuple[Linear, Linear]]:
-    """Pairs of layers, the second of which alone takes what the first puts out, feature by feature."""
-    return [pair for chain in chains(module) for pair in pairwise(chain)]
-
-
 def lay_out(module: nn.Module) -> None:
     """Let outputs that a compressed layer alone takes lie in memory as it takes them best: see ``nist.sparse.csr``."""
-    for one, other in successors(module):
+    for one, other in (pair for chain in chains(module) for pair in pairwise(chain)):
         if isinstance(one, NISTLinear) and isinstance(other, NISTLinear):
             one.by_feature = one.form == other.form == "compressed"
 

@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Integral
 from statistics import median
+from typing import Any
 
 import torch
 from torch import nn
 
 from nist.sparse import csr
-from nist.sparse.effective import successors
+from nist.sparse.effective import chains
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear
 from nist.sparse.prune import nist_layers
@@ -62,8 +64,9 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     """A copy of ``model``, in evaluation mode, for inference on ``rows`` rows a batch, images or images times tokens.
 
     Each NIST layer is timed on random inputs in every way that there is, and the fastest takes its place: a plain
-    ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. That takes about a tenth of a second
-    a layer, and the choice is this machine's. What it computes is what ``model`` computes, to rounding. It has no
+    ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. Layers that follow each other are
+    timed together too, each as its weights alone. That takes about a tenth of a second a layer, and the choice is this
+    machine's. What it computes is what ``model`` computes, to rounding. It has no
     gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
     if not (isinstance(rows, Integral) and rows >= 1):
@@ -71,25 +74,49 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)
-    fastest: dict[nn.Module, nn.Module] = {layer: _fastest(layer, rows) for layer in nist_layers(copy)}
-    for one, other in successors(copy):
-        first, second = fastest.get(one), fastest.get(other)
-        if isinstance(first, SparseLinear) and isinstance(second, SparseLinear):
-            first.by_feature = True
-    return replaced(copy, fastest)
+    ways = {layer: _ways(layer, rows) for layer in nist_layers(copy)}
+    chosen = {layer: found[0] for layer, found in ways.items()}
+    for chain in chains(copy):
+        if len(chain) > 1 and all(type(layer) in (nn.Linear, NISTLinear) for layer in chain):
+            chosen |= _as_a_chain(chain, ways, rows)
+    return replaced(copy, chosen)
 
 
-def _fastest(layer: NISTLinear, rows: int) -> nn.Module:
+def _as_a_chain(chain: Sequence[nn.Module], ways: dict[NISTLinear, list[nn.Module]], rows: int) -> dict:
+    """The ways for layers that follow each other: each one's fastest, or the weights alone of all that have them."""
+    found = [ways.get(layer, [layer]) for layer in chain]  # type: ignore[call-overload]
+    alone = [next((way for way in each if isinstance(way, SparseLinear)), each[0]) for each in found]
+    choices, seconds = [[each[0] for each in found], alone], []
+    for choice in choices:
+        _lay_out(choice)
+        seconds += _times([nn.Sequential(*choice)], _inputs(chain[0], rows))
+    best = choices[seconds.index(min(seconds))]
+    _lay_out(best)
+    return {layer: way for layer, way in zip(chain, best, strict=True) if layer in ways}
+
+
+def _lay_out(ways: Sequence[nn.Module]) -> None:
+    for one, other in pairwise(ways):
+        if isinstance(one, SparseLinear):
+            one.by_feature = isinstance(other, SparseLinear)
+
+
+def _ways(layer: NISTLinear, rows: int) -> list[nn.Module]:
+    """What can take a layer's place, the fastest first."""
     ways: list[nn.Module] = [layer.dense().eval().requires_grad_(False)]
     if type(layer) is not NISTLinear:  # a convolution, or a layer of transformers, which gets other inputs
-        return ways[0]
+        return ways
     if layer.form not in ("masked", "compressed"):
         ways.append(layer)
     if layer.stored.dtype in (torch.float32, torch.float64):
         ways += [SparseLinear(layer, gathers) for gathers in ((False, True) if rows == 1 else (False,))]
-    x = torch.randn(rows, layer.in_features, dtype=layer.stored.dtype, device=layer.stored.device)
-    times = _times(ways, x)
-    return ways[times.index(min(times))]
+    seconds = _times(ways, _inputs(layer, rows))
+    return [ways[place] for place in sorted(range(len(ways)), key=seconds.__getitem__)]
+
+
+def _inputs(layer: Any, rows: int) -> torch.Tensor:
+    like = layer.stored if isinstance(layer, NISTLinear) else layer.weight
+    return torch.randn(rows, layer.in_features, dtype=like.dtype, device=like.device)
 
 
 def _times(ways: Sequence[nn.Module], x: torch.Tensor) -> list[float]:
