@@ -14,6 +14,8 @@ from nist.errors import InputError
 from nist.models import pretrained
 from nist.studies import study
 
+SAFE_LOADERS = ("_Loader", "yaml.SafeLoader", "getattr(yaml, 'CSafeLoader', yaml.SafeLoader)")
+
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("nist", "analysis") for path in (ROOT / folder).rglob("*.py"))
 FORBIDDEN_MODULES = {
@@ -46,7 +48,7 @@ def faults(node: ast.AST):
         yield f"{name}(allow_pickle=…)"
     if name == "torch.load" and not is_constant(keywords.get("weights_only"), True):
         yield "torch.load() without weights_only=True"
-    if name in ("yaml.load", "yaml.load_all") and ast.unparse(node.args[-1]) not in ("_Loader", "yaml.SafeLoader"):
+    if name in ("yaml.load", "yaml.load_all") and ast.unparse(node.args[-1]) not in SAFE_LOADERS:
         yield f"{name}() with {ast.unparse(node.args[-1])}"
 
 

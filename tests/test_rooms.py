@@ -52,7 +52,7 @@ ANALYSIS = {
     "measured": {"figures", "tables"},
     "console": set(),
     "queues": set(),
-    "findings": {"formatting", "study_results", "statistics", "claims", "tables", "report"},
+    "findings": {"formatting", "study_results", "statistics", "claims", "tables"},
     "scale": {"cli", "metrics", "published", "networks"},
     "replayed": {"published"},
 }

@@ -7,10 +7,9 @@ from pathlib import Path
 import jinja2
 
 from analysis import formatting, study_results
-from analysis.claims import claim
+from analysis.claims import claim, table
 from analysis.findings.facts import StudyFacts
 from analysis.findings.verdicts import Verdicts
-from analysis.report import verdicts
 from analysis.study_results import Source
 from nist.runtime.files import replacing
 from nist.studies import study
@@ -47,6 +46,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("inputs", nargs="*", type=Path, help="statistics, CSV files in folders named for their studies")
     parser.add_argument("-o", "--output", required=True, type=Path, help="Markdown file")
     arguments = parser.parse_args(argv)
-    ledger = Verdicts(verdicts.read(arguments.claims), claim.read())
+    ledger = Verdicts(table.read(arguments.claims), claim.read())
     with replacing(arguments.output) as temporary:
         temporary.write_text(page(study_results.read(arguments.studies, arguments.inputs), ledger), encoding="utf-8")

@@ -9,7 +9,7 @@ from analysis.claims import words
 from analysis.claims.claim import Claim
 from analysis.claims.grouping import OF_RUNS
 from analysis.claims.outcome import VERDICTS
-from analysis.report.verdicts import short
+from analysis.claims.table import short
 
 
 @dataclass(frozen=True)

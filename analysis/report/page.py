@@ -104,7 +104,7 @@ def contents(arguments: argparse.Namespace) -> dict:
     table = provenance.table(blocks, frame)
     return {
         "studies": sections,
-        "claims": verdicts.section(verdicts.read(arguments.claims), _of_the_paper()),
+        "claims": verdicts.section(table.read(arguments.claims), _of_the_paper()),
         "findings": findings.section(arguments.findings),
         "method": [item(name, manifest, results) for name in DRAWINGS],
         "settings": item(SETTINGS, manifest, results),

@@ -1,15 +1,13 @@
 """What the page says of the ledger: how the claims fared, and every claim with its verdict."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
-from analysis import cli
 from analysis.claims import claim, ledger, words
 from analysis.claims.outcome import VERDICTS
+from analysis.claims.table import short
 from analysis.report import forest, headlines
-from nist.errors import InputError
 from nist.studies.study import Study
 
 
@@ -58,21 +56,3 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         **{name: words.figure(short(row[name]), "") for name in ("low", "high")},
         "ours": words.figure(short(row["ours"]), claimed.unit),
     }
-
-
-def read(path: Path) -> pd.DataFrame:
-    """Read ``results/claims.csv``; every cell is text. Raises ``InputError`` if it is not of this version's claims."""
-    verdicts, known = cli.read_table(path, dtype=str, keep_default_na=False), claim.read()
-    missing = {"id", "verdict", "printed", "ours", "low", "high", "n", "reason"} - {*verdicts.columns}
-    if missing or not set(verdicts["id"]) <= known.keys() or not set(verdicts["verdict"]) <= set(VERDICTS):
-        raise InputError(f"{path}: not the ledger of {claim.PATH.name}; make it anew")
-    return verdicts
-
-
-def short(value: str) -> str:
-    """A number with four digits, or all of a whole one, of which the table's file has more; nothing for NaN."""
-    if value == "nan":
-        return ""
-    if not words.is_number(value) or value.lstrip("-").isdigit():
-        return value
-    return f"{float(value):.4g}"

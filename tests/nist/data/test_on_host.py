@@ -114,9 +114,9 @@ def test_every_magnitude_of_every_operation_works(arrays):
 
 def test_settings_that_do_not_fit_the_images_are_named():
     gray = Images(*(np.zeros((4, 16, 16, 1), np.uint8), np.zeros(4, int)) * 2)
-    settings = {"dataset": "digits", "image_size": 16, "resize": "none", "normalisation": "mean_sd"}
+    settings = {"dataset": "digits", "image_size": 16, "resize": "none", "validation": "test"}
     with pytest.raises(InputError, match="RandAugment is for colour images, not those of digits"):
-        splits.prepare(gray, {**settings, "augmentation": RECIPE}, CPU)
+        splits.prepare(gray, {**settings, "normalisation": "mean_sd", "augmentation": RECIPE}, CPU)
     with pytest.raises(InputError, match="normalisation: caffe is for 3 channels, not 1"):
         splits.prepare(gray, {**settings, "augmentation": "none", "normalisation": "caffe"}, CPU)
 

@@ -177,7 +177,7 @@ def test_a_training_that_hangs_is_ended_and_goes_on(words, ended, tmp_path):
 
     status, errors = ended(hanging)
     assert status == 1
-    assert any(line.endswith("in _validate") for line in errors)
+    assert any(line.endswith("in _evaluate") for line in errors)
     assert errors[-1].endswith(
         "resumable: started again, the block goes on from epoch 4 of seed 3 (3 of 5 epochs kept)"
     )

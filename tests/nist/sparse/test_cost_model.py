@@ -41,7 +41,7 @@ def test_work_is_counted_by_hand():
     band = Band(6, 4, 2)
     assert list(cost_model.work("masked", band, 12, 5).values()) == [1, 1, 24, 120, 50, 0, 0]
     assert list(cost_model.work("compressed", band, 7, 5).values()) == [1, 1, 7, 35, 50, 50, 0]
-    assert list(cost_model.work("compressed", band, 3, 5).values()) == [1, 1, 3, 15, 50, 30, 0]  # at most so many touch it
+    assert list(cost_model.work("compressed", band, 3, 5).values()) == [1, 1, 3, 15, 50, 30, 0]  # 3 of 6 inputs at most
     assert list(cost_model.work("banded", band, 12, 5).values()) == [1, 2, 12, 60, 100, 0, 0]
     # One block of all six inputs, whose outputs reach over two blocks' places.
     assert list(cost_model.work("blocked", band, 12, 5).values()) == [1, 1, 72, 360, 60, 0, 0]
