@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 
 from analysis import formatting, study_results
-from analysis.claims import claim, table
+from analysis.claims import claim, ledger_file
 from analysis.findings.facts import StudyFacts
 from analysis.findings.verdicts import Verdicts
 from analysis.study_results import Source
@@ -46,6 +46,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("inputs", nargs="*", type=Path, help="statistics, CSV files in folders named for their studies")
     parser.add_argument("-o", "--output", required=True, type=Path, help="Markdown file")
     arguments = parser.parse_args(argv)
-    ledger = Verdicts(table.read(arguments.claims), claim.read())
+    ledger = Verdicts(ledger_file.read(arguments.claims), claim.read())
     with replacing(arguments.output) as temporary:
         temporary.write_text(page(study_results.read(arguments.studies, arguments.inputs), ledger), encoding="utf-8")

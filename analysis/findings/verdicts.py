@@ -8,8 +8,8 @@ from analysis import formatting
 from analysis.claims import words
 from analysis.claims.claim import Claim
 from analysis.claims.grouping import OF_RUNS
+from analysis.claims.ledger_file import short
 from analysis.claims.outcome import VERDICTS
-from analysis.claims.table import short
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import jinja2
 import pandas as pd
 
 from analysis import cli
+from analysis.claims import ledger_file
 from analysis.metrics import runs
 from analysis.report import assumptions, curves, evidence, findings, provenance, replays, texts, verdicts
 from analysis.report.items import DRAWINGS, SETTINGS, cost_items, item, paper_items, shown_in
@@ -104,7 +105,7 @@ def contents(arguments: argparse.Namespace) -> dict:
     table = provenance.table(blocks, frame)
     return {
         "studies": sections,
-        "claims": verdicts.section(table.read(arguments.claims), _of_the_paper()),
+        "claims": verdicts.section(ledger_file.read(arguments.claims), _of_the_paper()),
         "findings": findings.section(arguments.findings),
         "method": [item(name, manifest, results) for name in DRAWINGS],
         "settings": item(SETTINGS, manifest, results),

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from analysis.claims import claim, ledger, words
+from analysis.claims.ledger_file import short
 from analysis.claims.outcome import VERDICTS
-from analysis.claims.table import short
 from analysis.report import forest, headlines
 from nist.studies.study import Study
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import cli
-from analysis.claims import claim, table
+from analysis.claims import claim, ledger_file
 from analysis.report import assumptions, verdicts
 from nist.benchmarks import results_file
 from nist.errors import InputError
@@ -22,7 +22,7 @@ PAGE = b"# A\n\n## B\n\n| No. | x |\n|---|---|\n| U1 | y |\n"
 READERS = {
     "claims.csv": (claim.read, CLAIMS),
     "cost.csv": (cli.read_csv, STATISTIC),
-    "ledger.csv": (lambda path: verdicts.section(table.read(path), {}), LEDGER),
+    "ledger.csv": (lambda path: verdicts.section(ledger_file.read(path), {}), LEDGER),
     "assumptions.md": (assumptions.read, PAGE),
 }
 
