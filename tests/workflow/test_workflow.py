@@ -198,7 +198,7 @@ def test_snakemakes_own_report_has_captions_and_categories(project, tmp_path):
     assert done.returncode == 0, done.stderr
     content = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "figures, tables and the" in content
-    for text in ("The paper's figures and tables", "Claims", "tablea3", "Every claim of the paper with its verdict"):
+    for text in ("The paper's figures and tables", "Claims", "tablea1", "Every claim of the paper with its verdict"):
         assert text.replace("'", "\\u0027") in content or text in content, text
 
 
