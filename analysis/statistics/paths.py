@@ -1,6 +1,6 @@
 """Weights that count: those on a path from a feature to a class, and what another method than NIST cost a run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -33,13 +33,23 @@ def paths(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
     epochs of the run: ``extra_epochs``, in images forward and backward over those of an epoch, and ``extra_seconds``; 0
     of NIST. Raises ``InputError`` that names the file if its metadata are not what training writes.
     """
+    return told(blocks, _rows, COLUMNS)
+
+
+def told(
+    blocks: Mapping[Path, MetricsFile], rows_of: Callable[[MetricsFile], list[dict]], columns: list[str]
+) -> pd.DataFrame:
+    """Rows of what sessions say of their runs, one a run, by seed.
+
+    Raises ``InputError`` that names the file whose metadata are not what training writes.
+    """
     rows = []
     for path, block in blocks.items():
         try:
-            rows += _rows(block)
+            rows += rows_of(block)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise InputError(f"{path}: metadata: sessions are not what training writes there") from None
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values([*runs.GROUP, "seed"], ignore_index=True)
+    return pd.DataFrame(rows, columns=columns).sort_values([*runs.GROUP, "seed"], ignore_index=True)
 
 
 def _rows(block: MetricsFile) -> list[dict]:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import runs
-from analysis.statistics.paths import recorded
+from analysis.statistics.paths import recorded, told
 from analysis.statistics.study_runs import StudyRuns
-from nist.errors import InputError
 from nist.metrics_file import MetricsFile
 
 COLUMNS = [*runs.GROUP, "seed", "epoch", "selected", "peak", "optimism"]
@@ -21,13 +20,7 @@ def selection(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
     the best on the test images over all epochs, and ``optimism`` what that is more; fractions. Raises ``InputError``
     that names the file if its metadata are not what training writes.
     """
-    rows = []
-    for path, block in blocks.items():
-        try:
-            rows += _rows(block)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise InputError(f"{path}: metadata: sessions are not what training writes there") from None
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values([*runs.GROUP, "seed"], ignore_index=True)
+    return told(blocks, _rows, COLUMNS)
 
 
 def _rows(block: MetricsFile) -> list[dict]:
