@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics import pairing
+from analysis.statistics import named_tests, pairing
 from analysis.statistics.paired_difference import NO_SPREAD
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "Brown–Forsythe"
+TEST = named_tests.BROWN_FORSYTHE
 COLUMNS = ["test", "alternative", "ddof", "sd", "sd_baseline", "f", "p"]
 SCORES = ["peak", "last"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics import pairing
+from analysis.statistics import named_tests, pairing
 from analysis.statistics.paired_difference import has_spread
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "two one-sided paired t tests"
+TEST = named_tests.EQUIVALENCE
 TESTED = ["p_not_worse", "p_not_better", "p"]
 COLUMNS = ["test", "alternative", "margin", "difference", *TESTED, "confidence", "equivalent"]
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics import intervals, pairing
+from analysis.statistics import intervals, named_tests, pairing
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "paired Student t"
+TEST = named_tests.PAIRED_T
 QUANTITY = "mean_difference"
 COLUMNS = ["test", "alternative", "difference", "sd", *intervals.COLUMNS, "t", "df", "p"]
 NO_SPREAD = 1e-12  # differences of fractions that vary by less differ by rounding alone

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from analysis.statistics import intervals, pairing, resampling
+from analysis.statistics import intervals, named_tests, pairing, resampling
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "permutation of whole runs"
+TEST = named_tests.PERMUTATION
 QUANTITY = "log_sd_ratio"
 SIZE = [QUANTITY, "sd_ratio", "low", "high", "interval", "coverage", "confidence"]
 COLUMNS = ["test", "alternative", "method", "patterns", *SIZE, "p", "p_two_sided"]

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from analysis.statistics import intervals, pairing, resampling
+from analysis.statistics import intervals, named_tests, pairing, resampling
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "paired rank effect (Konietschke–Pauly)"
+TEST = named_tests.SUPERIORITY
 QUANTITY = "probability"
 COLUMNS = ["test", "alternative", "probability", *intervals.COLUMNS, "p"]
 

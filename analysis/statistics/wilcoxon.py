@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.statistics import pairing, resampling
+from analysis.statistics import named_tests, pairing, resampling
 from analysis.statistics.study_runs import StudyRuns
 
-TEST = "Wilcoxon signed-rank over epochs"
+TEST = named_tests.WILCOXON
 COLUMNS = ["test", "alternative", "method", "pairs", "zeros", "ties", "w", "p", "p_two_sided"]
 
 

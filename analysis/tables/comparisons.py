@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import formatting
 from analysis.formatting import NOT_SIGNIFICANT, UNTOLD, bare_percent, interval, points, signed
-from analysis.statistics import equivalence, paired_difference, sd_permutation, superiority, wilcoxon
+from analysis.statistics import named_tests
 from analysis.study_results import Source
 
 SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
@@ -79,7 +79,7 @@ def _is_other_way(tested: pd.Series, level: float) -> bool:
 
 def _word(question: Question, value: float, is_told: bool) -> str:
     if not is_told:
-        return "not shown to be equal" if question.test == equivalence.TEST else NOT_SIGNIFICANT
+        return "not shown to be equal" if question.test == named_tests.EQUIVALENCE else NOT_SIGNIFICANT
     return question.more if value > question.null else question.less
 
 
@@ -135,15 +135,15 @@ def _effect(source: Source, statistic: str, column: str, **where: str) -> pd.Ser
 
 
 PAPERS_TEST = Question(
-    *("Is it steadier? (the paper's test, over epochs)", wilcoxon.TEST, SPREAD, _sd_ratio, _in_ratio),
+    *("Is it steadier? (the paper's test, over epochs)", named_tests.WILCOXON, SPREAD, _sd_ratio, _in_ratio),
     *("less steady", "steadier", 1.0),
 )
 STEADIER = Question(
-    *("Is it steadier?", sd_permutation.TEST, SPREAD, _sd_ratio, _in_ratio, "less steady", "steadier", 1.0),
+    *("Is it steadier?", named_tests.PERMUTATION, SPREAD, _sd_ratio, _in_ratio, "less steady", "steadier", 1.0),
     "log_sd_ratio",
 )
 MORE_ACCURATE = Question(
-    *("Is it more accurate?", paired_difference.TEST, SCORE, _difference, _in_points, "higher", "lower", 0.0),
+    *("Is it more accurate?", named_tests.PAIRED_T, SCORE, _difference, _in_points, "higher", "lower", 0.0),
     "mean_difference",
 )
 
@@ -156,13 +156,19 @@ def questions(margin: float) -> list[Question]:
         STEADIER,
         MORE_ACCURATE,
         Question(
-            *("Is a run of it better than one of the baseline?", superiority.TEST, SCORE, _probability, _in_pairs),
+            *(
+                "Is a run of it better than one of the baseline?",
+                named_tests.SUPERIORITY,
+                SCORE,
+                _probability,
+                _in_pairs,
+            ),
             *("better", "worse", 0.5),
         ),
-        Question(within, equivalence.TEST, SCORE, _difference, _in_points, "equal", "equal"),
-        Question("Is it faster?", paired_difference.TEST, EPOCHS, _epochs, _in_epochs, "slower", "faster"),
+        Question(within, named_tests.EQUIVALENCE, SCORE, _difference, _in_points, "equal", "equal"),
+        Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, _in_epochs, "slower", "faster"),
         Question(
-            *("Does it overfit less, at equal training accuracy?", paired_difference.TEST, GAP, _gap, _in_points),
+            *("Does it overfit less, at equal training accuracy?", named_tests.PAIRED_T, GAP, _gap, _in_points),
             *("more", "less"),
         ),
     ]
