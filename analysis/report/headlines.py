@@ -6,16 +6,22 @@ from analysis import study_results
 
 
 class Headline(NamedTuple):
-    """A claim in plain words; ``decided_by`` are the claims of the ledger that bear on it, the first one decides."""
+    """A claim in plain words; ``decided_by`` are the claims of the ledger that bear on it, the first one decides.
+
+    ``beside`` says what a difference is one from, and ``printed`` the paper's figure, where it is a bound.
+    """
 
     says: str
     decided_by: tuple[str, ...]
+    beside: str = ""
+    printed: str = ""
 
 
 HEADLINES = (
     Headline(
         "Networks with large heads, such as AlexNet and VGG16, can do without more than 90 % of the head’s weights.",
         ("abs.sparsity",),
+        printed="more than 90 %",
     ),
     Headline(
         "These networks gain 8 to 10 % of accuracy from it.",
@@ -24,6 +30,7 @@ HEADLINES = (
     Headline(
         "LeNet-5 on CIFAR-10 keeps or improves its accuracy with 0.5 % of the head’s weights.",
         ("a2.lenet5.q.cifar_improve",),
+        beside="beside the dense head, after the prune",
     ),
     Headline("MobileNetV1 learns faster and varies less from seed to seed.", ("abs.mobilenet",)),
     Headline(
@@ -35,20 +42,22 @@ HEADLINES = (
 
 
 def section(rows: list[dict]) -> list[dict]:
-    """What the page shows of each: what it ``says``, the ``row`` of the claim that decides it, those of all its claims,
-    and the ``command`` that would run it.
+    """What the page shows of each claim: what it ``says``, ``beside`` and ``printed`` as in ``Headline``.
 
-    ``rows`` come from ``analysis.report.verdicts.section``.
+    With it the ``row`` of the claim that decides it, those of all its ``claims``, and the ``command`` that would run
+    it. ``rows`` come from ``analysis.report.verdicts.section``.
     """
     by_id = {row["id"]: row for row in rows}
-    bearing = [(one.says, [by_id[name] for name in one.decided_by if name in by_id]) for one in HEADLINES]
+    bearing = [(one, [by_id[name] for name in one.decided_by if name in by_id]) for one in HEADLINES]
     return [
         {
-            "says": says,
+            "says": one.says,
+            "beside": one.beside,
+            "printed": one.printed or found[0]["printed"],
             "row": found[0],
             "claims": found,
             "command": study_results.how_to_run((found[0]["study"],)) if found[0]["verdict"] == "not run" else "",
         }
-        for says, found in bearing
+        for one, found in bearing
         if found
     ]

@@ -1,5 +1,6 @@
 """What the page says of the ledger: how the claims fared, and every claim with its verdict."""
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -9,6 +10,8 @@ from analysis.claims.ledger_file import short
 from analysis.claims.outcome import VERDICTS
 from analysis.report import forest, headlines
 from nist.studies.study import Study
+
+SHORTFALL = re.compile(r"Smaller than the paper's: ([^.]*)\.")  # of runs, first in a reason
 
 
 def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
@@ -53,6 +56,7 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         "value": row["ours"],
         "from": row["low"],
         "to": row["high"],
+        "shortfall": found.group(1) if (found := SHORTFALL.match(row["reason"])) else "",
         **{name: words.figure(short(row[name]), "") for name in ("low", "high")},
         "ours": words.figure(short(row["ours"]), claimed.unit),
     }

@@ -164,6 +164,37 @@ def test_figures_of_the_ledger_are_short_and_words_stay_words():
     assert claims["f1.a.edges"].unit == "edges"
 
 
+def test_figures_say_what_they_lack_and_what_they_are_beside():
+    row = {
+        "verdict": "inconclusive",
+        "low": "1",
+        "high": "3",
+        "n": "20",
+        "ours": "2",
+        "rule": "",
+        "readings": "",
+        "finding": "",
+    }
+    shown = verdicts.section(
+        pd.DataFrame(
+            [
+                {
+                    **row,
+                    "id": "a2.lenet5.fmnist.dense.mean_acc",
+                    "printed": "91.3",
+                    "reason": "Smaller than the paper's: 60 of 120 epochs. More.",
+                },
+                {**row, "id": "a2.lenet5.q.cifar_improve", "printed": "higher", "reason": "One against another."},
+                {**row, "id": "abs.sparsity", "printed": "90", "reason": ""},
+            ]
+        ),
+        {},
+    )
+    assert [one["shortfall"] for one in shown["rows"]] == ["60 of 120 epochs", "", ""]
+    sparsity, lenet5 = shown["headlines"]
+    assert (sparsity["printed"], lenet5["beside"]) == ("more than 90 %", "beside the dense head, after the prune")
+
+
 def test_a_page_of_assumptions_without_tables_is_named(tmp_path):
     (tmp_path / "a.md").write_text("# Nothing\n")
     with pytest.raises(InputError, match="a.md: no table of assumptions"):
