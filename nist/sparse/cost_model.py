@@ -26,6 +26,7 @@ from nist.sparse.random_masks import Connectivity, as_band
 TERMS = ("steps", "passes", "weights", "products", "activations", "touched", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
 MARGIN = 0.05  # of the same step, from one run of the benchmark to the next, ratios scatter by as much
+LEAST_DENSE = 9  # dense weights a weight, from which on compressed, with its places, takes less memory than a mask
 COEFFICIENTS = Path(__file__).with_name("costs.yaml")
 
 
@@ -36,8 +37,9 @@ def cheapest(band: Connectivity, active_weights: int, rows: int, device: str) ->
     layer that has fewer weights than its band can only be masked or compressed. A kind of device that is not in
     ``costs.yaml`` is judged as a CPU.
     """
+    is_sparse = LEAST_DENSE * active_weights <= band.n_in * band.n_out
     whole = band.is_regular and active_weights == band.n_weights
-    possible = FORMS if whole else ("masked", "compressed")
+    possible = [form for form in (FORMS if whole else ("masked", "compressed")) if form != "compressed" or is_sparse]
     times = {form: seconds(form, band, active_weights, rows, device) for form in possible}
     times["masked"] /= 1 + MARGIN
     return min(times, key=times.__getitem__)

@@ -140,7 +140,7 @@ def test_everything_is_rendered_without_torch_and_once_and_replays_are_on_the_pa
     publish_replay(2, level=0.6, device="another")
     assert snakemake(project).returncode == 0
     page = (project / "results/report.html").read_text(encoding="utf-8")
-    table = page[page.index('<h3 id="replays">') :]
+    table = page[page.index('<details id="replays">') :]
     cells = re.findall(r"<td[^>]*>(.*?)</td>", table)
     assert cells[:9] == ["small", "dense", "1", "6", "–", "0.00", "yes", "yes", "yes"]
     assert cells[9:] == ["small", "dense", "2", "6", "1", "10.00", "no: another", "yes", "yes"]
