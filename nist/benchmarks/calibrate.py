@@ -10,7 +10,7 @@ import yaml
 from nist import digest
 from nist.benchmarks.layers import Case, candidates
 from nist.benchmarks.timing import Trial, in_turns
-from nist.runtime import devices, provenance
+from nist.runtime import provenance
 from nist.runtime.files import replacing
 from nist.sparse import cost_model
 from nist.sparse.kernels import FORMS
@@ -24,24 +24,34 @@ CASES = (
 )
 
 
-def calibrate(seconds: float = 1.0, device: str = "auto") -> dict[str, float]:
-    """Let automatic layers choose their form by what this machine takes, in this process and from now on.
+def calibrate(seconds: float = 1.0, device: torch.device | str | None = None) -> dict[str, float]:
+    """Let automatic layers choose their form by what this machine takes, in this process from now on.
 
     Training steps of a few layers are timed in every form for about ``seconds``, and each form's predicted time is
     multiplied by the median ratio to what it took. That is done once a machine (processor, threads, torch) and kept in
     ``~/.cache/nist``, or under ``$XDG_CACHE_HOME``. Layers that are there already choose anew with ``nist.reform``.
-    Returns the ratios by form. Raises ``ValueError`` for a device that is none.
+    ``device`` is the GPU if there is one, else the CPU. Returns the ratios by form.
     """
-    where = devices.choose_device(device)
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     path = _cache(where)
-    if not path.exists():
+    ratios = _kept(path)
+    if ratios is None:
+        cost_model.scale(where.type, dict.fromkeys(FORMS, 1.0))  # an earlier call may have been of other threads
         ratios = _ratios(where, seconds)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(yaml.safe_dump(ratios), encoding="utf-8")
-    ratios = yaml.safe_load(path.read_text(encoding="utf-8"))
     cost_model.scale(where.type, ratios)
     return ratios
+
+
+def _kept(path: Path) -> dict[str, float] | None:
+    """Ratios measured before; ``None`` if there are none, or the file is damaged."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {form: float(found[form]) for form in FORMS}
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return None
 
 
 def _cache(device: torch.device) -> Path:

@@ -31,32 +31,34 @@ def prepare(images: Images, settings: dict, device: torch.device, workers: int =
     Memory-mapped images, and those of a recipe that changes them one by one, stay on the host and are read by
     ``workers`` processes. Raises ``InputError`` where images and settings do not fit.
     """
-    recipe = is_recipe(settings["augmentation"])
+    recipe, test = is_recipe(settings["augmentation"]), None
     if recipe and images.train_images.shape[-1] != 3:
         raise InputError(f"data.augmentation: RandAugment is for colour images, not those of {settings['dataset']}")
-    training, test = (_resized(array, settings) for array in (images.train_images, images.test_images))
-    labels = images.train_labels
-    if settings["validation"] == "test":
-        affine = _affine(training, settings["normalisation"])
-        validation = _split(test, images.test_labels, device, workers)
-        return Prepared(
-            _split(training, labels, device, workers, on_host=recipe), validation, affine, Normalise(affine, device)
-        )
-    if recipe or isinstance(training, np.memmap):
-        raise InputError("data.validation: holdout is for images that fit into memory, and for no recipe; write test")
-    held = held_out(labels)
+    if settings["validation"] == "holdout":
+        if recipe or isinstance(images.train_images, np.memmap):
+            raise InputError("data.validation: holdout is for images that fit into memory, and for no recipe")
+        test = Split(_resized(images.test_images, settings), images.test_labels, device)
+        images = _without_held_out(images)
+    training, validation = (_resized(array, settings) for array in (images.train_images, images.test_images))
+    affine = _affine(training, settings["normalisation"])
+    return Prepared(
+        _split(training, images.train_labels, device, workers, on_host=recipe),
+        _split(validation, images.test_labels, device, workers),
+        affine,
+        Normalise(affine, device),
+        test,
+    )
+
+
+def _without_held_out(images: Images) -> Images:
+    """Training images without those held out, which take the place of the test images."""
+    held = held_out(images.train_labels)
     if not held.any():
         raise InputError(
             f"data.validation: holdout takes one image of {HELD_OUT} of each class, and no class has as many"
         )
-    affine = _affine(training[~held], settings["normalisation"])
-    return Prepared(
-        Split(training[~held], labels[~held], device),
-        Split(training[held], labels[held], device),
-        affine,
-        Normalise(affine, device),
-        Split(test, images.test_labels, device),
-    )
+    split = [array[part] for part in (~held, held) for array in (images.train_images, images.train_labels)]
+    return Images(*split)
 
 
 def held_out(labels: np.ndarray) -> np.ndarray:

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import yaml
 
-from nist.sparse.kernels import FORMS, block_size
+from nist.sparse.kernels import block_size
 from nist.sparse.random_masks import Connectivity, as_band
 
 TERMS = ("steps", "passes", "weights", "products", "activations", "touched", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
 MARGIN = 0.05  # of the same step, from one run of the benchmark to the next, ratios scatter by as much
-LEAST_DENSE = 9  # dense weights a weight, from which on compressed, with its places, takes less memory than a mask
+MASKED_PER_COMPRESSED = 9  # weights, of 5 bytes with their mask, in the memory of one of 44 with its places
 COEFFICIENTS = Path(__file__).with_name("costs.yaml")
 
 
@@ -34,12 +34,13 @@ def cheapest(band: Connectivity, active_weights: int, rows: int, device: str) ->
     """The form with the least predicted step time for ``rows`` rows a batch on a kind of ``device``, as ``cpu``.
 
     The masked form, which is nothing new to anyone, is left only for one that promises to be faster by ``MARGIN``. A
-    layer that has fewer weights than its band can only be masked or compressed. A kind of device that is not in
+    layer that has fewer weights than its band can only be masked or compressed, and none is compressed that would take
+    more memory so. A kind of device that is not in
     ``costs.yaml`` is judged as a CPU.
     """
-    is_sparse = LEAST_DENSE * active_weights <= band.n_in * band.n_out
+    saves_memory = MASKED_PER_COMPRESSED * active_weights <= band.n_in * band.n_out
     whole = band.is_regular and active_weights == band.n_weights
-    possible = [form for form in (FORMS if whole else ("masked", "compressed")) if form != "compressed" or is_sparse]
+    possible = ["masked", *(("banded", "blocked") if whole else ()), *(("compressed",) if saves_memory else ())]
     times = {form: seconds(form, band, active_weights, rows, device) for form in possible}
     times["masked"] /= 1 + MARGIN
     return min(times, key=times.__getitem__)

@@ -1,6 +1,7 @@
 """The rule of costs, scaled to the machine at hand."""
 
 import pytest
+import torch
 import yaml
 
 import nist
@@ -31,6 +32,24 @@ def test_it_measures_once_a_machine_and_scales_what_is_predicted(home, monkeypat
     assert cost_model.seconds("masked", BAND, BAND.n_weights, 64, "cpu") == pytest.approx(
         ratios["masked"] * before["masked"]
     )
+
+
+def test_another_number_of_threads_is_another_machine_and_a_damaged_file_is_measured_again(home, monkeypatch):
+    seen = []
+
+    def measured(device, seconds):
+        seen.append(cost_model.seconds("masked", BAND, BAND.n_weights, 64, "cpu"))
+        return dict.fromkeys(FORMS, 2.0)
+
+    monkeypatch.setattr(calibrate, "_ratios", measured)
+    nist.calibrate(device="cpu")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 99)
+    nist.calibrate(device="cpu")
+    for path in home.iterdir():
+        path.write_text("masked: [", encoding="utf-8")
+    assert nist.calibrate(device="cpu") == dict.fromkeys(FORMS, 2.0)
+    assert len(seen) == 3
+    assert seen[0] == seen[1] == seen[2]  # predicted as fitted, whatever an earlier call has scaled
 
 
 def test_automatic_layers_choose_by_it(home, monkeypatch):
