@@ -2,10 +2,6 @@
 
 import math
 
-import numpy as np
-import pandas as pd
-from scipy import stats
-
 from analysis import formatting
 from analysis.report import plots
 from analysis.study_results import Source
@@ -127,20 +123,16 @@ def scores(source: Source, score: str, heading: str) -> dict:
 
 
 def spread(source: Source) -> dict | None:
-    """SD over runs of validation accuracy by epoch, with its pointwise 95 % interval; ``None`` where there is none.
+    """SD over runs of validation accuracy by epoch; ``None`` where there is none.
 
-    By the χ² distribution, as if runs were normal.
+    Without an interval: each that was tried missed far too often (``docs/statistics.md``).
     """
     frame = source.statistic("epochwise_sd")
     frame = frame[(frame["metric"] == "val_accuracy") & (frame["sd"] > 0)]
     if frame.empty:
         return None
-    freedom = frame["n"] - 1
-    ends = {"low": 0.975, "high": 0.025}
-    ends = {name: frame["sd"] * np.sqrt(freedom / stats.chi2.ppf(share, freedom)) for name, share in ends.items()}
-    frame = frame.assign(**ends)
     across = plots.Axis(min(1, frame["epoch"].min()), max(2, frame["epoch"].max()))
-    up = plots.axis(pd.concat([frame["low"], frame["high"]]), lambda value: f"{100 * value:g}", is_log=True)
+    up = plots.axis(frame["sd"], lambda value: f"{100 * value:g}", is_log=True)
     lines = plots.curves(frame, source.study, "sd", across, up)
     return {"lines": lines, "x": across.ticks(8), "y": up.ticks(6)}
 

@@ -87,7 +87,7 @@ function explore(box) {
   let y;
   const path = (values) => values.map((value, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)},${y(value).toFixed(1)}`).join("");
 
-  // Lower and upper ends of what is shown around a mean: its band, which the accuracy on validation images alone has, or ± SD.
+  // Ends of what is shown around a mean: the band, which validation accuracy alone has, or ± SD.
   function around({ variant, summary }) {
     if (lines === "band" && measure === "val" && variant.band) return variant.band;
     return [-1, 1].map((sign) => summary.map(({ mean, sd }) => mean + sign * sd));

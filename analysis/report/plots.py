@@ -102,14 +102,10 @@ def _dashes(line_style: str | tuple) -> str:
 
 
 def curves(frame: pd.DataFrame, study: Study, column: str, across: Axis, up: Axis) -> list[dict]:
-    """A line by epoch a variant, with a band from ``low`` to ``high`` where there is one, in the study's order."""
+    """A line by epoch a variant, in the study's order."""
     rows = {name: group.sort_values("epoch") for name, group in frame.groupby("variant", sort=False)}
     return [
-        look
-        | {
-            "line": path(across, up, rows[name]["epoch"], rows[name][column]),
-            "band": _band(across, up, rows[name]) if rows[name]["low"].notna().all() else "",
-        }
+        look | {"line": path(across, up, rows[name]["epoch"], rows[name][column])}
         for name, look in looks(study).items()
         if name in rows
     ]
@@ -119,11 +115,3 @@ def path(across: Axis, up: Axis, x: Sequence[float], y: Sequence[float]) -> str:
     """An SVG path through points, in order."""
     points = [f"{across.at(one)} {FULL - up.at(other)}" for one, other in zip(x, y, strict=True)]
     return "M" + "L".join(points) if points else ""
-
-
-def _band(across: Axis, up: Axis, rows: pd.DataFrame) -> str:
-    there, back = (
-        path(across, up, rows["epoch"], rows["high"]),
-        path(across, up, rows["epoch"][::-1], rows["low"][::-1]),
-    )
-    return f"{there}L{back[1:]}Z"
