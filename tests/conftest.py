@@ -1,6 +1,5 @@
 """What many tests need: small studies, small runs, and where the real data sets are."""
 
-import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -41,15 +40,6 @@ def pytest_collection_modifyitems(items):
         return item is not next(iter(waiting), None), is_short, item in waiting
 
     items.sort(key=order)
-
-
-def pytest_collection_finish():
-    # statsmodels' multipletests collects garbage each time, a tenth of a second with all that torch has imported.
-    gc.freeze()
-
-
-def pytest_unconfigure():
-    gc.unfreeze()  # bindings that are never collected complain of leaks at exit
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -130,3 +130,9 @@ def test_the_analysis_and_what_plans_import_no_torch():
     assert {"nist.studies.study", "nist.sparse.mask", "nist.benchmarks.results_file"} <= closure.keys()
     assert [name for name, path in closure.items() if any(t.partition(".")[0] == "torch" for t in imports(path))] == []
     assert {room(name) for name in closure if name.startswith("nist.")} <= SHARED
+
+
+def test_the_findings_and_the_page_import_neither_scipy_nor_pyplot():
+    slow = {"scipy", "scipy.stats", "matplotlib.pyplot", "statsmodels"}  # half a second of each process
+    closure = digest.imported(["analysis.findings.__main__", "analysis.report.__main__"])
+    assert {name: found for name, path in closure.items() if (found := slow & {*imports(path)})} == {}

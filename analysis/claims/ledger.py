@@ -12,7 +12,7 @@ from analysis import cli, study_results
 from analysis.claims import arithmetic, grouping, orderings, readings, relative, settings, values, words
 from analysis.claims.claim import PATH, Claim, read, written
 from analysis.claims.evidence import PAPER, Evidence, read_statistics, with_longer_runs
-from analysis.claims.outcome import VERDICTS, Estimate, NotRun, Outcome, SetOtherwise, TooShort
+from analysis.claims.outcome import Estimate, NotRun, Outcome, SetOtherwise, TooShort
 from nist.errors import InputError
 from nist.studies import study
 
@@ -155,19 +155,6 @@ def how_to_run(claim: Claim) -> str:
     else:
         names = sorted({name for name, _ in involved(claim)})
     return f"to run it: `{study_results.how_to_run(tuple(names))}`"
-
-
-def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:
-    """Number of claims by ``study`` or ``kind`` and verdict: one row each, a column a verdict, and ``claims`` in all.
-
-    ``verdicts`` is the result of ``ledger``. Rows are in the order of ``claims.csv``; the last one is the total.
-    """
-    names = pd.Series([getattr(claims[identifier], by) for identifier in verdicts["id"]], name=by)
-    counts = pd.crosstab(names, verdicts["verdict"].to_numpy()).reindex(
-        index=names.unique(), columns=VERDICTS, fill_value=0
-    )
-    counts.loc["all"] = counts.sum()
-    return counts.assign(claims=counts.sum(axis=1)).rename_axis(by).rename_axis(None, axis=1).reset_index()
 
 
 def in_unit(value: object, claim: Claim) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis import cli
 from analysis.claims import claim, words
+from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
 from nist.errors import InputError
 
@@ -17,6 +18,19 @@ def read(path: Path) -> pd.DataFrame:
     if missing or not set(verdicts["id"]) <= known.keys() or not set(verdicts["verdict"]) <= set(VERDICTS):
         raise InputError(f"{path}: not the ledger of {claim.PATH.name}; make it anew")
     return verdicts
+
+
+def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:
+    """Number of claims by ``study`` or ``kind`` and verdict: one row each, a column a verdict, and ``claims`` in all.
+
+    ``verdicts`` is what ``read`` gives. Rows are in the order of ``claims.csv``; the last one is the total.
+    """
+    names = pd.Series([getattr(claims[identifier], by) for identifier in verdicts["id"]], name=by)
+    counts = pd.crosstab(names, verdicts["verdict"].to_numpy()).reindex(
+        index=names.unique(), columns=VERDICTS, fill_value=0
+    )
+    counts.loc["all"] = counts.sum()
+    return counts.assign(claims=counts.sum(axis=1)).rename_axis(by).rename_axis(None, axis=1).reset_index()
 
 
 def short(value: str) -> str:

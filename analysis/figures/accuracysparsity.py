@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from analysis.study_results import Source
 
 SIZE = (13.5, 5.0)  # inches
@@ -49,7 +49,7 @@ def _points(source: Source) -> pd.DataFrame:
                 "margin": accuracy.loc[line.variant, "margin"],
                 **sparsity.loc[line.variant],
             }
-            for line in style.series(source.study, "accuracysparsity")
+            for line in looks.series(source.study, "accuracysparsity")
             if line.variant in accuracy.index and line.variant in sparsity.index
         ]
     )

@@ -3,11 +3,11 @@
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.sparse.mask import edges
 
 N_IN, N_OUT, FACTORS = 10, 5, (1, 2, 3)
-BY_OFFSET = [style.SHADES[colour] for colour in ("blue", "orange", "purple")]
+BY_OFFSET = [looks.SHADES[colour] for colour in ("blue", "orange", "purple")]
 
 
 def plot(n_in: int, n_out: int, k: int, axes: Axes) -> None:

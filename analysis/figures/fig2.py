@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.sparse.mask import kept_weights, neuroseed_mask
 
 N_IN, N_OUT, K = 12, 8, 3
@@ -44,7 +44,7 @@ def plot_network(magnitudes: np.ndarray, axes: Axes) -> None:
     """Draw the connections that are left between inputs, on top, and outputs."""
     x_in, x_out = np.arange(N_IN) + 0.5, (np.arange(N_OUT) + 0.5) * N_IN / N_OUT
     for i, j in zip(*np.nonzero(~np.isnan(magnitudes)), strict=True):
-        axes.plot([x_in[i], x_out[j]], [0.5, N_OUT - 0.5], color=style.SHADES["blue"], linewidth=1, zorder=1)
+        axes.plot([x_in[i], x_out[j]], [0.5, N_OUT - 0.5], color=looks.SHADES["blue"], linewidth=1, zorder=1)
     for x, y in ((x_in, 0.5), (x_out, N_OUT - 0.5)):
         axes.scatter(x, np.full(len(x), y), s=26, color="white", edgecolor=style.INK, linewidth=0.9, zorder=2)
     axes.set(xlim=(0, N_IN), ylim=(N_OUT, 0), aspect="equal")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.studies.study import Study
 
 STATISTIC = "learning_curve"
@@ -22,8 +22,8 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
         study.content["training"]["optimizers"][0]["learning_rate"], exp_digits=1, trim="-"
     )
     curves = curves[(curves["metric"] == "val_accuracy") & (curves["epoch"] <= EPOCHS)]
-    for line, rows in style.drawn(curves, style.series(study, figure)):
-        look = {**line.line, "linestyle": style.DASHES[len(axes.lines) % len(style.DASHES)]}
+    for line, rows in style.drawn(curves, looks.series(study, figure)):
+        look = {**line.line, "linestyle": looks.DASHES[len(axes.lines) % len(looks.DASHES)]}
         axes.plot(rows["epoch"], rows["mean"], label=f"{line.label}, learning rate {rate}", **look)
     axes.set_title(axes.get_title() or study.title)
     style.epochs_axis(axes)

@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.sparse.mask import edges
 
 # Cell types in the order in which they follow the input layer: name, how many, colour, marker.
 CELLS = [
     ("Photoreceptors (input layer)", 12, style.INK, "^"),
-    ("Bipolar cells", 12, style.SHADES["blue"], "o"),
-    ("Ganglion cells", 6, style.SHADES["orange"], "s"),
-    ("Visual cortex, retinotopic map", 6, style.SHADES["purple"], "D"),
+    ("Bipolar cells", 12, looks.SHADES["blue"], "o"),
+    ("Ganglion cells", 6, looks.SHADES["orange"], "s"),
+    ("Visual cortex, retinotopic map", 6, looks.SHADES["purple"], "D"),
 ]
 LAYERS = [("Inputs", 12, None), ("Hidden, k = 1", 6, 1), ("Hidden, denser", 6, 6), ("Outputs", 4, 4)]
 WIDTH = 12.0

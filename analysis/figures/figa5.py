@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.studies.study import Study
 
 STATISTIC = "epochwise_sd"
@@ -12,7 +12,7 @@ STATISTIC = "epochwise_sd"
 def plot(sd: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Draw the ``val_accuracy`` rows of ``epochwise_sd``, fractions, a marker for every epoch."""
     sd = sd[sd["metric"] == "val_accuracy"]
-    for line, rows in style.drawn(sd, style.series(study, figure)):
+    for line, rows in style.drawn(sd, looks.series(study, figure)):
         axes.plot(rows["epoch"], rows["sd"], marker="o", markersize=4, label=line.label, **line.line)
     axes.set_title(study.title)
     style.epochs_axis(axes, last=sd["epoch"].max())

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.studies.study import Study
 
 STATISTIC = "learning_curve"
@@ -17,8 +17,8 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     Variants that are one network until their prune (E9) have one curve, and one line with all their names.
     """
     curves = curves[(curves["metric"] == "val_accuracy") & (curves["epoch"] <= EPOCHS)]
-    lines: dict[tuple, list[style.Series]] = {}
-    for line, rows in style.drawn(curves, style.series(study, figure)):
+    lines: dict[tuple, list[looks.Series]] = {}
+    for line, rows in style.drawn(curves, looks.series(study, figure)):
         lines.setdefault((*rows["epoch"], *rows["mean"]), []).append(line)
     for values, same in lines.items():
         half = len(values) // 2

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from nist.studies.study import Study
 
 STATISTIC = "learning_curve"
@@ -19,7 +19,7 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Draw the means of ``learning_curve`` that ``figure`` shows."""
     metric, last = SHOWN[figure]
     curves = curves[(curves["metric"] == metric) & (curves["epoch"] <= last)]
-    for line, rows in style.drawn(curves, style.series(study, figure)):
+    for line, rows in style.drawn(curves, looks.series(study, figure)):
         axes.plot(rows["epoch"], rows["mean"], label=line.label, **line.line)
     axes.set_title(study.title)
     style.epochs_axis(axes, last=min(last, curves["epoch"].max()))

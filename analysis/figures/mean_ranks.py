@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.figures import style
+from analysis.figures.looks import series
 from nist.studies.study import Study
 
 STATISTIC = "ranks"
@@ -21,7 +22,7 @@ def plot(ranks: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     """Draw the mean ranks of ``ranks`` that ``figure`` shows, the best at the top."""
     score, best = SHOWN[figure]
     rows = ranks[ranks["score"] == score].sort_values("rank", ignore_index=True)
-    looks = {line.variant: line for line in style.series(study, figure)}
+    looks = {line.variant: line for line in series(study, figure)}
     for place, row in rows.iterrows():
         is_baseline = row["variant"] == study.baseline
         axes.plot(row["rank"], place, "D" if is_baseline else "o", color=looks[row["variant"]].line["color"], ms=6)

@@ -4,7 +4,6 @@ import textwrap
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import matplotlib
 
@@ -12,32 +11,21 @@ matplotlib.use("Agg")
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from analysis import study_results
 from analysis.contracts import SUFFIXES
+from analysis.figures.looks import Series
 from analysis.study_results import Source
 from nist.errors import InputError
 from nist.runtime.files import replacing
-from nist.studies.study import Study
 
 SIZE = (6.0, 3.8)  # inches, of one panel
 BELOW = 0.42  # inches between axes and a legend below them: ticks and the name of the axis stand there
 LEGEND = 0.6  # inches of a panel's height that a legend below it may take, two rows
-# The paper's colour names in shades that differ in lightness too, so that they stay apart in grey.
-SHADES = {
-    "red": "#d1242f",
-    "blue": "#3a7bd5",
-    "black": "#1b1f24",
-    "purple": "#8a3ffc",
-    "orange": "#e8820c",
-    "green": "#1a7f37",
-}
 INK, SOFT, LINE = "#1b1f24", "#57606a", "#8c959f"
-DASHES = ["-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (11, 2.5)), (0, (3, 1, 1, 1, 1, 1))]
 UNDATED: dict[str, dict[str, None]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 LAYOUT: dict = {
     "axes.grid": True,
@@ -62,32 +50,6 @@ def layout() -> AbstractContextManager:
     So a figure has the same bytes on every machine; its font is one that matplotlib brings with it.
     """
     return plt.style.context(["default", LAYOUT])
-
-
-class Series(NamedTuple):
-    """One variant's line: where its rows are, its name in the legend, and its look."""
-
-    variant: str
-    label: str
-    line: dict
-
-
-def series(study: Study, figure: str) -> list[Series]:
-    """The variants that ``figure`` shows of a study, in the study's order, with label, colour and dashes.
-
-    Raises ``InputError`` for a colour that matplotlib does not know.
-    """
-    colours = study.content["feeds"].get(figure, {}).get("series")
-    colours = colours or {name: variant["colour"] for name, variant in study.variants.items()}
-    result = []
-    for position, (name, variant) in enumerate(study.variants.items()):
-        if name in colours:
-            colour = SHADES.get(colours[name], colours[name])
-            if not is_color_like(colour):
-                raise InputError(f"{study.path}: variants.{name}: matplotlib knows no colour {colour!r}; give #rrggbb")
-            look = {"color": colour, "linestyle": DASHES[position % len(DASHES)]}
-            result.append(Series(name, variant["label"], look))
-    return result
 
 
 def drawn(frame: pd.DataFrame, lines: list[Series]) -> list[tuple[Series, pd.DataFrame]]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import formatting
 from analysis.findings.rows import StudyRows
-from analysis.statistics import equivalence
+from analysis.statistics import named_tests
 from analysis.tables import comparisons, printed
 
 FINAL = comparisons.SCORE
@@ -32,7 +32,7 @@ class Accuracy(StudyRows):
     def equal(self, variant: str) -> str:
         """Whether the test of equivalence shows a head as accurate as the baseline, within the study's margin."""
         margin = self.source.study.content["statistics"]["equivalence_margin"]
-        p = self._p_holm(variant, equivalence.TEST, FINAL)
+        p = self._p_holm(variant, named_tests.EQUIVALENCE, FINAL)
         shown = "equal to the dense head's" if p <= self._level else "not shown to be equal"
         within = formatting.counted(100 * margin, "point")
         return f"{shown} within {within} (two one-sided tests, Holm's {formatting.p_value(p)})"

@@ -7,18 +7,19 @@ import pandas as pd
 
 from analysis import formatting
 from analysis.findings.rows import StudyRows
-from analysis.statistics import gap_at_accuracy
+
+GAP = "gap_at_accuracy"
 
 
 @dataclass(frozen=True)
 class Gap(StudyRows):
     """Overfitting gaps of a study's runs, at the end and at equal training accuracy."""
 
-    def gap(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> pd.Series:
+    def gap(self, variant: str, metric: str = GAP) -> pd.Series:
         """The overfitting gap at equal training accuracy; see ``analysis.statistics.gap_at_accuracy``."""
-        return self.row("gap_at_accuracy", variant, metric=metric)
+        return self.row(GAP, variant, metric=metric)
 
-    def gap_difference(self, variant: str, metric: str = gap_at_accuracy.METRIC) -> str:
+    def gap_difference(self, variant: str, metric: str = GAP) -> str:
         """The gap less the baseline's, in points with its interval; nothing where no training accuracy is common."""
         row = self.gap(variant, metric)
         return "" if math.isnan(row["difference"]) else formatting.interval_in_points(row)

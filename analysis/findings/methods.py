@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis import formatting
 from analysis.findings.accuracy import Accuracy
-from analysis.statistics import paired_difference
+from analysis.statistics import named_tests
 from analysis.tables import methods
 
 SCORE = methods.SCORE
@@ -26,7 +26,7 @@ class Methods(Accuracy):
         groups: dict[str, list[str]] = {"more accurate than": [], "less accurate than": [], "not told from": []}
         for variant in self.compared:
             row = self.row("paired_difference", variant, metric=SCORE)
-            told = self._p_holm(variant, paired_difference.TEST, SCORE) < self._level
+            told = self._p_holm(variant, named_tests.PAIRED_T, SCORE) < self._level
             words = ("more" if row["difference"] < 0 else "less") + " accurate than" if told else "not told from"
             groups[words].append(self.label(variant))
         return "; ".join(f"{words} {formatting.listed(names)}" for words, names in groups.items() if names)

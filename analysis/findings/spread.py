@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analysis import formatting
 from analysis.findings.accuracy import Accuracy
-from analysis.statistics import wilcoxon
+from analysis.statistics import named_tests
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Spread(Accuracy):
         Nothing where they are too few for that.
         """
         rates = self.source.statistic("aa_calibration")
-        kept = rates[(rates["test"] == wilcoxon.TEST) & (rates["metric"] == "val_accuracy")]
+        kept = rates[(rates["test"] == named_tests.WILCOXON) & (rates["metric"] == "val_accuracy")]
         kept = kept[kept["variant"] == self.baseline]
         return formatting.percent(kept["false_positive_rate"].iloc[0], 0) if len(kept) else ""
 

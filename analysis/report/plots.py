@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.figures import style
+from analysis.figures.looks import SHADES, series
 from nist.studies.study import Study
 
 FULL = 1000
@@ -85,14 +85,14 @@ def interval(where: Axis, value: float, low: float, high: float) -> dict:
 
 def looks(study: Study) -> dict[str, dict]:
     """Label, colour and dashes of every variant, as the page's style sheet and SVG have them."""
-    named = {shade: name for name, shade in style.SHADES.items()}
+    named = {shade: name for name, shade in SHADES.items()}
     return {
         each.variant: {
             "label": each.label,
             "colour": f"var(--{named[shade]})" if (shade := each.line["color"]) in named else shade,
             "dashes": _dashes(each.line["linestyle"]),
         }
-        for each in style.series(study, "explorer")
+        for each in series(study, "explorer")
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.claims import claim, ledger, words
+from analysis.claims import claim, ledger_file, words
 from analysis.claims.ledger_file import short
 from analysis.claims.outcome import VERDICTS
 from analysis.report import forest, headlines
@@ -23,7 +23,7 @@ def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
     """
     claims = claim.read()
     rows = [_row(row, claims[row["id"]], studies) for row in verdicts.to_dict("records")]
-    counts, summary = verdicts["verdict"].value_counts(), ledger.summary(verdicts, claims)
+    counts, summary = verdicts["verdict"].value_counts(), ledger_file.summary(verdicts, claims)
     summary["study"] = [name if name == "all" else words.title(name, studies) for name in summary["study"]]
     findings = verdicts.groupby("verdict")["finding"].nunique().to_dict() if "finding" in verdicts else {}
     return {

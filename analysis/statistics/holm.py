@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.study_runs import StudyRuns
 
@@ -35,8 +34,12 @@ def corrected(p: np.ndarray, family: int = 0) -> np.ndarray:
     An undefined p (NaN) stays so, and counts in the family, as one that is not there.
     """
     p = np.asarray(p, dtype=float)
-    counted = np.append(np.nan_to_num(p, nan=1.0), np.ones(max(0, family - len(p))))
-    return np.where(np.isnan(p), np.nan, multipletests(counted, method="holm")[1][: len(p)])
+    order = np.argsort(p)  # NaN last
+    remaining = max(len(p), family) - np.arange(len(p))
+    steps = np.minimum(np.maximum.accumulate(remaining * p[order]), 1)
+    result = np.empty_like(p)
+    result[order] = steps
+    return result
 
 
 def holm(tables: Iterable[pd.DataFrame], rates: pd.DataFrame, planned: int = 0) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 
-from analysis.figures import style
+from analysis.figures import looks, style
 from analysis.report import curves
 from analysis.tables import layout
 from nist.errors import InputError
@@ -96,7 +96,7 @@ def test_a_figure_shows_a_text_as_it_is(tmp_path, experiment, text):
     experiment.content["title"] = text
     with style.layout():
         figure, axes = plt.subplots()
-        (line,) = [one for one in style.series(experiment, "figa2") if one.variant == "dense"]
+        (line,) = [one for one in looks.series(experiment, "figa2") if one.variant == "dense"]
         axes.plot([1, 2], [0.1, 0.2], label=line.label, **line.line)
         axes.set_title(experiment.title)
         axes.legend()
@@ -110,7 +110,7 @@ def test_a_figure_shows_a_text_as_it_is(tmp_path, experiment, text):
 def test_a_colour_that_matplotlib_does_not_know_is_named(experiment):
     experiment.variants["dense"]["colour"] = "reddish"
     with pytest.raises(InputError, match=r"lenet5-digits.yaml: variants.dense: matplotlib knows no colour 'reddish'"):
-        style.series(experiment, "figa2")
+        looks.series(experiment, "figa2")
 
 
 @pytest.mark.parametrize(

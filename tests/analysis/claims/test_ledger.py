@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.claims import arithmetic, claim, ledger, orderings
+from analysis.claims import arithmetic, claim, ledger, ledger_file, orderings
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
 from analysis.claims.outcome import VERDICTS
 from analysis.statistics.accuracy import accuracy
@@ -176,12 +176,12 @@ class TestWithoutRuns:
         assert ours["a3s.switch"] == "80"
 
     def test_summary(self):
-        table = ledger.summary(self.verdicts, CLAIMS).set_index("study")
+        table = ledger_file.summary(self.verdicts, CLAIMS).set_index("study")
         assert table.loc["all", "claims"] == 354
         assert (table.drop("all").sum() == table.loc["all"]).all()
         assert list(table.columns) == [*VERDICTS, "claims"]
         assert table.loc["alexnet-cifar10", "claims"] == sum(one.study == "alexnet-cifar10" for one in CLAIMS.values())
-        by_kind = ledger.summary(self.verdicts, CLAIMS, by="kind").set_index("kind")
+        by_kind = ledger_file.summary(self.verdicts, CLAIMS, by="kind").set_index("kind")
         assert by_kind.loc["derivable", "not run"] == 0
         assert set(by_kind.index) == {*claim.KINDS, "all"}
 

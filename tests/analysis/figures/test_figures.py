@@ -14,7 +14,7 @@ from matplotlib import font_manager
 from matplotlib import pyplot as plt
 
 from analysis import study_results
-from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, mean_curves, style
+from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, looks, mean_curves, style
 from analysis.figures.__main__ import draw, main
 from analysis.metrics import runs
 from analysis.statistics.epochwise_sd import epochwise_sd
@@ -68,7 +68,7 @@ def lines(axes):
 
 
 def colours(axes):
-    names = {shade: name for name, shade in style.SHADES.items()}
+    names = {shade: name for name, shade in looks.SHADES.items()}
     return [names.get(line.get_color()) for line in lines(axes).values()]
 
 
@@ -299,7 +299,7 @@ def test_fig4_draws_mean_and_band_of_every_head(mobilenet, axes):
     band = axes.collections[2].get_paths()[0].vertices[:, 1]
     assert band.max() == pytest.approx((rows["mean"] + rows["sd"]).max())
     assert band.min() == pytest.approx((rows["mean"] - rows["sd"]).min())
-    assert lines(axes)["Dense-1"].get_color() == style.SHADES["red"]
+    assert lines(axes)["Dense-1"].get_color() == looks.SHADES["red"]
 
 
 def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
@@ -307,7 +307,7 @@ def test_figa5_shows_the_papers_two_series_in_its_colours(mobilenet, axes):
     sd = epochwise_sd(frame)
     figa5.plot(sd, experiment, axes, "figa5")
     assert list(lines(axes)) == ["Dense-1", "Sparse-3 NIST"]
-    assert lines(axes)["Dense-1"].get_color() == style.SHADES["orange"]
+    assert lines(axes)["Dense-1"].get_color() == looks.SHADES["orange"]
     np.testing.assert_allclose(lines(axes)["Dense-1"].get_ydata(), sd[sd["variant"] == "dense-1"]["sd"])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from analysis.statistics.holm import corrected, holm
 
@@ -22,6 +23,12 @@ def rates(rate=0.05, arms=("dense",)):
 def test_against_r():
     # p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
     np.testing.assert_allclose(corrected([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+
+@pytest.mark.parametrize("size", range(1, 30))
+def test_against_statsmodels(size):
+    p = np.random.default_rng(size).choice([0.001, 0.01, 0.03, 0.2, 0.6, 1], size)  # with ties
+    np.testing.assert_array_equal(corrected(p), multipletests(p, method="holm")[1])
 
 
 def test_an_undefined_p_stays_so_and_counts_in_the_family():
