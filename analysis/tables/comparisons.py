@@ -213,9 +213,8 @@ def _row(name: str, question: Question, source: Source) -> dict:
 
 def _only(frame: pd.DataFrame, **values: str) -> pd.Series:
     """The one row with these values; NaN throughout if there is none."""
-    for column, value in values.items():
-        frame = frame[frame[column] == value]
-    return frame.iloc[0] if len(frame) else pd.Series(np.nan, index=frame.columns)
+    places = np.flatnonzero(np.logical_and.reduce([frame[column] == value for column, value in values.items()]))
+    return frame.iloc[places[0]] if len(places) else pd.Series(np.nan, index=frame.columns)
 
 
 def _p(value: float) -> str:

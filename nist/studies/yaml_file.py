@@ -1,5 +1,6 @@
 """YAML as people write it by hand, read strictly: plain values alone, no key twice, and no surprise from an alias."""
 
+import contextlib
 import math
 import unicodedata
 from copy import deepcopy
@@ -7,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from yaml.constructor import ConstructorError
+from yaml.constructor import ConstructorError, SafeConstructor
+from yaml.resolver import Resolver
 
 from nist.errors import InputError
 
@@ -16,6 +18,7 @@ MOST = 100_000  # values, those that an alias repeats counted every time
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")  # what JSON has too; dates, sets and objects are refused
 CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of controls, halves of characters and line separators
 LARGEST = 2**63 - 1
+OPENERS, NESTED = ("[", "{", "- ", "? "), 2000  # so many make no nesting that libyaml's composer would crash on
 
 
 def read(path: Path) -> dict:
@@ -47,11 +50,14 @@ def read(path: Path) -> dict:
 
 @cache  # one file is part of many studies
 def _parsed(text: str) -> object:
-    return yaml.load(text, _Loader)
+    if sum(map(text.count, OPENERS)) <= NESTED:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.load(text, _QuickLoader)
+    return yaml.load(text, _Loader)  # ten times slower, and clearer in what is wrong
 
 
-class _Loader(yaml.SafeLoader):  # libyaml's, CSafeLoader, is faster, and crashes on what is nested deep
-    """PyYAML's safe loader, without its types beyond JSON's, and with the checks that ``read`` promises."""
+class _Checks(SafeConstructor, Resolver):
+    """Of a safe loader of PyYAML: without its types beyond JSON's, and with the checks that ``read`` promises."""
 
     count = 0
 
@@ -92,13 +98,22 @@ class _Loader(yaml.SafeLoader):  # libyaml's, CSafeLoader, is faster, and crashe
         return value
 
 
+_CONSTRUCT = dict.fromkeys(("int", "float"), _Checks.construct_number) | {"str": _Checks.construct_text}
 _TAGS = {f"tag:yaml.org,2002:{kind}" for kind in PLAIN}
-_Loader.yaml_implicit_resolvers = {
+_Checks.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag in _TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.yaml_constructors = {
-    tag: construct for tag, construct in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _TAGS
+_Checks.yaml_constructors = {
+    tag: _CONSTRUCT.get((tag or "").rpartition(":")[2], construct)
+    for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+    if tag is None or tag in _TAGS
 }
-for _kind, _construct in (("int", "number"), ("float", "number"), ("str", "text")):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", getattr(_Loader, f"construct_{_construct}"))
+
+
+class _Loader(_Checks, yaml.SafeLoader):
+    pass
+
+
+class _QuickLoader(_Checks, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    pass

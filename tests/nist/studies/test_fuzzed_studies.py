@@ -129,6 +129,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         (BOMB, "more than 100,000 values, repeated ones counted"),
         ("a: &a [*a]", "found unconstructable recursive node"),
         ("a: " + 40_000 * "[", "nested too deep"),
+        ("a: " + 1_900 * "[" + 1_900 * "]", "nested too deep"),
         ("".join(" " * depth + "a:\n" for depth in range(400)), "nested too deep"),
         ("a: 1\n" * 100_000, "longer than 100,000 bytes"),
         ("a: !!python/object/apply:os.system [touch x]", "could not determine a constructor for the tag"),
