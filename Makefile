@@ -67,15 +67,16 @@ findings: $(RENDERING)
 calibration: $(RENDERING)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m analysis.coverage --page docs/statistics.md
 
-# The study, and of its pilot and its controls what there is.
+# The study, and of its pilot and its controls what there is. Lines with MAKE run under make -n too, and publish nothing.
 evidence: RUN = $(basename $(notdir $(wildcard $(STUDY:%=config/studies/%.yaml) $(STUDY:%=config/studies/%-pilot.yaml) \
     $(STUDY:%=config/studies/%-controls*.yaml))))
 evidence: PROFILE = workstation
 evidence: $(ENVIRONMENT)
 	@$(if $(RUN),,$(error give a study of config/studies, as in make evidence STUDY=mobilenetv1-cifar10))
 	@$(SNAKEMAKE) --config metrics_source=complete "studies=[$(subst $(eval) ,$(COMMA) ,$(RUN))]" $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
-	@for study in $(RUN); do { [ ! -d results/metrics/$$study ] || python -m analysis.published.add results/metrics --study $$study; } && \
-	    $(MAKE) replay publish-replays STUDY=$$study PROFILE=$(PROFILE) || exit 1; done
+	@for study in $(RUN); do \
+	    [ ! -d results/metrics/$$study ] || python -m analysis.published.add results/metrics --study $$study || exit 1; done
+	@for study in $(RUN); do $(MAKE) replay publish-replays STUDY=$$study PROFILE=$(PROFILE) || exit 1; done
 	@$(MAKE) findings
 
 publish: $(RENDERING)
