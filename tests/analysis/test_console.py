@@ -29,6 +29,19 @@ def test_a_job_s_log_is_shown_when_it_fails_and_its_last_line_once_more_at_the_e
     assert capsys.readouterr().err == f"{path}: error: no such model\n"
 
 
+def test_of_a_long_log_the_end_is_shown(logger, tmp_path, capsys):
+    (tmp_path / "log").write_text("\n".join(map(str, range(100))))
+    fail(logger, 1, str(tmp_path / "log"))
+    assert capsys.readouterr().err.splitlines()[1:] == [str(line) for line in range(70, 100)]
+
+
+def test_reasons_are_repeated_when_the_process_ends(monkeypatch):
+    at_the_end = []
+    monkeypatch.setattr("atexit.register", at_the_end.append)
+    handler = Failures()
+    assert at_the_end == [handler.repeat]
+
+
 def test_a_job_that_succeeds_later_is_not_repeated(logger, tmp_path, capsys):
     (tmp_path / "log").write_text("cancelled\n")
     fail(logger, 1, str(tmp_path / "log"))

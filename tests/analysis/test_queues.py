@@ -20,7 +20,7 @@ def sinfo(tmp_path, monkeypatch):
 
 
 def test_limits_are_read_in_every_form(sinfo):
-    sinfo("short 30:00\nlong 2-01:30:00\nday 4:00:00\nfree infinite\nodd n/a")
+    sinfo("short 30:00\nlong 2-01:30:00\nday 4:00:00\nfree infinite\nodd n/a\nthree words here")
     assert queues.limits() == {"short": 30, "long": 49 * 60 + 30, "day": 240}
 
 

@@ -15,19 +15,19 @@ def start(project, profile, *targets, **environment):
         return subprocess.Popen(words, cwd=project, env=inherited | environment, stdout=log, stderr=log)
 
 
-def finish(process, project, profile):
-    """Wait for Snakemake, which must succeed; what it printed says why it did not."""
+def finish(process, project, profile, state=str):
+    """Wait for Snakemake, which must succeed; what it printed says why it did not, and ``state`` where it hung."""
     try:
         code = process.wait(timeout=HANG)
     except subprocess.TimeoutExpired:
+        code = f"not finished within {HANG} s\n{state()}"
         process.send_signal(signal.SIGINT)  # cancels its jobs; SIGTERM would wait for them
-        code = f"not finished within {HANG} s"
         try:
             process.wait(timeout=HANG)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    assert code == 0, (project / f"{profile}.log").read_text()
+    assert code == 0, f"{code}\n{(project / f'{profile}.log').read_text()}"
 
 
 def wait_for(condition, what):

@@ -138,10 +138,18 @@ class Cluster:
         ask("scontrol", "update", f"nodename={name}", "state=down", "reason=crashed")
 
     def repair_node(self, name, job):
-        """Start a crashed node anew, and let the job that it lost begin without the two minutes of a requeued one."""
-        ask("scontrol", "update", f"nodename={name}", "state=resume")
+        """Start a crashed node anew, and let the job that it lost begin without the two minutes of a requeued one.
+
+        By ReturnToService the node is up once its daemon has registered. If it were resumed before that, a job that
+        waits could be sent to where nobody listens yet, and would count as running for ever.
+        """
         self.start_node(name)
         ask("scontrol", "update", f"jobid={job}", "starttime=now")
+
+    def state(self):
+        """Jobs, nodes and the end of the daemons' log, for a test that fails."""
+        asked = [ask("squeue", "-o", "%i %k %T %r %S %N"), ask("sinfo", "-N", "-l"), ask("scontrol", "show", "job")]
+        return "\n".join([*asked, (self.folder / "daemons.log").read_text()[-10_000:]])
 
     def __exit__(self, *exception):
         ask("scancel", "--user=root", "--full")

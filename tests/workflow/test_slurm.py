@@ -55,7 +55,7 @@ def trained(tmp_path_factory):
             wait_for(lambda: running_job_of("nist-1-10-p98") != lost, "the job to be lost with its node")
             cluster.repair_node("n1", lost)
         finally:
-            finish(driver, project, "slurm")
+            finish(driver, project, "slurm", cluster.state)
         yield project, cancelled, lost, all_jobs()
 
 

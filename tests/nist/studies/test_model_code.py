@@ -24,7 +24,10 @@ def check(tmp_path, monkeypatch):
 def test_a_sound_model_passes(check):
     check(GOOD, width=3)
     check(GOOD, width=3, depth=2)
+    check(GOOD.replace("*, width", "width"), width=3)
     check(GOOD.replace("*, width, depth=1", "width, **more"), width=3, anything=1)
+    check(GOOD.replace("def", "@of_any_options\ndef"), whatever=1)
+    check("from .nowhere_to_be_found import part\n" + GOOD, width=3)
     check("from functools import partial as backbone\n", whatever=1)  # of what is no function, only that it is there
 
 
