@@ -53,10 +53,24 @@ def multiplied(
     With ``by_feature`` it lies in memory feature by feature, which another sparse layer takes best, and a dense one
     worst: ten times as long as row by row.
     """
-    layout = Layout(*forth)
+    layout, n = Layout(*forth), len(x)
     with _plainly(x):
-        found = _csr(weight, layout) @ _taken(x, layout.used) if len(weight) else x.new_zeros(0, len(x))
-        return _put(found, layout.reached, n_out, bias, by_feature)
+        if len(layout.reached) < n_out:
+            found = _product(weight, layout, x, None, x.new_empty(len(layout.reached), n))
+            return _put(found, layout.reached, n_out, bias, by_feature)
+        result = x.new_empty_strided((n, n_out), (1, n))  # not a view, which would refuse to be changed in place
+        _product(weight, layout, x, bias, result.T)
+        return result if by_feature else result.contiguous()
+
+
+def _product(
+    weight: torch.Tensor, layout: Layout, x: torch.Tensor, bias: torch.Tensor | None, out: torch.Tensor
+) -> torch.Tensor:
+    """The outputs that have a weight, ``(reached, n)``, plus ``bias``, in ``out``."""
+    if not len(weight):
+        return out
+    start, beta = (out, 0) if bias is None else (bias.unsqueeze(1), 1)
+    return torch.addmm(start, _csr(weight, layout), _taken(x, layout.used), beta=beta, out=out)
 
 
 def sampled(y: torch.Tensor, x: torch.Tensor, forth: Tensors) -> torch.Tensor:
@@ -72,7 +86,7 @@ def sampled(y: torch.Tensor, x: torch.Tensor, forth: Tensors) -> torch.Tensor:
 
 def _taken(x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """The columns of ``(n, width)`` at ``places``, as rows: ``(places, n)``."""
-    if 2 * len(places) < x.shape[1] and not x.T.is_contiguous():
+    if 5 * len(places) < 3 * x.shape[1] and not x.T.is_contiguous():
         return x.index_select(1, places).T.contiguous()
     return x.T.contiguous() if len(places) == x.shape[1] else x.T.contiguous().index_select(0, places)
 
@@ -86,11 +100,8 @@ def _put(
         filled = rows.new_zeros(n, width) if bias is None else bias.repeat(n, 1)
         here = rows if bias is None else rows.add_(bias.index_select(0, places).unsqueeze(1))
         return filled.scatter_(1, places.expand(n, -1), here.T)
-    result = rows.new_empty_strided((n, width), (1, n))  # not a view, which would refuse to be changed in place
-    if len(places) == width:
-        result.T.copy_(rows) if bias is None else torch.add(rows, bias.unsqueeze(1), out=result.T)
-    else:
-        (result.zero_() if bias is None else result.copy_(bias)).T.index_add_(0, places, rows)
+    result = rows.new_empty_strided((n, width), (1, n))
+    (result.zero_() if bias is None else result.copy_(bias)).T.index_add_(0, places, rows)
     return result if by_feature else result.contiguous()
 
 

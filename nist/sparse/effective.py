@@ -54,7 +54,7 @@ def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
     for layer in layers:
         if isinstance(layer, NISTLinear):
             inputs, outputs = layer.connections()
-            reached.append(_marked(outputs[reached[-1][inputs]], layer.out_features))
+            reached.append(marked(outputs[reached[-1][inputs]], layer.out_features))
         else:
             reached.append(reached[-1].any().expand(layer.out_features))
     return reached
@@ -68,14 +68,15 @@ def _on_paths(layers: Sequence[Linear]) -> tuple[list[int], torch.Tensor]:
         if isinstance(layer, NISTLinear):
             inputs, outputs = layer.connections()
             counts.append(int((before[inputs] & leading[outputs]).sum()))
-            leading = _marked(inputs[leading[outputs]], layer.in_features)
+            leading = marked(inputs[leading[outputs]], layer.in_features)
         else:
             counts.append(int(before.sum() * leading.sum()))
             leading = leading.any().expand(layer.in_features)
     return counts[::-1], leading
 
 
-def _marked(indices: torch.Tensor, size: int) -> torch.Tensor:
+def marked(indices: torch.Tensor, size: int) -> torch.Tensor:
+    """Which of ``size`` are among ``indices``: booleans."""
     return torch.bincount(indices, minlength=size) > 0
 
 
@@ -85,7 +86,12 @@ def _device(layer: Linear) -> torch.device:
 
 def chains(module: nn.Module) -> list[list[Linear]]:
     """The linear layers that follow each other in each ``nn.Sequential`` in ``module``."""
-    return [*_chains(module)]
+    return [[each for each in run if isinstance(each, Linear)] for run in runs(module)]
+
+
+def runs(module: nn.Module) -> list[list[nn.Module]]:
+    """The same with the functions of single numbers between and after them."""
+    return [*_runs(module)]
 
 
 def lay_out(module: nn.Module) -> None:
@@ -95,17 +101,18 @@ def lay_out(module: nn.Module) -> None:
             one.by_feature = one.form == other.form == "compressed"
 
 
-def _chains(module: nn.Module) -> Iterator[list[Linear]]:
+def _runs(module: nn.Module) -> Iterator[list[nn.Module]]:
     for each in module.modules():
         if isinstance(each, nn.Sequential) and type(each).forward is nn.Sequential.forward:
-            chain: list[Linear] = []
+            run: list[nn.Module] = []
             for child in each:
-                if isinstance(child, nn.Linear | NISTLinear):
-                    chain.append(child)
-                elif not _is_elementwise(child):
-                    yield chain
-                    chain = []
-            yield chain
+                if isinstance(child, Linear) or (run and _is_elementwise(child)):
+                    run.append(child)
+                elif run:
+                    yield run
+                    run = []
+            if run:
+                yield run
 
 
 def _is_elementwise(module: nn.Module) -> bool:

@@ -1,7 +1,7 @@
 """A copy of a model for inference alone, each of whose NIST layers is computed in the fastest way on this machine."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
 from statistics import median
@@ -9,54 +9,63 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from nist.sparse import csr
-from nist.sparse.effective import chains
+from nist.sparse.effective import runs
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear
+from nist.sparse.narrowing import Matrix, can_be_narrowed, narrowed, of_layer
 from nist.sparse.prune import nist_layers
 from nist.sparse.sharded import plain_copy
 from nist.sparse.sparsify import replaced
 
 SECONDS, ROUNDS = 0.02, 5  # of timing a layer in one way, in rounds in which each takes its turn
+SMALL = 2**22  # numbers of a dense block that is worth a try
 
 
 class SparseLinear(nn.Module):
-    """The weights that a NIST layer has left, with their places, for inference alone.
+    """The weights that layers have left, with their places, for inference alone: those of ``matrix``.
 
-    With ``gathers`` a single row is computed weight by weight, which is faster where there are few; more rows, and
-    without it all, as a product with a matrix in CSR: see ``nist.sparse.csr``, for ``by_feature`` too.
+    By ``way`` they are multiplied in CSR (see ``nist.sparse.csr``, for ``by_feature`` too); one by one, which is
+    faster for a single row and few weights, and in CSR for more rows; or as a dense block of the inputs that are used.
     """
 
     by_feature = False
 
-    def __init__(self, layer: NISTLinear, gathers: bool) -> None:
+    def __init__(self, matrix: Matrix, way: str) -> None:
         super().__init__()
-        inputs, outputs = layer.connections()
-        order = torch.argsort(outputs * layer.in_features + inputs)
-        bias = layer.stored.new_zeros(layer.out_features) if layer.bias is None else layer.bias
-        self.register_buffer("inputs", inputs[order])
-        self.register_buffer("outputs", outputs[order])
-        self.register_buffer("weight", layer.values()[order])
-        self.register_buffer("bias", bias.detach().clone())
-        for name, tensor in csr.layouts(inputs[order], outputs[order])[0]._asdict().items():
+        self.in_features, self.out_features, self.way = matrix.n_in, len(matrix.bias), way
+        self.active_weights = len(matrix.weight)
+        layout = csr.layouts(matrix.inputs, matrix.outputs)[0]
+        tensors = {"bias": matrix.bias, "weight": matrix.weight, **layout._asdict()}
+        if way == "gather":
+            tensors |= {"inputs": matrix.inputs, "outputs": matrix.outputs}
+        elif way == "block":
+            block = matrix.weight.new_zeros(self.out_features, len(layout.used))
+            block[matrix.outputs, layout.columns.long()] = matrix.weight
+            tensors = {"bias": matrix.bias, "weight": block, "used": layout.used}
+        self.is_dense = way == "block" and len(layout.used) == matrix.n_in
+        for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
-        self.in_features, self.out_features, self.gathers = layer.in_features, layer.out_features, gathers
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``, without gradients."""
-        b = self._buffers
-        rows = x.reshape(-1, self.in_features)
-        if self.gathers and len(rows) == 1:
-            result = b["bias"].index_add(0, b["outputs"], rows[0].index_select(0, b["inputs"]) * b["weight"])  # type: ignore
+        b: Any = self._buffers
+        x = x.detach()
+        if self.way == "block":
+            return F.linear(x if self.is_dense else x.index_select(-1, b["used"]), b["weight"], b["bias"])
+        rows = x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
+        if self.way == "gather" and len(rows) == 1:
+            result = b["bias"].index_add(0, b["outputs"], rows[0].index_select(0, b["inputs"]).mul_(b["weight"]))
         else:
-            layout = csr.Layout(*(b[name] for name in csr.Layout._fields))  # type: ignore[arg-type]
-            result = csr.multiplied(rows, b["weight"], b["bias"], layout, self.out_features, self.by_feature)  # type: ignore
+            layout = [b[name] for name in csr.Layout._fields]
+            result = csr.multiplied(rows, b["weight"], b["bias"], layout, self.out_features, self.by_feature)
         return result.reshape(*x.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
-        n = len(self.get_buffer("weight"))
-        return f"in_features={self.in_features}, out_features={self.out_features}, active_weights={n}"
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, active_weights={self.active_weights}, way={self.way}"
 
 
 @torch.no_grad()
@@ -64,63 +73,69 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     """A copy of ``model``, in evaluation mode, for inference on ``rows`` rows a batch, images or images times tokens.
 
     Each NIST layer is timed on random inputs in every way that there is, and the fastest takes its place: a plain
-    ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. Layers that follow each other are
-    timed together too, each as its weights alone. That takes about a tenth of a second a layer, and the choice is this
-    machine's. What it computes is what ``model`` computes, to rounding. It has no
-    gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
+    ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. Layers that follow each other in an
+    ``nn.Sequential`` are timed together too, without what does not vary or is not read between them: what lies there
+    then has fewer features. That takes about a tenth of a second a layer, and the choice is this machine's. What it
+    computes is what ``model`` computes, to rounding. It has no gradients, and cannot be exported: that is what
+    ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
     if not (isinstance(rows, Integral) and rows >= 1):
         raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)
-    ways = {layer: _ways(layer, rows) for layer in nist_layers(copy)}
-    chosen = {layer: found[0] for layer, found in ways.items()}
-    for chain in chains(copy):
-        if len(chain) > 1 and all(type(layer) in (nn.Linear, NISTLinear) for layer in chain):
-            chosen |= _as_a_chain(chain, ways, rows)
+    chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer, rows), rows) for layer in nist_layers(copy)}
+    for run in runs(copy):
+        if any(layer in chosen for layer in run) and can_be_narrowed(run, copy):
+            chosen |= _together(run, chosen, rows)
     return replaced(copy, chosen)
 
 
-def _as_a_chain(chain: Sequence[nn.Module], ways: dict[NISTLinear, list[nn.Module]], rows: int) -> dict:
-    """The ways for layers that follow each other: each one's fastest, or the weights alone of all that have them."""
-    found = [ways.get(layer, [layer]) for layer in chain]  # type: ignore[call-overload]
-    alone = [next((way for way in each if isinstance(way, SparseLinear)), each[0]) for each in found]
-    choices, seconds = [[each[0] for each in found], alone], []
-    for choice in choices:
-        _lay_out(choice)
-        seconds += _times([nn.Sequential(*choice)], _inputs(chain[0], rows))
-    best = choices[seconds.index(min(seconds))]
-    _lay_out(best)
-    return {layer: way for layer, way in zip(chain, best, strict=True) if layer in ways}
+def _together(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows: int) -> dict[nn.Module, nn.Module]:
+    """What takes the places of a run's layers, timed as a whole: what is fastest ``alone``, or narrowed layers."""
+    matrices = narrowed(run)
+    fastest = [_fastest(_ways_of_matrix(matrix, rows), rows).way for matrix in matrices.values()]
+    choices: list[dict[nn.Module, nn.Module]] = [{layer: alone.get(layer, layer) for layer in matrices}]
+    for ways in (fastest, ["csr"] * len(matrices)):
+        layers = [SparseLinear(matrix, way) for matrix, way in zip(matrices.values(), ways, strict=True)]
+        for one, other in pairwise(layers):
+            one.by_feature = one.way == other.way == "csr"
+        choices.append(dict(zip(matrices, layers, strict=True)))
+    seconds = [_times([nn.Sequential(*(choice.get(each, each) for each in run))], rows)[0] for choice in choices]
+    return choices[seconds.index(min(seconds))]
 
 
-def _lay_out(ways: Sequence[nn.Module]) -> None:
-    for one, other in pairwise(ways):
-        if isinstance(one, SparseLinear):
-            one.by_feature = isinstance(other, SparseLinear)
-
-
-def _ways(layer: NISTLinear, rows: int) -> list[nn.Module]:
-    """What can take a layer's place, the fastest first."""
+def _ways(layer: NISTLinear, rows: int) -> list[Any]:
+    """What can take a layer's place."""
     ways: list[nn.Module] = [layer.dense().eval().requires_grad_(False)]
     if type(layer) is not NISTLinear:  # a convolution, or a layer of transformers, which gets other inputs
         return ways
     if layer.form not in ("masked", "compressed"):
         ways.append(layer)
     if layer.stored.dtype in (torch.float32, torch.float64):
-        ways += [SparseLinear(layer, gathers) for gathers in ((False, True) if rows == 1 else (False,))]
-    seconds = _times(ways, _inputs(layer, rows))
-    return [ways[place] for place in sorted(range(len(ways)), key=seconds.__getitem__)]
+        ways += [way for way in _ways_of_matrix(of_layer(layer), rows) if not way.is_dense]
+    return ways
 
 
-def _inputs(layer: Any, rows: int) -> torch.Tensor:
-    like = layer.stored if isinstance(layer, NISTLinear) else layer.weight
-    return torch.randn(rows, layer.in_features, dtype=like.dtype, device=like.device)
+def _ways_of_matrix(matrix: Matrix, rows: int) -> list[Any]:
+    """The same for weights with their places."""
+    is_small = len(matrix.bias) * matrix.n_in <= SMALL
+    ways = ["csr", *(["gather"] if rows == 1 else []), *(["block"] if is_small else [])]
+    return [SparseLinear(matrix, way) for way in ways]
 
 
-def _times(ways: Sequence[nn.Module], x: torch.Tensor) -> list[float]:
-    """Seconds of each on ``x``, medians."""
+def _fastest(ways: Sequence[Any], rows: int) -> Any:
+    if len(ways) == 1:
+        return ways[0]
+    seconds = _times(ways, rows)
+    return ways[seconds.index(min(seconds))]
+
+
+def _times(ways: Sequence[Any], rows: int) -> list[float]:
+    """Seconds of each on random inputs, medians."""
+    first: Any = ways[0][0] if isinstance(ways[0], nn.Sequential) else ways[0]
+    like = first.stored if isinstance(first, NISTLinear) else first.weight
+    x = torch.randn(rows, first.in_features, dtype=like.dtype, device=like.device)
     found: list[list[float]] = [[] for _ in ways]
     for way in ways:
         way(x)  # allocates

@@ -9,6 +9,7 @@ from torch import nn
 from nist import NISTLinear, for_inference, prune, sparsify
 from nist.sparse.inference import SparseLinear
 from nist.sparse.kernels import FORMS
+from nist.sparse.narrowing import of_layer
 
 
 def pruned(form="auto", sparsity=0.9):
@@ -32,13 +33,13 @@ def test_it_computes_the_same_and_leaves_the_model_as_it_is(form, rows):
     assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
 
 
-@pytest.mark.parametrize("gathers", [True, False])
+@pytest.mark.parametrize("way", ["csr", "gather", "block"])
 @pytest.mark.parametrize("kept", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_weights_alone_compute_the_same(gathers, kept, dtype):
+def test_the_weights_alone_compute_the_same(way, kept, dtype):
     layer = NISTLinear(30, 20, 4, dtype=dtype)
     layer.keep(layer.stored < layer.stored.flatten().quantile(kept) if kept else torch.zeros_like(layer.stored).bool())
-    sparse = SparseLinear(layer, gathers)
+    sparse = SparseLinear(of_layer(layer), way)
     for shape in ((30,), (1, 30), (7, 30), (2, 3, 30), (0, 30)):
         x = torch.randn(shape, dtype=dtype)
         torch.testing.assert_close(sparse(x), layer(x).detach())
@@ -54,6 +55,11 @@ def test_a_large_pruned_layer_is_its_weights_alone_and_a_dense_one_stays():
 def test_an_intact_band_may_stay_as_it_is():
     layer = NISTLinear(4096, 4096, 1, form="banded")
     assert isinstance(for_inference(layer, 64), NISTLinear | SparseLinear)
+
+
+def test_inputs_that_have_a_gradient_are_taken_without():
+    fast = for_inference(pruned(), 3)
+    assert not fast(torch.randn(3, 60, requires_grad=True)).requires_grad
 
 
 @pytest.mark.parametrize("rows", [0, 1.5, "1"])

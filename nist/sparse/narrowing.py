@@ -1,0 +1,99 @@
+"""Layers that follow each other, left with what varies and what is read: for inference, in ``nist.sparse.inference``.
+
+After a prune, many outputs of a layer have no weight, so that they are the same for every batch, and many have none in
+the next layer. The former are added to the next layer's bias, the latter are left out; what the last layer computes
+stays what it was, to rounding.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from nist.sparse.effective import Linear, marked
+from nist.sparse.linear import NISTLinear
+
+
+class Matrix(NamedTuple):
+    """Weights of a layer with their ``inputs`` and ``outputs``, sorted by output, then input; ``bias``, (n_out,)."""
+
+    inputs: torch.Tensor
+    outputs: torch.Tensor
+    weight: torch.Tensor
+    bias: torch.Tensor
+    n_in: int
+
+
+def of_layer(layer: Linear) -> Matrix:
+    """The matrix of a whole layer."""
+    if isinstance(layer, NISTLinear):
+        (inputs, outputs), values, width = layer.connections(), layer.values(), layer.in_features
+        order = torch.argsort(outputs * width + inputs)
+        inputs, outputs, values = inputs[order], outputs[order], values[order]
+    else:
+        weight = layer.weight.detach()
+        outputs, inputs = weight.nonzero().T
+        values = weight[outputs, inputs]
+    bias = values.new_zeros(layer.out_features) if layer.bias is None else layer.bias.detach().clone()
+    return Matrix(inputs, outputs, values, bias, layer.in_features)
+
+
+def can_be_narrowed(run: Sequence[nn.Module], model: nn.Module) -> bool:
+    """Whether nothing but the layers of ``run``, of ``effective.runs``, sees what lies between them, in ``model``.
+
+    A hook would see it, a layer that is used twice would have two widths, and a function with a parameter a feature
+    has a width of its own.
+    """
+    used = Counter(id(child) for parent in model.modules() for child in parent._modules.values())  # not each name once
+    layers = [each for each in run if isinstance(each, Linear)]
+    functions = [each for each in run if not isinstance(each, Linear)]
+    return (
+        len(layers) > 1
+        and all(type(each) in (nn.Linear, NISTLinear) and used[id(each)] == 1 for each in layers)
+        and all(parameter.dtype in (torch.float32, torch.float64) for each in layers for parameter in each.parameters())
+        and not any(each._forward_hooks or each._forward_pre_hooks for each in run)
+        and all(parameter.numel() == 1 for each in functions for parameter in each.parameters())
+    )
+
+
+def narrowed(run: Sequence[nn.Module]) -> dict[Linear, Matrix]:
+    """The matrix of each layer of a run that can be narrowed: layers, and the functions between them."""
+    layers, varying, values = {}, None, torch.empty(0)
+    for module in run:
+        if isinstance(module, Linear):
+            layers[module] = of_layer(module) if varying is None else _folded(of_layer(module), varying, values)
+            varying, values = marked(layers[module].outputs, module.out_features), layers[module].bias
+        else:
+            values = module(values.clone().unsqueeze(0)).squeeze(0)  # some change what they are given
+    return _read(layers)
+
+
+def _folded(matrix: Matrix, varying: torch.Tensor, values: torch.Tensor) -> Matrix:
+    """The matrix of the inputs that are ``varying``; the others' ``values`` go into the bias."""
+    inputs, outputs, weight, bias, n_in = matrix
+    vary = varying[inputs]
+    fixed = values[inputs[~vary]] * weight[~vary]
+    return Matrix(inputs[vary], outputs[vary], weight[vary], bias.index_add(0, outputs[~vary], fixed), n_in)
+
+
+def _read(layers: dict[Linear, Matrix]) -> dict[Linear, Matrix]:
+    """The matrices of the outputs that the next layer reads."""
+    found: dict[Linear, Matrix] = {}
+    wanted: torch.Tensor | None = None
+    for place, (layer, matrix) in reversed([*enumerate(layers.items())]):
+        inputs, outputs, weight, bias, n_in = matrix
+        if wanted is not None:
+            kept = wanted[outputs]
+            inputs, outputs, weight, bias = inputs[kept], _among(wanted)[outputs[kept]], weight[kept], bias[wanted]
+        wanted = marked(inputs, n_in)
+        if place > 0:
+            inputs, n_in = _among(wanted)[inputs], int(wanted.sum())
+        found[layer] = Matrix(inputs, outputs, weight, bias, n_in)
+    return {layer: found[layer] for layer in layers}
+
+
+def _among(wanted: torch.Tensor) -> torch.Tensor:
+    """Of each, its place among those that are wanted."""
+    return wanted.cumsum(0) - 1

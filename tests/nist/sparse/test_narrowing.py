@@ -1,0 +1,126 @@
+"""Layers that follow each other, without what does not vary and what is not read."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from nist import NISTLinear, for_inference, prune
+from nist.sparse.inference import SparseLinear
+from nist.sparse.narrowing import can_be_narrowed, narrowed
+
+
+def head(function=None, sparsity=0.97, scope="uniform", dtype=None):
+    """Three layers, pruned so far that most features between them are constant or are not read."""
+    torch.manual_seed(0)
+    layers = [NISTLinear(80, 60, 4, dtype=dtype), NISTLinear(60, 50, 8, bias=False, dtype=dtype)]
+    functions = [function or nn.ReLU(), nn.Dropout(0.5)]
+    model = nn.Sequential(layers[0], functions[0], layers[1], functions[1], nn.Linear(50, 7, dtype=dtype))
+    prune(model, sparsity, scope=scope)
+    return model.eval()
+
+
+def computed(model, x):
+    """What the narrowed layers compute, in each way."""
+    matrices = narrowed([*model])
+    for way in ("csr", "gather", "block"):
+        places = {layer: SparseLinear(matrix, way) for layer, matrix in matrices.items()}
+        yield nn.Sequential(*(places.get(each, each) for each in model))(x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("function", [nn.ReLU(inplace=True), nn.Tanh(), nn.PReLU(), nn.Softplus(), nn.Identity()])
+def test_it_computes_the_same_with_fewer_features_between(function, dtype):
+    model = head(function.to(dtype), dtype=dtype)
+    for rows in (1, 5):
+        x = torch.randn(rows, 80, dtype=dtype)
+        for found in computed(model, x):
+            torch.testing.assert_close(found, model(x))
+    first, second, last = narrowed([*model]).values()
+    assert (first.n_in, len(last.bias)) == (80, 7)
+    assert len(first.bias) == second.n_in < 60
+    assert len(second.bias) == last.n_in < 50
+
+
+@torch.no_grad()
+def test_every_weight_that_is_left_lies_on_a_path():
+    matrices = [*narrowed([*head()]).values()]
+    for one, other in pairwise(matrices):
+        assert {*one.outputs.tolist()} == {*range(len(one.bias))} == {*other.inputs.tolist()}
+
+
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore:the prune left nothing")
+def test_a_head_without_a_path_is_its_biases():
+    model = head()
+    model[0].keep(torch.zeros_like(model[0].stored).bool())
+    x = torch.randn(3, 80)
+    assert [len(matrix.weight) for matrix in narrowed([*model]).values()] == [0, 0, 0]
+    for found in [*computed(model, x), for_inference(model, 3)(x)]:
+        torch.testing.assert_close(found, model(x))
+        assert (found == found[0]).all()
+
+
+@torch.no_grad()
+def test_an_unpruned_head_keeps_all_its_features():
+    model = nn.Sequential(NISTLinear(40, 30, 3), nn.ReLU(), NISTLinear(30, 10, 5)).eval()
+    assert [(matrix.n_in, len(matrix.bias)) for matrix in narrowed([*model]).values()] == [(40, 30), (30, 10)]
+
+
+class Twice(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers, self.first = layers, layers[0]
+
+
+def hooked(model):
+    model[2].register_forward_hook(lambda *_: None)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "can"),
+    [
+        (lambda: head(), True),
+        (lambda: nn.Sequential(head()), True),
+        (lambda: hooked(head()), False),
+        (lambda: head(nn.PReLU(60)), False),
+        (lambda: head().half(), False),
+        (lambda: Twice(head()), False),
+    ],
+)
+def test_what_something_else_sees_stays_as_wide(model, can):
+    model = model()
+    run = next(iter(each for each in model.modules() if isinstance(each, nn.Sequential) and len(each) == 5))
+    assert can_be_narrowed([*run], model) == can
+    if can:
+        x = torch.randn(2, 80)
+        torch.testing.assert_close(for_inference(model, 2)(x), model(x).detach())
+
+
+def test_a_layer_that_is_used_twice_stays():
+    layer, x = NISTLinear(30, 30, 2), torch.randn(4, 30)
+    model = nn.Sequential(layer, nn.ReLU(), layer)
+    prune(model, 0.95)
+    assert not can_be_narrowed([*model], model)
+    torch.testing.assert_close(for_inference(model, 4)(x), model(x).detach())
+
+
+def test_a_hook_between_layers_sees_what_it_saw():
+    seen, model = [], head()
+    model[1].register_forward_hook(lambda module, given, result: seen.append(result))
+    for one in (model, for_inference(model, 64)):
+        one(torch.ones(64, 80))
+    torch.testing.assert_close(seen[1], seen[0])
+
+
+@torch.no_grad()
+def test_a_pruned_head_is_narrowed():
+    torch.manual_seed(0)
+    model = nn.Sequential(NISTLinear(4096, 2048, 2), nn.ReLU(), NISTLinear(2048, 10, 10)).eval()
+    prune(model, 0.9999, scope="uniform")
+    fast, x = for_inference(model, 64), torch.randn(64, 4096)
+    torch.testing.assert_close(fast(x), model(x))
+    assert fast[0].out_features == fast[2].in_features < 100
