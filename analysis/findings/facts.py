@@ -7,6 +7,7 @@ from analysis import formatting
 from analysis.findings.cost import Cost
 from analysis.findings.gap import Gap
 from analysis.findings.methods import Methods
+from analysis.findings.selection import Selection
 from analysis.findings.spread import Spread
 from analysis.tables import comparisons
 
@@ -15,7 +16,7 @@ BESIDE = ["Difference (95 % CI)", "Answer"]
 
 
 @dataclass(frozen=True)
-class StudyFacts(Spread, Gap, Cost, Methods):
+class StudyFacts(Spread, Gap, Cost, Selection, Methods):
     """A study's facts of every topic, and its tables."""
 
     def beside_the_paper(self, prefix: str) -> str:

@@ -6,7 +6,7 @@ from analysis import formatting
 
 OTHERS = {"masked": "masked", "linear": "dense", "gather": "gathering", "coo": "torch COO"}
 AT_INFERENCE = {"linear": "dense", "torch csr": "torch CSR", "scipy csr": "scipy CSR"}
-CASE = ["network", "sparsity", "rows"]
+CASE = ["threads", "network", "sparsity", "rows"]
 
 
 def stage(sparsity: float) -> str:
@@ -15,13 +15,13 @@ def stage(sparsity: float) -> str:
 
 
 def build(measured: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
-    """One row a head, stage and batch; every cell is text.
+    """One row a head, stage, batch and number of threads; every cell is text.
 
     A ratio is the other way's time over that of NIST, the median of rounds: below 1 the other way is faster.
     """
     rows = []
-    for (network, sparsity, batch), group in measured.groupby(CASE, sort=False, dropna=False):
-        row = {"Head": network, "Stage": stage(sparsity), "Batch": str(batch)}
+    for (threads, network, sparsity, batch), group in measured.groupby(CASE, sort=False, dropna=False):
+        row = {"Threads": str(threads), "Head": network, "Stage": stage(sparsity), "Batch": str(batch)}
         for part, others in (("training", OTHERS), ("inference", AT_INFERENCE)):
             found = group[group["part"] == part].set_index("candidate")
             row[f"{part.capitalize()}, ms"] = formatting.three_digits(found.loc["nist", "ms"])

@@ -10,7 +10,7 @@ import argparse
 import copy
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +99,11 @@ def cases() -> Iterator[Case]:
 
 
 def head(case: Case) -> nn.Sequential:
-    """The head of a case, in automatic forms."""
+    """The head of a case, in automatic forms.
+
+    It is pruned to the same sparsity in each layer: with fresh weights, one global budget leaves nothing of VGG16's
+    first layer, and a head that computes a constant.
+    """
     torch.manual_seed(0)
     widths, factors = HEADS[case.network]
     layers: list[nn.Module] = []
@@ -107,7 +111,7 @@ def head(case: Case) -> nn.Sequential:
         layers += [NISTLinear(n_in, n_out, k, rows=case.rows), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     if case.sparsity is not None:
-        prune(model, case.sparsity)
+        prune(model, case.sparsity, scope="uniform")
     return model
 
 
@@ -191,17 +195,18 @@ def main(argv: list[str] | None = None) -> None:
     """Measure every head by stage, batch and part, and write deployment.parquet into a folder named cpu."""
     parser = argparse.ArgumentParser(prog="python -m nist.benchmarks.deployment", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks"), help="folder (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (default: all)")
+    counts = sorted({1, torch.get_num_threads()})
+    parser.add_argument("--threads", type=int, nargs="+", default=counts, help="of the CPU (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
     devices.keep_freed_memory()
     device = torch.device("cpu")
-    where = {**where_measured(device, arguments.threads), "bytes_a_second": str(bandwidth(device))}
+    where = {**where_measured(device, max(arguments.threads)), "bytes_a_second": str(bandwidth(device))}
     rows: list[dict] = []
-    for case in tqdm([*cases()], disable=None):
+    for case, threads in tqdm([*product(cases(), arguments.threads)], disable=None):
+        torch.set_num_threads(threads)
         for measure in (training, inference):
-            rows += measure(case, arguments.seconds)
+            rows += [{"threads": threads, **row} for row in measure(case, arguments.seconds)]
     results_file.write(arguments.out / "cpu" / "deployment.parquet", rows, where)
 
 

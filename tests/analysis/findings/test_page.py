@@ -285,6 +285,22 @@ def test_one_run_has_no_spread(statistics, verdicts):
     assert "nan" not in text
 
 
+def test_the_choice_of_the_epoch_on_test_images_is_sized(accuracies, statistics, verdicts):
+    # The dense head is best on held-out images at the last epoch, the other at the first, which test images like best.
+    falling = tuple(each[:, ::-1] for each in accuracies["dense"])
+    tested = {f"{epoch}": 0.82 if epoch == 1 else 0.8 for epoch in range(1, EPOCHS + 1)}
+    sessions = [{"test_accuracy": {f"{seed}": tested for seed in range(SEEDS)}}]
+    held_out = {"dense": accuracies["dense"], "nist-1-10-p98": falling}
+    (one, found), (other, more) = (
+        statistics("lenet5-fmnist-holdout", held_out, EPOCHS, sessions),
+        statistics(NAME, accuracies, EPOCHS),
+    )
+    text = in_lines(page.page(study_results.read([one, other], [*found, *more]), verdicts))
+    assert "- Dense: 80.0 %; +2.00 points (+2.00 to +2.00) more." in text
+    assert "- NIST (1, 10), 98 %: 82.0 %; +0.00 points (+0.00 to +0.00) more." in text
+    assert "98 % less Dense: +2.00 points where held-out images choose, +0.00 where test images do." in text
+
+
 def test_methods_are_told_from_nist_or_not(statistics, verdicts):
     rng, name = np.random.default_rng(2), "lenet5-fmnist-comparison-98"
     ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "rigl": 0.87, "snip": 0.85}

@@ -99,23 +99,26 @@ def heads():
     }
     return [
         {
+            "threads": threads,
             "network": "net",
             "sparsity": sparsity,
             "rows": 64,
             "rounds": 3,
             "part": part,
             "candidate": name,
-            "ms": 2.0 * ratio,
+            "ms": 2.0 * ratio / threads,
             "this_over_nist": ratio,
         }
         for sparsity in (None, 0.98)
+        for threads in (1, 2)
         for part, candidates in ways.items()
         for name, ratio in candidates.items()
     ]
 
 
 def test_heads_beside_other_ways():
-    before, after = deployment_table.build(pd.DataFrame(heads()), WHERE).to_dict("records")
+    before, _, after, with_two = deployment_table.build(pd.DataFrame(heads()), WHERE).to_dict("records")
+    assert (after["Threads"], with_two["Threads"], with_two["Training, ms"]) == ("1", "2", "1")
     assert (before["Stage"], after["Stage"], after["Training, ms"]) == ("before the prune", "98 %", "2")
     assert (after["training, over gathering"], after["inference, over torch CSR"]) == ("0.5×", "4×")
     figure = deployment.draw(pd.DataFrame(heads()), WHERE)
