@@ -23,7 +23,7 @@ def draw(measured: pd.DataFrame, where: dict[str, str]) -> Figure:
 
     Of the smallest number of threads; the table has all.
     """
-    threads = measured["threads"].min()
+    threads = int(measured["threads"].min())
     measured = measured[measured["threads"] == threads]
     cases = [_name(*case) for case in measured[deployment.CASE[1:]].itertuples(index=False)]
     names = list(dict.fromkeys(cases))
