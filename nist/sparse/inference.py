@@ -15,7 +15,7 @@ from nist.sparse import csr
 from nist.sparse.effective import runs
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear
-from nist.sparse.narrowing import Matrix, can_be_narrowed, narrowed, of_layer
+from nist.sparse.narrowing import Matrix, can_be_narrowed, is_listed, narrowed, of_layer
 from nist.sparse.prune import nist_layers
 from nist.sparse.sharded import plain_copy
 from nist.sparse.sparsify import replaced
@@ -112,7 +112,7 @@ def _ways(layer: NISTLinear, rows: int) -> list[Any]:
         return ways
     if layer.form not in ("masked", "compressed"):
         ways.append(layer)
-    if layer.stored.dtype in (torch.float32, torch.float64):
+    if is_listed(layer):
         ways += [way for way in _ways_of_matrix(of_layer(layer), rows) if not way.is_dense]
     return ways
 

@@ -15,6 +15,8 @@ from torch import nn
 from nist.sparse.effective import Linear, marked
 from nist.sparse.linear import NISTLinear
 
+MOST = 2**23  # weights of a layer that are listed with their places, in 20 bytes each and several times that on the way
+
 
 class Matrix(NamedTuple):
     """Weights of a layer with their ``inputs`` and ``outputs``, sorted by output, then input; ``bias``, (n_out,)."""
@@ -24,6 +26,12 @@ class Matrix(NamedTuple):
     weight: torch.Tensor
     bias: torch.Tensor
     n_in: int
+
+
+def is_listed(layer: Linear) -> bool:
+    """Whether a layer has few enough weights, of a type that products in CSR take."""
+    count = layer.active_weights if isinstance(layer, NISTLinear) else layer.weight.numel()
+    return count <= MOST and all(each.dtype in (torch.float32, torch.float64) for each in layer.parameters())
 
 
 def of_layer(layer: Linear) -> Matrix:
@@ -51,8 +59,7 @@ def can_be_narrowed(run: Sequence[nn.Module], model: nn.Module) -> bool:
     functions = [each for each in run if not isinstance(each, Linear)]
     return (
         len(layers) > 1
-        and all(type(each) in (nn.Linear, NISTLinear) and used[id(each)] == 1 for each in layers)
-        and all(parameter.dtype in (torch.float32, torch.float64) for each in layers for parameter in each.parameters())
+        and all(type(each) in (nn.Linear, NISTLinear) and used[id(each)] == 1 and is_listed(each) for each in layers)
         and not any(each._forward_hooks or each._forward_pre_hooks for each in run)
         and all(parameter.numel() == 1 for each in functions for parameter in each.parameters())
     )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from nist import NISTLinear, for_inference, prune
+from nist.sparse import narrowing
 from nist.sparse.inference import SparseLinear
 from nist.sparse.narrowing import can_be_narrowed, narrowed
 
@@ -67,6 +68,14 @@ def test_a_head_without_a_path_is_its_biases():
 def test_an_unpruned_head_keeps_all_its_features():
     model = nn.Sequential(NISTLinear(40, 30, 3), nn.ReLU(), NISTLinear(30, 10, 5)).eval()
     assert [(matrix.n_in, len(matrix.bias)) for matrix in narrowed([*model]).values()] == [(40, 30), (30, 10)]
+
+
+def test_a_layer_with_more_weights_than_can_be_listed_stays(monkeypatch):
+    model = head()
+    monkeypatch.setattr(narrowing, "MOST", 349)
+    assert not can_be_narrowed([*model], model)
+    monkeypatch.setattr(narrowing, "MOST", 350)  # those of the dense layer
+    assert can_be_narrowed([*model], model)
 
 
 class Twice(nn.Module):
