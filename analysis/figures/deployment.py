@@ -34,8 +34,8 @@ def draw(measured: pd.DataFrame, where: dict[str, str]) -> Figure:
         axes.set_title(part.capitalize())
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
-    threads = f"{threads} thread{'s' * (threads != 1)}"
-    figure.suptitle(f"How many times as fast NIST is: {where['device']}, {threads}", fontsize="medium")
+    counted = f"{threads} thread{'s' * (threads != 1)}"
+    figure.suptitle(f"How many times as fast NIST is: {where['device']}, {counted}", fontsize="medium")
     return figure
 
 
