@@ -1,7 +1,7 @@
 # make         train the embedded example, and render it and all published runs; ends by printing where the report is
 # make test    each behaviour of the code at least once, in about four minutes
 # make test-all   every test, in about fifteen: every byte of files, whole runs of Snakemake, Slurm, Kubernetes
-# make figures render all published runs, the paper's studies, pilots and controls: no training, no torch, no data set
+# make figures  render all published runs, the paper's studies, pilots and controls: no training, no torch, no data set
 # make findings   write FINDINGS.md anew from the published metrics
 # make evidence STUDY=…   train a study of the paper, its pilot and its controls, publish their runs, replay one seed of each
 #              head and write the findings: hours of a GPU

@@ -11,16 +11,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("*.md", "docs/**/*.md", "Makefile", "nist/**/*.py", "analysis/**/*.py", "analysis/**/*.jinja")
+PLACES = (
+    "*.md",
+    "docs/**/*.md",
+    "Makefile",
+    "nist/**/*.py",
+    "analysis/**/*.py",
+    "analysis/**/*.jinja",
+    "workflow/**/*.*",
+)
 TEXT = "\n".join(
     path.read_text(encoding="utf-8").replace("\\\n", " ") for place in PLACES for path in sorted(ROOT.glob(place))
 )
-SHOWN = r"(?:^ *\w*\$ |`)"  # after a prompt, or between backticks
+SHOWN = r"(?:^ *\w*\$ |`|^# (?=make ))"  # after a prompt, between backticks, or in the Makefile's head
 PYTHON = {
     (module.rstrip("."), *re.findall(r"--[\w-]+", rest))
     for module, rest in re.findall(r"python -m ((?:nist|analysis)\.[\w.]*)([^`\n\"]*)", TEXT)
 }
-MAKE = {found.strip() for found in re.findall(rf"{SHOWN}(make [^`#\n>|…{{]*)", TEXT, re.MULTILINE)}
+MAKE = {found.partition("  ")[0].strip() for found in re.findall(rf"{SHOWN}(make [^`#\n>|…{{[]*)", TEXT, re.MULTILINE)}
 SNAKEMAKE = {found.strip() for found in re.findall(rf"{SHOWN}(snakemake [^`#\n>|]*)", TEXT, re.MULTILINE)}
 ELSEWHERE = ("--report", "--unlock", "small-digits")  # need a finished run, a lock, the reader's own study
 
@@ -47,12 +55,14 @@ def test_modules_are_there_and_have_the_options_that_are_shown(module, monkeypat
 def test_make_has_the_targets_and_takes_the_variables(command):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split()
-    words = [word for word in shlex.split(command)[1:] if not word.endswith("=")]
+    words = [word for word in shlex.split(command)[1:] if not word.endswith("=") and not word.startswith("-")]
     assert {word for word in words if "=" not in word} <= {*targets, ".venv/.complete"}
     if any("=" in word for word in words):
         done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert {word.partition("=")[0] for word in words if "=" in word} <= {*re.findall(r"\$[({]?(\w+)", makefile)}
+        assert {word.partition("=")[0] for word in words if "=" in word} <= {
+            *re.findall(r"\$[({$]?([A-Z_]+)\b", makefile)
+        }
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Weights that matter: those on a path from an input to an output of layers that follow each other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -86,12 +86,24 @@ def _device(layer: Linear) -> torch.device:
 
 def chains(module: nn.Module) -> list[list[Linear]]:
     """The linear layers that follow each other in each ``nn.Sequential`` in ``module``."""
-    return [[each for each in run if isinstance(each, Linear)] for run in runs(module)]
+    return [[each for each in run if isinstance(each, Linear)] for one in sequentials(module) for run in runs(one)]
 
 
-def runs(module: nn.Module) -> list[list[nn.Module]]:
-    """The same with the functions of single numbers between and after them."""
-    return [*_runs(module)]
+def sequentials(module: nn.Module) -> list[nn.Sequential]:
+    """Each ``nn.Sequential`` in ``module`` that calls what it holds one after the other."""
+    found = (each for each in module.modules() if isinstance(each, nn.Sequential))
+    return [each for each in found if type(each).forward is nn.Sequential.forward and "forward" not in vars(each)]
+
+
+def runs(sequential: nn.Sequential) -> list[list[nn.Module]]:
+    """Linear layers that follow each other, with the functions of single numbers between and after them."""
+    found: list[list[nn.Module]] = [[]]
+    for child in sequential:
+        if isinstance(child, Linear) or (found[-1] and _is_elementwise(child)):
+            found[-1].append(child)
+        else:
+            found.append([])
+    return [run for run in found if run]
 
 
 def lay_out(module: nn.Module) -> None:
@@ -101,22 +113,10 @@ def lay_out(module: nn.Module) -> None:
             one.by_feature = one.form == other.form == "compressed"
 
 
-def _runs(module: nn.Module) -> Iterator[list[nn.Module]]:
-    for each in module.modules():
-        if isinstance(each, nn.Sequential) and type(each).forward is nn.Sequential.forward:
-            run: list[nn.Module] = []
-            for child in each:
-                if isinstance(child, Linear) or (run and _is_elementwise(child)):
-                    run.append(child)
-                elif run:
-                    yield run
-                    run = []
-            if run:
-                yield run
-
-
 def _is_elementwise(module: nn.Module) -> bool:
-    if isinstance(module, nn.Identity | nn.Dropout):
+    if "forward" in vars(module):
+        return False
+    if type(module) in (nn.Identity, nn.Dropout):  # a subclass may do anything
         return True
     mixing = isinstance(module, nn.MultiheadAttention | nn.Softmax | nn.LogSoftmax | nn.Softmin | nn.GLU | nn.Softmax2d)
     return type(module).__module__ == "torch.nn.modules.activation" and not mixing

@@ -1,7 +1,7 @@
 """A copy of a model for inference alone, each of whose NIST layers is computed in the fastest way on this machine."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from numbers import Integral
 from statistics import median
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nist.sparse import csr
-from nist.sparse.effective import runs
+from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear
 from nist.sparse.narrowing import Matrix, can_be_narrowed, is_listed, narrowed, of_layer
@@ -37,22 +37,25 @@ class SparseLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features, self.way = matrix.n_in, len(matrix.bias), way
         self.active_weights = len(matrix.weight)
-        layout = csr.layouts(matrix.inputs, matrix.outputs)[0]
-        tensors = {"bias": matrix.bias, "weight": matrix.weight, **layout._asdict()}
+        tensors = {"bias": matrix.bias, "weight": matrix.weight}
+        if way == "block":
+            tensors["used"], tensors["weight"] = matrix.block()
+        else:
+            tensors |= matrix.layout._asdict()
         if way == "gather":
             tensors |= {"inputs": matrix.inputs, "outputs": matrix.outputs}
-        elif way == "block":
-            block = matrix.weight.new_zeros(self.out_features, len(layout.used))
-            block[matrix.outputs, layout.columns.long()] = matrix.weight
-            tensors = {"bias": matrix.bias, "weight": block, "used": layout.used}
-        self.is_dense = way == "block" and len(layout.used) == matrix.n_in
+        self.is_dense = way == "block" and len(tensors["used"]) == matrix.n_in
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map ``(..., n_in)`` to ``(..., n_out)``, without gradients."""
+        """Map ``(..., n_in)`` to ``(..., n_out)``, without gradients. Raises ``ValueError`` for another width."""
+        if x.shape[-1] != self.in_features:
+            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
         b: Any = self._buffers
         x = x.detach()
+        if x.dtype != b["weight"].dtype and torch.is_autocast_enabled(x.device.type):
+            x = x.to(b["weight"].dtype)
         if self.way == "block":
             return F.linear(x if self.is_dense else x.index_select(-1, b["used"]), b["weight"], b["bias"])
         rows = x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
@@ -68,16 +71,42 @@ class SparseLinear(nn.Module):
         return f"{sizes}, active_weights={self.active_weights}, way={self.way}"
 
 
+class Together(nn.Module):
+    """An ``nn.Sequential``, called as a whole: with fewer features between its layers, which are ``narrow``.
+
+    Its layers in full width, ``wide``, are still there one by one, for a model that calls them itself.
+    """
+
+    def __init__(self, wide: nn.Sequential, narrow: nn.Sequential) -> None:
+        super().__init__()
+        self.wide, self.narrow = wide, narrow
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """What the whole computes."""
+        for each in self.narrow:
+            x = each(x)
+        return x
+
+    def __getitem__(self, place: int | slice) -> nn.Module:
+        return self.wide[place]
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return iter(self.wide)
+
+    def __len__(self) -> int:
+        return len(self.wide)
+
+
 @torch.no_grad()
 def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     """A copy of ``model``, in evaluation mode, for inference on ``rows`` rows a batch, images or images times tokens.
 
     Each NIST layer is timed on random inputs in every way that there is, and the fastest takes its place: a plain
     ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. Layers that follow each other in an
-    ``nn.Sequential`` are timed together too, without what does not vary or is not read between them: what lies there
-    then has fewer features. That takes about a tenth of a second a layer, and the choice is this machine's. What it
-    computes is what ``model`` computes, to rounding. It has no gradients, and cannot be exported: that is what
-    ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
+    ``nn.Sequential`` are timed together too, without what does not vary or is not read between them. That takes about a
+    tenth of a second a layer, a second for one of 100 million dense weights, and the choice is this machine's. What it
+    computes is what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
+    gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
     if not (isinstance(rows, Integral) and rows >= 1):
         raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
@@ -85,23 +114,33 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     for each in list(copy.modules()):
         restore(each)
     chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer, rows), rows) for layer in nist_layers(copy)}
-    for run in runs(copy):
-        if any(layer in chosen for layer in run) and can_be_narrowed(run, copy):
-            chosen |= _together(run, chosen, rows)
-    return replaced(copy, chosen)
+    together = {}
+    for sequential in sequentials(copy):
+        narrow: dict[nn.Module, nn.Module] = {}
+        for run in runs(sequential):
+            if any(layer in chosen for layer in run) and can_be_narrowed(run):
+                narrow |= _narrow(run, chosen, rows)
+        if narrow:
+            layers = (narrow.get(each, chosen.get(each, each)) for each in sequential)
+            together[sequential] = Together(sequential, nn.Sequential(*layers))
+    return replaced(copy, {**chosen, **together}).eval()
 
 
-def _together(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows: int) -> dict[nn.Module, nn.Module]:
-    """What takes the places of a run's layers, timed as a whole: what is fastest ``alone``, or narrowed layers."""
+def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows: int) -> dict[nn.Module, nn.Module]:
+    """Narrowed layers for a run's, timed as a whole; none where what is fastest ``alone`` is faster together too."""
     matrices = narrowed(run)
-    fastest = [_fastest(_ways_of_matrix(matrix, rows), rows).way for matrix in matrices.values()]
-    choices: list[dict[nn.Module, nn.Module]] = [{layer: alone.get(layer, layer) for layer in matrices}]
-    for ways in (fastest, ["csr"] * len(matrices)):
-        layers = [SparseLinear(matrix, way) for matrix, way in zip(matrices.values(), ways, strict=True)]
+    ways = {layer: _ways_of_matrix(matrix, rows) for layer, matrix in matrices.items()}
+    named = [[_fastest(each, rows).way for each in ways.values()]]
+    if all(each[0].way == "csr" for each in ways.values()):
+        named.append(["csr"] * len(ways))
+    choices: list[dict[nn.Module, nn.Module]] = [{}]
+    for names in named:
+        layers = [SparseLinear(matrix, way) for matrix, way in zip(matrices.values(), names, strict=True)]
         for one, other in pairwise(layers):
             one.by_feature = one.way == other.way == "csr"
         choices.append(dict(zip(matrices, layers, strict=True)))
-    seconds = [_times([nn.Sequential(*(choice.get(each, each) for each in run))], rows)[0] for choice in choices]
+    trials = [nn.Sequential(*(choice.get(each, alone.get(each, each)) for each in run)) for choice in choices]
+    seconds = [_times([trial], rows)[0] for trial in trials]
     return choices[seconds.index(min(seconds))]
 
 
@@ -118,10 +157,10 @@ def _ways(layer: NISTLinear, rows: int) -> list[Any]:
 
 
 def _ways_of_matrix(matrix: Matrix, rows: int) -> list[Any]:
-    """The same for weights with their places."""
-    is_small = len(matrix.bias) * matrix.n_in <= SMALL
-    ways = ["csr", *(["gather"] if rows == 1 else []), *(["block"] if is_small else [])]
-    return [SparseLinear(matrix, way) for way in ways]
+    """The same for weights with their places: as a block alone where most are left."""
+    size = len(matrix.bias) * matrix.n_in
+    listed = ["csr", *(["gather"] if rows == 1 else [])] if 2 * len(matrix.weight) <= size or size > SMALL else []
+    return [SparseLinear(matrix, way) for way in [*listed, *(["block"] if size <= SMALL else [])]]
 
 
 def _fastest(ways: Sequence[Any], rows: int) -> Any:

@@ -5,20 +5,22 @@ the next layer. The former are added to the next layer's bias, the latter are le
 stays what it was, to rounding.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
 
+from nist.sparse import csr
 from nist.sparse.effective import Linear, marked
 from nist.sparse.linear import NISTLinear
 
 MOST = 2**23  # weights of a layer that are listed with their places, in 20 bytes each and several times that on the way
 
 
-class Matrix(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Matrix:
     """Weights of a layer with their ``inputs`` and ``outputs``, sorted by output, then input; ``bias``, (n_out,)."""
 
     inputs: torch.Tensor
@@ -26,6 +28,18 @@ class Matrix(NamedTuple):
     weight: torch.Tensor
     bias: torch.Tensor
     n_in: int
+
+    @cached_property
+    def layout(self) -> csr.Layout:
+        """Where the weights are, as products in CSR take it."""
+        return csr.layouts(self.inputs, self.outputs)[0]
+
+    def block(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The inputs that are used, and a dense weight of these alone: (n_out, used)."""
+        used = marked(self.inputs, self.n_in)
+        block = self.weight.new_zeros(len(self.bias), int(used.sum()))
+        block[self.outputs, _among(used)[self.inputs]] = self.weight
+        return used.nonzero().squeeze(1), block
 
 
 def is_listed(layer: Linear) -> bool:
@@ -48,20 +62,19 @@ def of_layer(layer: Linear) -> Matrix:
     return Matrix(inputs, outputs, values, bias, layer.in_features)
 
 
-def can_be_narrowed(run: Sequence[nn.Module], model: nn.Module) -> bool:
-    """Whether nothing but the layers of ``run``, of ``effective.runs``, sees what lies between them, in ``model``.
+def can_be_narrowed(run: Sequence[nn.Module]) -> bool:
+    """Whether a run, of ``effective.runs``, computes the same with fewer features between its layers.
 
-    A hook would see it, a layer that is used twice would have two widths, and a function with a parameter a feature
-    has a width of its own.
+    A hook would see them, a layer that is there twice would have two widths, and a function with a number a feature has
+    a width of its own.
     """
-    used = Counter(id(child) for parent in model.modules() for child in parent._modules.values())  # not each name once
     layers = [each for each in run if isinstance(each, Linear)]
     functions = [each for each in run if not isinstance(each, Linear)]
     return (
-        len(layers) > 1
-        and all(type(each) in (nn.Linear, NISTLinear) and used[id(each)] == 1 and is_listed(each) for each in layers)
+        1 < len(layers) == len({*layers})
+        and all(type(each) in (nn.Linear, NISTLinear) and is_listed(each) for each in layers)
         and not any(each._forward_hooks or each._forward_pre_hooks for each in run)
-        and all(parameter.numel() == 1 for each in functions for parameter in each.parameters())
+        and all(tensor.numel() == 1 for each in functions for tensor in (*each.parameters(), *each.buffers()))
     )
 
 
@@ -79,10 +92,10 @@ def narrowed(run: Sequence[nn.Module]) -> dict[Linear, Matrix]:
 
 def _folded(matrix: Matrix, varying: torch.Tensor, values: torch.Tensor) -> Matrix:
     """The matrix of the inputs that are ``varying``; the others' ``values`` go into the bias."""
-    inputs, outputs, weight, bias, n_in = matrix
-    vary = varying[inputs]
-    fixed = values[inputs[~vary]] * weight[~vary]
-    return Matrix(inputs[vary], outputs[vary], weight[vary], bias.index_add(0, outputs[~vary], fixed), n_in)
+    vary = varying[matrix.inputs]
+    fixed = values[matrix.inputs[~vary]] * matrix.weight[~vary]
+    bias = matrix.bias.index_add(0, matrix.outputs[~vary], fixed)
+    return Matrix(matrix.inputs[vary], matrix.outputs[vary], matrix.weight[vary], bias, matrix.n_in)
 
 
 def _read(layers: dict[Linear, Matrix]) -> dict[Linear, Matrix]:
@@ -90,7 +103,8 @@ def _read(layers: dict[Linear, Matrix]) -> dict[Linear, Matrix]:
     found: dict[Linear, Matrix] = {}
     wanted: torch.Tensor | None = None
     for place, (layer, matrix) in reversed([*enumerate(layers.items())]):
-        inputs, outputs, weight, bias, n_in = matrix
+        inputs, outputs, n_in = matrix.inputs, matrix.outputs, matrix.n_in
+        weight, bias = matrix.weight, matrix.bias
         if wanted is not None:
             kept = wanted[outputs]
             inputs, outputs, weight, bias = inputs[kept], _among(wanted)[outputs[kept]], weight[kept], bias[wanted]

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import unicodedata
 from copy import deepcopy
 from functools import cache
@@ -18,7 +19,10 @@ MOST = 100_000  # values, those that an alias repeats counted every time
 PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")  # what JSON has too; dates, sets and objects are refused
 CONTROLS = {"Cc", "Cs", "Zl", "Zp"}  # Unicode's categories of controls, halves of characters and line separators
 LARGEST = 2**63 - 1
-OPENERS, NESTED = ("[", "{", "- ", "? "), 2000  # so many make no nesting that libyaml's composer would crash on
+# Of libyaml's parser, which is ten times as fast: so many of these make no nesting that its composer would crash on,
+# even in a thread's small stack; and what it reads otherwise than PyYAML's own parser has one of these.
+OPENERS, NESTED = ("[", "{", "- "), 500
+ODD = re.compile("[!?\t\ufeff]|^%|[|>][-+0-9]*#", re.MULTILINE)
 
 
 def read(path: Path) -> dict:
@@ -50,10 +54,10 @@ def read(path: Path) -> dict:
 
 @cache  # one file is part of many studies
 def _parsed(text: str) -> object:
-    if sum(map(text.count, OPENERS)) <= NESTED:
+    if sum(map(text.count, OPENERS)) <= NESTED and not ODD.search(text):
         with contextlib.suppress(yaml.YAMLError):
             return yaml.load(text, _QuickLoader)
-    return yaml.load(text, _Loader)  # ten times slower, and clearer in what is wrong
+    return yaml.load(text, _Loader)  # clearer in what is wrong, too
 
 
 class _Checks(SafeConstructor, Resolver):

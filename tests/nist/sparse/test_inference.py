@@ -45,6 +45,16 @@ def test_the_weights_alone_compute_the_same(way, kept, dtype):
         torch.testing.assert_close(sparse(x), layer(x).detach())
 
 
+@pytest.mark.parametrize("way", ["csr", "gather", "block"])
+def test_inputs_of_another_width_are_refused_and_those_of_autocast_taken(way):
+    sparse = SparseLinear(of_layer(NISTLinear(30, 20, 4)), way)
+    with pytest.raises(ValueError, match="this layer takes 30 features"):
+        sparse(torch.randn(1, 31))
+    with torch.autocast("cpu"):
+        found = sparse(torch.randn(1, 30).bfloat16())
+    assert found.shape == (1, 20)
+
+
 def test_a_large_pruned_layer_is_its_weights_alone_and_a_dense_one_stays():
     layer = NISTLinear(2048, 2048, 4)
     prune(layer, 0.9999)
