@@ -39,6 +39,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run_scores": (("variant", "seed", "score"), ("accuracy",)),
     "sd_permutation": (TESTED, ("log_sd_ratio", "sd_ratio", "low", "high", "p", "p_two_sided", "n")),
     "selection": (("variant", "seed"), ("epoch", "selected", "peak", "optimism")),
+    "selection_difference": (TESTED, ("difference", "low", "high", "p", "n")),
     "simultaneous_band": (("variant", "epoch"), ("epoch", "mean", "low", "high")),
     "superiority": (TESTED, ("probability", "low", "high", "p", "n")),
     "training_cost": (

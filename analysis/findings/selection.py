@@ -16,10 +16,9 @@ class Selection(StudyRows):
         """Accuracy on the test images at the epoch that held-out images choose, mean over runs, a fraction."""
         return float(self._runs_of(variant)["selected"].mean())
 
-    def selected_difference(self, variant: str, score: str) -> str:
-        """Of a ``score``, ``selected`` or ``peak``, the mean less the baseline's, in points."""
-        means = [self._runs_of(name)[score].mean() for name in (variant, self.baseline)]
-        return formatting.points(means[0] - means[1])
+    def selected_difference(self, variant: str, score: str) -> pd.Series:
+        """Of a ``score``, ``selected`` or ``peak``: the difference to the baseline's, with its interval."""
+        return self.row("selection_difference", variant, metric=score)
 
     def optimism(self, variant: str) -> str:
         """How much more the best epoch on the test images has, in points: mean over runs, least and most."""

@@ -288,17 +288,19 @@ def test_one_run_has_no_spread(statistics, verdicts):
 def test_the_choice_of_the_epoch_on_test_images_is_sized(accuracies, statistics, verdicts):
     # The dense head is best on held-out images at the last epoch, the other at the first, which test images like best.
     falling = tuple(each[:, ::-1] for each in accuracies["dense"])
-    tested = {f"{epoch}": 0.82 if epoch == 1 else 0.8 for epoch in range(1, EPOCHS + 1)}
-    sessions = [{"test_accuracy": {f"{seed}": tested for seed in range(SEEDS)}}]
+    sessions = [{"test_accuracy": {f"{seed}": {"1": 0.82} for seed in range(SEEDS)}}]
+    for seed, tested in sessions[0]["test_accuracy"].items():
+        tested |= {f"{epoch}": 0.8 + 0.001 * int(seed) for epoch in range(2, EPOCHS + 1)}
     held_out = {"dense": accuracies["dense"], "nist-1-10-p98": falling}
     (one, found), (other, more) = (
         statistics("lenet5-fmnist-holdout", held_out, EPOCHS, sessions),
         statistics(NAME, accuracies, EPOCHS),
     )
     text = in_lines(page.page(study_results.read([one, other], [*found, *more]), verdicts))
-    assert "- Dense: 80.0 %; +2.00 points (+2.00 to +2.00) more." in text
+    assert "- Dense: 80.3 %; +1.65 points (+1.30 to +2.00) more." in text
     assert "- NIST (1, 10), 98 %: 82.0 %; +0.00 points (+0.00 to +0.00) more." in text
-    assert "98 % less Dense: +2.00 points where held-out images choose, +0.00 where test images do." in text
+    assert "98 % beside Dense: higher where held-out images choose, +1.65 points (+1.45 to +1.85);" in text
+    assert "not significantly different where test images do, +0.00 points (+0.00 to +0.00)." in text
 
 
 def test_methods_are_told_from_nist_or_not(statistics, verdicts):
