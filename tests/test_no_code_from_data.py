@@ -14,7 +14,7 @@ from nist.errors import InputError
 from nist.models import pretrained
 from nist.studies import study
 
-SAFE_LOADERS = ("_Loader", "yaml.SafeLoader", "getattr(yaml, 'CSafeLoader', yaml.SafeLoader)")
+SAFE_LOADERS = ("_Loader", "_QuickLoader", "yaml.SafeLoader", "getattr(yaml, 'CSafeLoader', yaml.SafeLoader)")
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("nist", "analysis") for path in (ROOT / folder).rglob("*.py"))

@@ -17,6 +17,9 @@ def _small(monkeypatch):
     monkeypatch.setattr(benchmark, "HEADS", heads)
     monkeypatch.setattr(benchmark, "SPARSITIES", {"small": (0.9,)})
     monkeypatch.setattr(benchmark, "BATCHES", (1, 4))
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_every_candidate_computes_the_same():
