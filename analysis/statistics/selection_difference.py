@@ -1,4 +1,4 @@
-"""Test accuracy beside the baseline's, where held-out images choose the epoch and where test images do (U1)."""
+"""Test accuracy less the baseline's, with the epoch selected on held-out images and on test images (U1)."""
 
 import pandas as pd
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from nist.sparse import csr
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
-from nist.sparse.linear import NISTLinear
+from nist.sparse.linear import NISTLinear, check_width
 from nist.sparse.narrowing import Matrix, can_be_narrowed, is_listed, narrowed, of_layer
 from nist.sparse.prune import nist_layers
 from nist.sparse.sharded import plain_copy
@@ -25,10 +25,10 @@ SMALL = 2**22  # numbers of a dense block that is worth a try
 
 
 class SparseLinear(nn.Module):
-    """The weights that layers have left, with their places, for inference alone: those of ``matrix``.
+    """The weights of ``matrix``, for inference alone.
 
-    By ``way`` they are multiplied in CSR (see ``nist.sparse.csr``, for ``by_feature`` too); one by one, which is
-    faster for a single row and few weights, and in CSR for more rows; or as a dense block of the inputs that are used.
+    ``way`` is ``csr`` (see ``nist.sparse.csr``, for ``by_feature`` too); ``gather``, which takes weight by weight for a
+    single row and is CSR for more; or ``block``, a dense matrix of the inputs that are used.
     """
 
     by_feature = False
@@ -50,8 +50,7 @@ class SparseLinear(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``, without gradients. Raises ``ValueError`` for another width."""
-        if x.shape[-1] != self.in_features:
-            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
+        check_width(x, self.in_features)
         b: Any = self._buffers
         x = x.detach()
         if x.dtype != b["weight"].dtype and torch.is_autocast_enabled(x.device.type):
@@ -72,9 +71,9 @@ class SparseLinear(nn.Module):
 
 
 class Together(nn.Module):
-    """An ``nn.Sequential``, called as a whole: with fewer features between its layers, which are ``narrow``.
+    """An ``nn.Sequential``: ``narrow``, with fewer features between its layers, when it is called as a whole.
 
-    Its layers in full width, ``wide``, are still there one by one, for a model that calls them itself.
+    A model that calls, slices or iterates over the layers itself gets those of ``wide``, in full width.
     """
 
     def __init__(self, wide: nn.Sequential, narrow: nn.Sequential) -> None:
@@ -103,9 +102,10 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
 
     Each NIST layer is timed on random inputs in every way that there is, and the fastest takes its place: a plain
     ``nn.Linear`` with explicit zeros, the layer in its form, or its weights alone. Layers that follow each other in an
-    ``nn.Sequential`` are timed together too, without what does not vary or is not read between them. That takes about a
-    tenth of a second a layer, a second for one of 100 million dense weights, and the choice is this machine's. What it
-    computes is what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
+    ``nn.Sequential`` are timed together too, without the features between them that are constant or unused. That
+    takes about a tenth of a second a layer, and a second for one of 100 million dense weights.
+
+    The copy computes what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
     gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
     if not (isinstance(rows, Integral) and rows >= 1):
@@ -127,7 +127,7 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
 
 
 def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows: int) -> dict[nn.Module, nn.Module]:
-    """Narrowed layers for a run's, timed as a whole; none where what is fastest ``alone`` is faster together too."""
+    """Narrowed layers in place of a run's; none if the layers that are fastest ``alone`` are faster as a whole."""
     matrices = narrowed(run)
     ways = {layer: _ways_of_matrix(matrix, rows) for layer, matrix in matrices.items()}
     named = [[_fastest(each, rows).way for each in ways.values()]]
@@ -157,10 +157,13 @@ def _ways(layer: NISTLinear, rows: int) -> list[Any]:
 
 
 def _ways_of_matrix(matrix: Matrix, rows: int) -> list[Any]:
-    """The same for weights with their places: as a block alone where most are left."""
-    size = len(matrix.bias) * matrix.n_in
-    listed = ["csr", *(["gather"] if rows == 1 else [])] if 2 * len(matrix.weight) <= size or size > SMALL else []
-    return [SparseLinear(matrix, way) for way in [*listed, *(["block"] if size <= SMALL else [])]]
+    """What can take the place of a matrix: a block alone if most weights are left, none if it is large."""
+    size, ways = len(matrix.bias) * matrix.n_in, []
+    if size > SMALL or 2 * len(matrix.weight) <= size:
+        ways += ["csr", "gather"] if rows == 1 else ["csr"]
+    if size <= SMALL:
+        ways.append("block")
+    return [SparseLinear(matrix, way) for way in ways]
 
 
 def _fastest(ways: Sequence[Any], rows: int) -> Any:

@@ -30,6 +30,12 @@ def check_form(form: str, rows: int | None = None) -> None:
         raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
 
 
+def check_width(x: torch.Tensor, n_in: int) -> None:
+    """Raise ``ValueError`` unless the last dimension of ``x`` is ``n_in``."""
+    if x.shape[-1:] != (n_in,):
+        raise ValueError(f"this layer takes {n_in} features, and got inputs of shape {tuple(x.shape)}")
+
+
 def check_device(weight: torch.Tensor) -> None:
     """Raise ``ValueError`` for a weight on the meta device, where a layer's mask or places would be lost."""
     if weight.is_meta:
@@ -155,8 +161,7 @@ class NISTLinear(Stored):
 
     def _check_inputs(self, x: torch.Tensor) -> None:
         """The forms without a mask would take inputs of any width and type, and compute something else."""
-        if x.shape[-1:] != (self.in_features,):
-            raise ValueError(f"this layer takes {self.in_features} features, and got inputs of shape {tuple(x.shape)}")
+        check_width(x, self.in_features)
         dtype = self.stored.dtype
         if x.dtype == dtype or (x.is_floating_point() and torch.is_autocast_enabled(x.device.type)):
             return

@@ -1,8 +1,8 @@
-"""Layers that follow each other, left with what varies and what is read: for inference, in ``nist.sparse.inference``.
+"""Layers that follow each other, without constant and unused features between them: for ``nist.sparse.inference``.
 
-After a prune, many outputs of a layer have no weight, so that they are the same for every batch, and many have none in
-the next layer. The former are added to the next layer's bias, the latter are left out; what the last layer computes
-stays what it was, to rounding.
+After a prune, many outputs of a layer have no weight, so that they are constant, and many have no weight in the next
+layer, so that they are unused. The former go into the next layer's bias, the latter are left out. The last layer's
+outputs stay the same, to rounding.
 """
 
 from collections.abc import Sequence
@@ -107,7 +107,8 @@ def _read(layers: dict[Linear, Matrix]) -> dict[Linear, Matrix]:
         weight, bias = matrix.weight, matrix.bias
         if wanted is not None:
             kept = wanted[outputs]
-            inputs, outputs, weight, bias = inputs[kept], _among(wanted)[outputs[kept]], weight[kept], bias[wanted]
+            inputs, outputs, weight = inputs[kept], _among(wanted)[outputs[kept]], weight[kept]
+            bias = bias[wanted]
         wanted = marked(inputs, n_in)
         if place > 0:
             inputs, n_in = _among(wanted)[inputs], int(wanted.sum())
