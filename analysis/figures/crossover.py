@@ -38,11 +38,11 @@ def plot(best: pd.DataFrame, axes: Axes) -> None:
         here = [str(row.k)] * (row.k in small) + ["n_out / 2"] * (row.k == row.n_out // 2)
         for x in map(columns.index, here):
             axes.add_patch(plt.Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=FILLS[row.candidate], edgecolor="white"))
-            text = f"{row.candidate} {row.masked_over_this:.3g}×"
+            text, size = f"{row.candidate} {row.masked_over_this:.3g}×", 7
             if row.choice != row.candidate:
                 axes.add_patch(plt.Rectangle((x - 0.47, y - 0.43), 0.94, 0.86, fill=False, edgecolor="#57606a"))
-                text += f"\nchosen: {row.choice} +{row.regret:.0%}"
-            axes.text(x, y, text, ha="center", va="center", fontsize=7, linespacing=1.1)
+                text, size = f"{text}\nchosen: {row.choice} +{row.regret:.0%}", 6
+            axes.text(x, y, text, ha="center", va="center", fontsize=size, linespacing=1.1)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(shapes)), [f"{n}: {a:,} → {b:,}, {r} rows" for n, a, b, r in shapes])
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(shapes) - 0.5, -0.5), xlabel="Neuroseed factor k")

@@ -202,6 +202,7 @@ def main(argv: list[str] | None = None) -> None:
     devices.keep_freed_memory()
     device = torch.device("cpu")
     where = {**where_measured(device, max(arguments.threads)), "bytes_a_second": str(bandwidth(device))}
+    where["threads"] = " and ".join(map(str, arguments.threads))
     rows: list[dict] = []
     for case, threads in tqdm([*product(cases(), arguments.threads)], disable=None):
         torch.set_num_threads(threads)

@@ -47,7 +47,7 @@ def test_gradients_of_the_alternatives_are_those_of_the_layer():
 def test_the_command_writes_every_case_and_candidate(tmp_path):
     benchmark.main(["--out", str(tmp_path), "--threads", "1", "2", "--seconds", "0"])
     frame, where = results_file.read(tmp_path / "cpu" / "deployment.parquet")
-    assert where["kind"] == "cpu"
+    assert (where["kind"], where["threads"]) == ("cpu", "1 and 2")
     assert len(frame) == 2 * 2 * 2 * 2 * 5
     assert {*frame["threads"]} == {1, 2}
     assert {*frame[frame["part"] == "training"]["candidate"]} == {"nist", "masked", "linear", "gather", "coo"}
