@@ -3,7 +3,8 @@
 ``python -m nist.benchmarks.deployment`` measures them by batch. In training, a step of forward, backward and Adam: NIST
 layers with automatic forms (``nist``), the same masked, plain ``nn.Linear``, each weight by gathering and ``index_add``
 on transposed activations, and torch's COO. In inference: ``nist.for_inference``, the model itself, ``nn.Linear``,
-torch's CSR and scipy's. Times are medians over rounds in which every candidate takes its turn.
+torch's CSR, its BSR in blocks of 2 × 2, and scipy's CSR. Times are medians over rounds in which every candidate takes
+its turn.
 """
 
 import argparse
@@ -136,17 +137,21 @@ def training(case: Case, seconds: float) -> list[dict]:
 
 def inference(case: Case, seconds: float) -> list[dict]:
     """Rows of a forward pass without gradients, one a candidate."""
-    model = head(case).eval()
-    x = torch.randn(case.rows, HEADS[case.network][0][0])
+    model, x = head(case).eval(), torch.randn(case.rows, HEADS[case.network][0][0])
+    trials = {name: Call(way) for name, way in _at_inference(case, model, x).items()}
+    return _rows(case, "inference", trials, seconds)
+
+
+def _at_inference(case: Case, model: nn.Module, x: torch.Tensor) -> dict[str, Callable]:
     fast, dense = for_inference(model, case.rows), densify(model)
-    ways: dict[str, Callable] = {
+    return {
         "nist": lambda: fast(x),
         "eval": lambda: model(x),
         "linear": lambda: dense(x),
         "torch csr": _by_matrix(model, x, lambda weight: weight.to_sparse_csr(), torch.relu),
+        "torch bsr": _by_matrix(model, x, lambda weight: weight.to_sparse_bsr((2, 2)), torch.relu),
         "scipy csr": _by_matrix(model, x, lambda weight: scipy.sparse.csr_matrix(weight.numpy()), _relu),
     }
-    return _rows(case, "inference", {name: Call(way) for name, way in ways.items()}, seconds)
 
 
 def _bias(layer: NISTLinear) -> torch.Tensor:

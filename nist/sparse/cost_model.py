@@ -8,9 +8,9 @@ seconds:
 - ``weights``: numbers in the weight as it is multiplied, with what Adam does to them;
 - ``spilled``: those of them beyond the first ``CACHED``, which come from memory every time;
 - ``products``: multiply-accumulates of a batch, forward;
-- ``activations``: numbers that go in, come out or lie in between, in a batch;
-- ``touched``: those inputs and outputs of a batch that have a weight, in the compressed form, which takes them alone.
+- ``activations``: numbers that go in, come out or lie in between, in a batch.
 
+A compressed layer has two sets of coefficients, ``compressed`` and ``gathered``: see ``nist.sparse.gathering``.
 ``costs.yaml`` holds the coefficients by kind of device, with where they were measured; ``python -m
 nist.benchmarks.fit_cost_model`` fits them to what ``make bench`` has measured.
 """
@@ -20,10 +20,11 @@ from pathlib import Path
 
 import yaml
 
+from nist.sparse import gathering
 from nist.sparse.kernels import block_size
 from nist.sparse.random_masks import Connectivity, as_band
 
-TERMS = ("steps", "passes", "weights", "products", "activations", "touched", "spilled")
+TERMS = ("steps", "passes", "weights", "products", "activations", "spilled")
 CACHED = 2**20  # 4 MB of float32, what a core's caches can hold
 MARGIN = 0.05  # of the same step, from one run of the benchmark to the next, ratios scatter by as much
 MASKED_PER_COMPRESSED = 9  # weights, of 5 bytes with their mask, in the memory of one of 44 with its places
@@ -49,19 +50,28 @@ def cheapest(band: Connectivity, active_weights: int, rows: int, device: str) ->
 def seconds(form: str, band: Connectivity, active_weights: int, rows: int, device: str) -> float:
     """Predicted seconds of a training step of a form, on ``rows`` rows a batch."""
     coefficients = table().get(device) or table()["cpu"]
-    return predicted(coefficients[form], work(form, band, active_weights, rows))
+    way = way_of(form, band, active_weights, rows, device)
+    return predicted(coefficients[way], work(form, band, active_weights, rows))
 
 
 def scale(device: str, ratios: dict[str, float]) -> None:
     """Multiply predicted times of a kind of device by ``ratios``, by form, in this process; each call starts anew."""
     fitted = _fitted()
     own = fitted.get(device) or fitted["cpu"]
-    table()[device] = {form: {term: ratio * own[form][term] for term in TERMS} for form, ratio in ratios.items()}
+    ratios = {"gathered": ratios["compressed"], **ratios}
+    table()[device] = {way: {term: ratios[way] * own[way][term] for term in TERMS} for way in ratios if way in own}
 
 
 def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:
     """Seconds of one training step."""
     return sum(coefficients[term] * counts[term] for term in TERMS)
+
+
+def way_of(form: str, band: Connectivity, active_weights: int, rows: int, device: str) -> str:
+    """The form, or ``gathered`` for a compressed layer that a CPU multiplies so."""
+    ends = min(band.n_in, active_weights) + min(band.n_out, active_weights)  # with a weight, at most
+    is_small = rows <= gathering.most_rows(active_weights, ends)
+    return "gathered" if form == "compressed" and device == "cpu" and is_small else form
 
 
 def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[str, int]:
@@ -70,10 +80,9 @@ def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[
     ends = rows * (n_in + n_out)
     counts: tuple[int, ...]
     if form == "masked":
-        counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends, 0
+        counts = 1, 1, n_in * n_out, rows * n_in * n_out, ends
     elif form == "compressed":
-        touched = rows * (min(n_in, active_weights) + min(n_out, active_weights))
-        counts = 1, 1, active_weights, rows * active_weights, ends, touched
+        counts = 1, 1, active_weights, rows * active_weights, ends
     else:
         band = as_band(band)
         places = band.width if band.is_spread else n_in
@@ -84,7 +93,7 @@ def work(form: str, band: Connectivity, active_weights: int, rows: int) -> dict[
             blocks, reach = -(-places // block), -(-(block + k - 1) // block)
             entries = blocks * block * reach * block
             counts = 1, entries, rows * entries, rows * blocks * reach * block
-        counts = 1, *(band.parts * count for count in counts), 0
+        counts = 1, *(band.parts * count for count in counts)
     return dict(zip(TERMS, (*counts, max(0, counts[2] - CACHED)), strict=True))
 
 

@@ -12,6 +12,7 @@ from torch import library
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack as _current_modes
 from torch.utils.flop_counter import register_flop_formula
 
+from nist.sparse import gathering
 from nist.sparse.csr import Layout, Tensors, multiplied, sampled
 
 Gradients = tuple[torch.Tensor | Sequence[None] | None, ...]
@@ -23,17 +24,23 @@ def compressed(
     bias: torch.Tensor | None,
     forth: Layout,
     back: Layout,
+    ends: tuple[torch.Tensor, torch.Tensor],
     n_out: int,
     by_feature: bool = False,
 ) -> torch.Tensor:
     """``(..., n_in)`` times the transposed A, plus ``bias``: ``(..., n_out)``. Sums are in float32 at least.
 
-    ``by_feature`` as in ``multiplied``; the gradient of ``x`` lies in memory as ``x`` does.
+    ``ends`` are the input and the output of each weight, ``by_feature`` is as in ``multiplied``. The gradient of ``x``
+    lies in memory as ``x`` does.
     """
     precise = torch.promote_types(weight.dtype, torch.float32)
-    flat = x.reshape(-1, x.shape[-1]).to(precise)
+    flat, weight = x.reshape(-1, x.shape[-1]).to(precise), weight.to(precise)
     bias = None if bias is None else bias.to(precise)
-    product = _product(flat, weight.to(precise), bias, forth, back, n_out, by_feature)
+    if not _is_watched():
+        most = gathering.most_rows(len(weight), gathering.ends(forth), _needs_gradients(flat, weight, bias))
+        if gathering.gathers(flat, most, by_feature):
+            return gathering.gathered(flat, weight, bias, *ends, n_out).reshape(*x.shape[:-1], n_out).to(x.dtype)
+    product = _product(flat, weight, bias, forth, back, n_out, by_feature)
     return product.reshape(*x.shape[:-1], n_out).to(x.dtype)
 
 
@@ -49,7 +56,7 @@ def _product(
     """``(n, n_in)`` to ``(n, n_out)``."""
     if _is_watched():
         return product_operator(x, weight, bias, [*forth], [*back], n_out, by_feature)
-    if torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in (x, weight, bias)):
+    if _needs_gradients(x, weight, bias):
         return _Product.apply(x, weight, bias, n_out, by_feature, *forth, *back)
     return multiplied(x, weight, bias, forth, n_out, by_feature)
 
@@ -58,9 +65,13 @@ def _samples(y: torch.Tensor, x: torch.Tensor, forth: Tensors, back: Tensors) ->
     """The outer products of ``(n, n_out)`` and ``(n, n_in)``, summed over n, at the places of A: (active weights,)."""
     if _is_watched():
         return samples_operator(y, x, [*forth], [*back])
-    if torch.is_grad_enabled() and (y.requires_grad or x.requires_grad):
+    if _needs_gradients(y, x):
         return _Samples.apply(y, x, *forth, *back)
     return sampled(y, x, forth)
+
+
+def _needs_gradients(*tensors: torch.Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(each is not None and each.requires_grad for each in tensors)
 
 
 def _is_watched() -> bool:

@@ -110,7 +110,7 @@ def lay_out(module: nn.Module) -> None:
     """Let outputs that a compressed layer alone takes lie in memory as it takes them best: see ``nist.sparse.csr``."""
     for one, other in (pair for chain in chains(module) for pair in pairwise(chain)):
         if isinstance(one, NISTLinear) and isinstance(other, NISTLinear):
-            one.by_feature = one.form == other.form == "compressed"
+            one.by_feature = not any(each.form != "compressed" or each.is_gathered() for each in (one, other))
 
 
 def _is_elementwise(module: nn.Module) -> bool:

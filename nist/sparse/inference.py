@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from numbers import Integral
 from statistics import median
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist.sparse import csr
+from nist.sparse import csr, gathering
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear, check_width
@@ -27,8 +27,8 @@ SMALL = 2**22  # numbers of a dense block that is worth a try
 class SparseLinear(nn.Module):
     """The weights of ``matrix``, for inference alone.
 
-    ``way`` is ``csr`` (see ``nist.sparse.csr``, for ``by_feature`` too); ``gather``, which takes weight by weight for a
-    single row and is CSR for more; or ``block``, a dense matrix of the inputs that are used.
+    ``way`` is ``listed``, by gathering or CSR (see ``nist.sparse.csr`` for ``by_feature``), or ``block``, a dense
+    matrix of the inputs that are used.
     """
 
     by_feature = False
@@ -42,8 +42,9 @@ class SparseLinear(nn.Module):
             tensors["used"], tensors["weight"] = matrix.block()
         else:
             tensors |= matrix.layout._asdict()
-        if way == "gather":
-            tensors |= {"inputs": matrix.inputs, "outputs": matrix.outputs}
+            self.most_gathered = gathering.most_rows(len(matrix.weight), gathering.ends(matrix.layout), trained=False)
+            if self.most_gathered >= 1:
+                tensors |= {"inputs": matrix.inputs, "outputs": matrix.outputs}
         self.is_dense = way == "block" and len(tensors["used"]) == matrix.n_in
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
@@ -58,10 +59,10 @@ class SparseLinear(nn.Module):
         if self.way == "block":
             return F.linear(x if self.is_dense else x.index_select(-1, b["used"]), b["weight"], b["bias"])
         rows = x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
-        if self.way == "gather" and len(rows) == 1:
-            result = b["bias"].index_add(0, b["outputs"], rows[0].index_select(0, b["inputs"]).mul_(b["weight"]))
+        if gathering.gathers(rows, self.most_gathered, self.by_feature):
+            result = gathering.gathered(rows, b["weight"], b["bias"], b["inputs"], b["outputs"], self.out_features)
         else:
-            layout = [b[name] for name in csr.Layout._fields]
+            layout = csr.Layout(*(b[name] for name in csr.Layout._fields))
             result = csr.multiplied(rows, b["weight"], b["bias"], layout, self.out_features, self.by_feature)
         return result.reshape(*x.shape[:-1], self.out_features)
 
@@ -130,17 +131,17 @@ def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows
     """Narrowed layers in place of a run's; none if the layers that are fastest ``alone`` are faster as a whole."""
     matrices = narrowed(run)
     ways = {layer: _ways_of_matrix(matrix, rows) for layer, matrix in matrices.items()}
-    named = [[_fastest(each, rows).way for each in ways.values()]]
-    if all(each[0].way == "csr" for each in ways.values()):
-        named.append(["csr"] * len(ways))
+    named = [tuple(_fastest(each, rows).way for each in ways.values())]
+    if all(each[0].way == "listed" for each in ways.values()):
+        named.append(("listed",) * len(ways))
     choices: list[dict[nn.Module, nn.Module]] = [{}]
-    for names in named:
+    for names, by_feature in product(dict.fromkeys(named), (False, True)):
         layers = [SparseLinear(matrix, way) for matrix, way in zip(matrices.values(), names, strict=True)]
         for one, other in pairwise(layers):
-            one.by_feature = one.way == other.way == "csr"
+            one.by_feature = by_feature and one.way == other.way == "listed"
         choices.append(dict(zip(matrices, layers, strict=True)))
     trials = [nn.Sequential(*(choice.get(each, alone.get(each, each)) for each in run)) for choice in choices]
-    seconds = [_times([trial], rows)[0] for trial in trials]
+    seconds = _times(trials, rows)
     return choices[seconds.index(min(seconds))]
 
 
@@ -160,7 +161,7 @@ def _ways_of_matrix(matrix: Matrix, rows: int) -> list[Any]:
     """What can take the place of a matrix: a block alone if most weights are left, none if it is large."""
     size, ways = len(matrix.bias) * matrix.n_in, []
     if size > SMALL or 2 * len(matrix.weight) <= size:
-        ways += ["csr", "gather"] if rows == 1 else ["csr"]
+        ways.append("listed")
     if size <= SMALL:
         ways.append("block")
     return [SparseLinear(matrix, way) for way in ways]

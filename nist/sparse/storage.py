@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from nist.sparse import csr, csr_gradients, kernels
+from nist.sparse import csr, csr_gradients, gathering, kernels
 from nist.sparse.random_masks import Connectivity, as_band
 from nist.sparse.read_weight import COMPUTED
 
@@ -32,6 +32,7 @@ class Stored(nn.Module):
     in_features: int
     out_features: int
     k: int
+    rows: int
     band: Connectivity
     form: str
     is_automatic: bool
@@ -65,6 +66,11 @@ class Stored(nn.Module):
         starts, columns, order, back_starts, back_columns, back_order, used, reached = tensors
         forth = csr.Layout(starts, columns, order, used, reached)
         return forth, csr.Layout(back_starts, back_columns, back_order, reached, used)
+
+    def is_gathered(self) -> bool:
+        """Whether the compressed form is multiplied weight by weight, for the rows a batch that the layer is for."""
+        most = gathering.most_rows(self.stored.numel(), gathering.ends(self.layouts()[0]))
+        return self.rows <= most and self.stored.device.type == "cpu"
 
     @property
     def storage(self) -> "Storage":
@@ -191,8 +197,8 @@ class Compressed(Compact):
     def affine(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         if torch.onnx.is_in_onnx_export() or torch._C._functorch.maybe_current_level() is not None:
             return F.linear(x, self.dense(layer, layer.stored), layer.bias)  # they know no operators of ours
-        layouts = layer.layouts()
-        return csr_gradients.compressed(x, layer.stored, layer.bias, *layouts, layer.out_features, layer.by_feature)
+        places = *layer.layouts(), (layer.inputs, layer.outputs)
+        return csr_gradients.compressed(x, layer.stored, layer.bias, *places, layer.out_features, layer.by_feature)
 
     def at(self, layer: Stored, positions: torch.Tensor) -> Connections:
         return layer.inputs[positions], layer.outputs[positions]

@@ -28,8 +28,9 @@ def test_every_candidate_computes_the_same():
     assert sum(layer.active_weights for layer in nist_layers(model)) == 150
     for kind in (benchmark.Gathered, benchmark.Coo):
         torch.testing.assert_close(benchmark._with(model, kind)(x).detach(), expected)
-    for matrix, relu in ((torch.Tensor.to_sparse_csr, torch.relu), (torch.Tensor.numpy, benchmark._relu)):
-        found = benchmark._by_matrix(model, x, matrix, relu)()
+    for way in benchmark._at_inference(SMALL, model, x).values():
+        with torch.no_grad():
+            found = way()
         np.testing.assert_allclose(np.asarray(found), expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -48,9 +49,10 @@ def test_the_command_writes_every_case_and_candidate(tmp_path):
     benchmark.main(["--out", str(tmp_path), "--threads", "1", "2", "--seconds", "0"])
     frame, where = results_file.read(tmp_path / "cpu" / "deployment.parquet")
     assert (where["kind"], where["threads"]) == ("cpu", "1 and 2")
-    assert len(frame) == 2 * 2 * 2 * 2 * 5
+    assert len(frame) == 2 * 2 * 2 * (5 + 6)
     assert {*frame["threads"]} == {1, 2}
     assert {*frame[frame["part"] == "training"]["candidate"]} == {"nist", "masked", "linear", "gather", "coo"}
-    assert {*frame[frame["part"] == "inference"]["candidate"]} == {"nist", "eval", "linear", "torch csr", "scipy csr"}
+    at_inference = {"nist", "eval", "linear", "torch csr", "torch bsr", "scipy csr"}
+    assert {*frame[frame["part"] == "inference"]["candidate"]} == at_inference
     assert (frame[frame["candidate"] == "nist"]["this_over_nist"] == 1).all()
-    assert frame["sparsity"].isna().sum() == 40
+    assert frame["sparsity"].isna().sum() == 44
