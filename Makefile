@@ -86,7 +86,7 @@ publish: $(RENDERING)
 replay: $(ENVIRONMENT)
 	@$(SNAKEMAKE) replays --config metrics_source=published $(if $(STUDY),"studies=[$$STUDY]",$(error give the study, as in make replay STUDY=lenet5-fmnist)) \
 	    $(if $(SEED),"replay_seed=$$SEED") $(if $(NIST_DATA_ROOT),"data_root=$$NIST_DATA_ROOT")
-	@python -m analysis.replayed results/replays --study "$$STUDY"
+	@python -m analysis.published.compare results/replays --study "$$STUDY"
 
 publish-replays: $(RENDERING)
 	@python -m analysis.published.add --replays $(if $(FROM),"$$FROM",results/replays) $(if $(STUDY),--study "$$STUDY")

@@ -25,7 +25,6 @@ NIST = {
     "benchmarks": {*FLOOR, "runtime", "sparse", "data", "studies", "models", "training"},
     "image_folder": {"errors", "data"},
     "pretrained": {"errors", "models"},
-    "calibration": {"errors", "benchmarks"},
     "train": {*FLOOR, "runtime", *METRICS, "data", "studies", "models", "training"},
     "train_all": {*FLOOR, "runtime", "data", "studies", "training"},
     "commands": {"errors"},
@@ -39,7 +38,7 @@ ANALYSIS = {
     "networks": set(),
     "study_results": {"cli"},
     "pipeline": {"contracts", "metrics", "published"},
-    "statistics": {"cli", "contracts", "metrics", "published", "networks"},
+    "statistics": {"cli", "contracts", "metrics", "networks"},
     "coverage": {"formatting", "statistics"},
     "claims": {"cli", "study_results", "networks", "statistics"},
     "figures": {"contracts", "study_results", "tables"},
@@ -54,7 +53,6 @@ ANALYSIS = {
     "queues": set(),
     "findings": {"formatting", "study_results", "statistics", "claims", "tables"},
     "scale": {"cli", "metrics", "published", "networks"},
-    "replayed": {"published"},
 }
 # Of the package that trains, what the one that reads its metrics uses: the rest needs torch.
 SHARED = {*FLOOR, *METRICS, "runtime", "sparse", "data", "studies", "benchmarks"}

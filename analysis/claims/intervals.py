@@ -17,6 +17,7 @@ from scipy import stats
 from analysis.statistics.paired_difference import student
 
 DRAWS = 50_000
+CONFIDENCE, TAILS = 0.95, (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -28,46 +29,44 @@ class Sample:
     n: int
 
 
-def of_mean(sample: Sample, confidence: float = 0.95) -> tuple[float, float]:
+def of_mean(sample: Sample) -> tuple[float, float]:
     """Student-t interval of the mean."""
-    half = _t(confidence, sample.n - 1) * sample.sd / sqrt(sample.n)
+    half = _t(CONFIDENCE, sample.n - 1) * sample.sd / sqrt(sample.n)
     return sample.mean - half, sample.mean + half
 
 
-def of_next_mean(sample: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+def of_next_mean(sample: Sample, runs: int) -> tuple[float, float]:
     """Prediction interval of the mean of ``runs`` further runs (Hahn and Meeker 1991, section 4.8)."""
-    half = _t(confidence, sample.n - 1) * sample.sd * sqrt(1 / sample.n + 1 / runs)
+    half = _t(CONFIDENCE, sample.n - 1) * sample.sd * sqrt(1 / sample.n + 1 / runs)
     return sample.mean - half, sample.mean + half
 
 
-def of_next_maximum(sample: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+def of_next_maximum(sample: Sample, runs: int) -> tuple[float, float]:
     """Prediction interval of the largest of ``runs`` further runs, by simulation of its normal-theory pivot."""
-    low, high = np.quantile(_next_maxima(sample, runs), [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(_next_maxima(sample, runs), TAILS)
     return float(low), float(high)
 
 
-def of_next_difference(left: Sample, right: Sample, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+def of_next_difference(left: Sample, right: Sample, runs: int) -> tuple[float, float]:
     """Prediction interval of the difference of the means of ``runs`` further runs of each side, by Welch's freedom."""
     left, right = (Sample(one.mean, one.sd * sqrt(1 + one.n / runs), one.n) for one in (left, right))
-    return of_difference(left, right, confidence)[1:]
+    return of_difference(left, right)[1:]
 
 
-def of_next_difference_of_maxima(
-    left: Sample, right: Sample, runs: int, confidence: float = 0.95
-) -> tuple[float, float]:
+def of_next_difference_of_maxima(left: Sample, right: Sample, runs: int) -> tuple[float, float]:
     """Prediction interval of the difference of the largest of ``runs`` further runs of each side, by simulation."""
     drawn = _next_maxima(left, runs) - _next_maxima(right, runs)[::-1]  # the same draws in another order
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(drawn, TAILS)
     return float(low), float(high)
 
 
-def of_next_sd(sd: float, n: int, runs: int, confidence: float = 0.95) -> tuple[float, float]:
+def of_next_sd(sd: float, n: int, runs: int) -> tuple[float, float]:
     """Prediction interval of the SD of ``runs`` further runs, by the F distribution."""
-    low, high = stats.f.ppf([(1 - confidence) / 2, (1 + confidence) / 2], runs - 1, n - 1)
+    low, high = stats.f.ppf(TAILS, runs - 1, n - 1)
     return sd * sqrt(low), sd * sqrt(high)
 
 
-def of_difference(left: Sample, right: Sample, confidence: float = 0.95) -> tuple[float, float, float]:
+def of_difference(left: Sample, right: Sample, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
     """Difference of two means and Welch's interval of it."""
     difference, errors = left.mean - right.mean, [sample.sd**2 / sample.n for sample in (left, right)]
     if sum(errors) == 0:
@@ -79,7 +78,7 @@ def of_difference(left: Sample, right: Sample, confidence: float = 0.95) -> tupl
     return difference, difference - half, difference + half
 
 
-def of_pairs(left: pd.Series, right: pd.Series, confidence: float = 0.95) -> tuple[float, float, float]:
+def of_pairs(left: pd.Series, right: pd.Series, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
     """Mean difference of runs by seed and Student's interval of it, over the seeds that both sides have."""
     difference = left.sub(right).dropna().to_numpy()
     found = student(difference, confidence)

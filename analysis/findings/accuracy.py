@@ -33,7 +33,7 @@ class Accuracy(StudyRows):
         """Whether the test of equivalence shows a head as accurate as the baseline, within the study's margin."""
         margin = self.source.study.content["statistics"]["equivalence_margin"]
         p = self._p_holm(variant, named_tests.EQUIVALENCE, FINAL)
-        shown = "equal to the dense head's" if p <= self._level else "not shown to be equal"
+        shown = "equivalent to the dense head's" if p <= self._level else "not shown to be equivalent"
         within = formatting.counted(100 * margin, "point")
         return f"{shown} within {within} (two one-sided tests, Holm's {formatting.p_value(p)})"
 
@@ -64,11 +64,13 @@ class Accuracy(StudyRows):
     def cut_off(self, variant: str) -> str:
         """Last accuracies of a head's runs by the classes that the prune left without a path; of runs that recorded it.
 
-        Nothing if none did.
+        Nothing if none did; how many did, if not all.
         """
         rows = self.source.statistic("unreached_outputs")
-        groups = rows[rows["variant"] == variant].groupby("unreached")["accuracy"]
-        return "; ".join(f"{unreached}: {_range(kept)}" for unreached, kept in groups)
+        rows = rows[rows["variant"] == variant]
+        told = "; ".join(f"{unreached}: {_range(kept)}" for unreached, kept in rows.groupby("unreached")["accuracy"])
+        n = int(self.accuracy(variant)["n"])
+        return f"{told} (recorded in {len(rows)} of {n} runs)" if 0 < len(rows) < n else told
 
 
 def _claim(prefix: str, variant: str) -> str:

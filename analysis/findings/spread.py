@@ -75,4 +75,4 @@ class Spread(Accuracy):
         """
         lowest = 2.0 ** (1 - self.source.statistic("sd_permutation")["n"].min())
         corrected = min(1.0, lowest * (len(self.source.study.variants) - 1))
-        return f"{lowest:.2g}, and {corrected:.2g} once corrected" if corrected > self._level else ""
+        return f"{lowest:.2g}, and {corrected:.2g} after Holm's correction" if corrected > self._level else ""

@@ -4,15 +4,20 @@ import argparse
 from pathlib import Path
 
 from analysis.published import add, replays, store, validate
+from nist.errors import run
 from nist.studies import study
 
 
 def main(argv: list[str] | None = None) -> None:
     """Say of each replay in a folder at which epoch it first differs from the published run."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.replayed", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m analysis.published.compare", description=main.__doc__)
     parser.add_argument("source", type=Path, help="folder laid out as results/replays")
     parser.add_argument("--study", help="compare the replays of this study alone")
     arguments = parser.parse_args(argv)
     found = validate.read(add.find(arguments.source, arguments.study), study.FOLDER)
     for one in replays.compare_all(found, store.read().values()):
         print(replays.sentence(one))
+
+
+if __name__ == "__main__":
+    run(main)

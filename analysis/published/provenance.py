@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from analysis import formatting
 from analysis.metrics import runs
+from analysis.metrics.sessions import joules
 from analysis.published import replays
 from nist.metrics_file import MetricsFile
 
@@ -45,18 +46,6 @@ def row(block: MetricsFile) -> dict[str, str]:
         "Training code": said["training_code_digest"][:12],
         "Commit": _commit(said.get("commit")),
     }
-
-
-def joules(description: dict) -> float | None:
-    """Energy of all sessions of a block, in joules; ``None`` unless each of them recorded its own."""
-    found = [session.get("joules") for session in description.get("sessions", [])]
-    return math.fsum(found) if found and None not in found else None
-
-
-def is_measured(description: dict) -> bool:
-    """Whether seconds and joules of a block say what training takes: no session had a low priority or was stopped."""
-    sessions = description.get("sessions", [])
-    return not any(session.get("niceness", 0) > 0 or session.get("stopped_seconds", 0) > 0 for session in sessions)
 
 
 def _commit(name: str | None) -> str:

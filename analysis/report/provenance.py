@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import runs
-from analysis.published.provenance import NOT_RECORDED, joules
+from analysis.metrics.sessions import joules
+from analysis.published.provenance import NOT_RECORDED
 from nist.metrics_file import MetricsFile
 
 
@@ -89,5 +90,5 @@ def _kilojoules(group: list[dict]) -> str:
 def _by_variant(blocks: dict[Path, MetricsFile]) -> dict[tuple, list[dict]]:
     groups: dict[tuple, list[dict]] = {}
     for block in blocks.values():
-        groups.setdefault(tuple(block.table[column][0].as_py() for column in runs.GROUP), []).append(block.description)
+        groups.setdefault(runs.name(block), []).append(block.description)
     return groups

@@ -9,9 +9,9 @@ from analysis.statistics.study_runs import StudyRuns
 def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
     """Total and mean over epochs of the epochwise SD.
 
-    ``sd`` is the result of ``epochwise_sd``. Returns one row a variant and metric: ``mean_sd`` and
-    ``mean_sd_population``, their unit the metric's; ``auc_sd``, the sum with unit step, which is the paper's number;
-    ``auc_sd_trapezoid`` beside it; over ``epochs`` epochs of ``n`` runs.
+    ``sd`` is the result of ``epochwise_sd``. Returns one row a variant and metric: ``mean_sd``, its unit the metric's;
+    ``auc_sd``, the sum with unit step, which is the paper's number; ``auc_sd_trapezoid`` beside it; over ``epochs``
+    epochs of ``n`` runs.
     """
     by_variant = sd.sort_values("epoch").groupby(["study", "variant", "metric"], sort=False)
     return by_variant.agg(
@@ -20,7 +20,6 @@ def auc_sd(sd: pd.DataFrame) -> pd.DataFrame:
         epochs=("epoch", "size"),
         ddof=("ddof", "first"),
         mean_sd=("sd", "mean"),
-        mean_sd_population=("sd_population", "mean"),
         auc_sd=("sd", lambda over_epochs: over_epochs.sum(skipna=False)),  # of one run there is none
         auc_sd_trapezoid=("sd", np.trapezoid),
     ).reset_index()

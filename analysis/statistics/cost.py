@@ -9,7 +9,7 @@ from analysis.metrics import runs
 from analysis.networks import eq3
 from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import MetricsFile
-from nist.sparse.layers import bands, dense_weights, initial_weights
+from nist.sparse.layers import dense_weights, initial_weights
 from nist.sparse.mask import kept_weights
 
 
@@ -17,7 +17,6 @@ def head_weights(configuration: dict) -> dict:
     """Weights of the layers that NIST sparsifies: ``dense``, ``initial`` and ``final`` counts, no biases (N2).
 
     Another method than NIST has its final count from the first recorded epoch on.
-    ``unconnected`` is the number of units that Eq. 1 leaves without input, over all layers (assumption D8).
     """
     model, prune, method = configuration["model"], configuration["prune"], configuration.get("method")
     dense = dense_weights(model)
@@ -26,7 +25,6 @@ def head_weights(configuration: dict) -> dict:
         "dense": dense,
         "initial": initial,
         "final": kept_weights(dense, prune["sparsity"]) if prune else initial,
-        "unconnected": sum(band.n_unconnected for band in bands(model)),
     }
 
 
@@ -53,11 +51,10 @@ def cost(blocks: dict[Path, MetricsFile], convergence: pd.DataFrame) -> pd.DataF
 
     ``blocks`` come from ``analysis.metrics.runs.read_blocks``, ``convergence`` from ``epochs_to_converge``. Returns one
     row a variant: head weights ``dense``, ``initial``, ``final``; ``initial_sparsity`` and ``final_sparsity``,
-    fractions; ``compression`` = dense / final (1 for the dense head, assumption N6); ``unconnected`` units; ``total``
-    parameters of the network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over those to
-    converge (U48).
+    fractions; ``compression`` = dense / final (1 for the dense head, assumption N6); ``total`` parameters of the
+    network at the end, biases included; and Eq. 3 in FLOPs over all ``epochs`` and over those to converge (U48).
     """
-    described = {tuple(block.table[c][0].as_py() for c in runs.GROUP): block.description for block in blocks.values()}
+    described = {runs.name(block): block.description for block in blocks.values()}
     converged = convergence.set_index(runs.GROUP)["epochs"]
     return pd.DataFrame([_row(name, description, converged[name]) for name, description in described.items()])
 

@@ -14,11 +14,11 @@ def epochwise_sd(frame: pd.DataFrame, metric: str = "val_accuracy", ddof: int = 
     """SD over runs of ``metric`` at every epoch.
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. Returns one row a variant and epoch: ``sd`` with ``ddof``
-    delta degrees of freedom and ``sd_population`` with none, both in the metric's unit (a fraction for accuracies), and
-    ``n`` runs, of which ``n_diverged`` diverged.
+    delta degrees of freedom, in the metric's unit (a fraction for accuracies), and ``n`` runs, of which ``n_diverged``
+    diverged.
     """
     values = frame.groupby([*runs.GROUP, "epoch"], sort=False)[metric]
-    result = values.agg(n="size", sd=partial(_sd, ddof=ddof), sd_population=partial(_sd, ddof=0)).reset_index()
+    result = values.agg(n="size", sd=partial(_sd, ddof=ddof)).reset_index()
     counts = runs.count(frame)[[*runs.GROUP, "n_diverged"]]
     result = result.merge(counts, on=runs.GROUP, validate="many_to_one")
     return result.assign(metric=metric, ddof=ddof)

@@ -1,14 +1,14 @@
 """Weights that count: those on a path from a feature to a class, and what another method than NIST cost a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.metrics import runs
+from analysis.metrics.sessions import recorded, told
 from analysis.statistics.cost import head_weights
 from analysis.statistics.study_runs import StudyRuns
-from nist.errors import InputError
 from nist.metrics_file import MetricsFile
 
 COLUMNS = [
@@ -36,22 +36,6 @@ def paths(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
     return told(blocks, _rows, COLUMNS)
 
 
-def told(
-    blocks: Mapping[Path, MetricsFile], rows_of: Callable[[MetricsFile], list[dict]], columns: list[str]
-) -> pd.DataFrame:
-    """Rows of what sessions say of their runs, one a run, by seed.
-
-    Raises ``InputError`` that names the file whose metadata are not what training writes.
-    """
-    rows = []
-    for path, block in blocks.items():
-        try:
-            rows += rows_of(block)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise InputError(f"{path}: metadata: sessions are not what training writes there") from None
-    return pd.DataFrame(rows, columns=columns).sort_values([*runs.GROUP, "seed"], ignore_index=True)
-
-
 def _rows(block: MetricsFile) -> list[dict]:
     dense, images = head_weights(block.description["configuration"])["dense"], block.description["training_images"]
     found, methods = (recorded(block.description, name) for name in ("paths", "method"))
@@ -72,15 +56,6 @@ def _rows(block: MetricsFile) -> list[dict]:
             }
         )
     return rows
-
-
-def recorded(description: dict, name: str) -> dict[int, dict]:
-    """What the sessions say under ``name``, by seed; later sessions add to earlier ones."""
-    found: dict[int, dict] = {}
-    for session in description.get("sessions", []):
-        for seed, value in session.get(name, {}).items():
-            found.setdefault(int(seed), {}).update(value)
-    return found
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import runs
-from analysis.statistics.paths import recorded, told
+from analysis.metrics.sessions import recorded, told
 from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import MetricsFile
 

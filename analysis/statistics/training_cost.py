@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import pandas as pd
 
 from analysis.metrics import runs
+from analysis.metrics.sessions import is_measured, joules
 from analysis.networks import eq3
 from analysis.networks.macs import with_active
-from analysis.published.provenance import is_measured, joules
 from analysis.statistics import cost
 from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import MetricsFile

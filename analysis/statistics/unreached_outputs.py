@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import runs
+from analysis.metrics.sessions import told
 from analysis.statistics.study_runs import StudyRuns
-from nist.errors import InputError
 from nist.metrics_file import MetricsFile
 
 COLUMNS = [*runs.GROUP, "seed", "unreached", "accuracy"]
@@ -20,23 +20,15 @@ def unreached_outputs(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
     bias (``nist.sparse.audit.unreached_outputs``). Runs without a prune, those of transformers, and those from before
     it was recorded have no row. Raises ``InputError`` that names the file if its metadata are not what training writes.
     """
-    rows = []
-    for path, block in blocks.items():
-        try:
-            found = _recorded(block.description)
-        except (AttributeError, TypeError, ValueError):
-            raise InputError(f"{path}: metadata: sessions are not what training writes there") from None
-        last = runs.last_epoch(block.table.to_pandas()).rename(columns={"val_accuracy": "accuracy"})
-        last = last.assign(unreached=last["seed"].map(found))
-        rows.append(last.dropna(subset="unreached")[COLUMNS])
-    return pd.concat(rows, ignore_index=True).astype({"unreached": int}).sort_values(COLUMNS, ignore_index=True)
+    return told(blocks, _rows, COLUMNS)
 
 
-def _recorded(description: dict) -> dict[int, int]:
-    """Outputs that were cut off, by seed."""
-    sessions = description.get("sessions", [])
+def _rows(block: MetricsFile) -> list[dict]:
+    sessions = block.description.get("sessions", [])
     found = [item for session in sessions for item in session.get("unreached_outputs", {}).items()]
-    return {int(seed): int(outputs) for seed, outputs in found}
+    last = runs.last_epoch(block.table.to_pandas()).set_index("seed")["val_accuracy"]
+    names = dict(zip(runs.GROUP, runs.name(block), strict=True))
+    return [{**names, "seed": int(seed), "unreached": int(n), "accuracy": last[int(seed)]} for seed, n in found]
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

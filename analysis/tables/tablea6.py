@@ -79,13 +79,14 @@ def _measured(source: Source, name: str) -> list[dict]:
 
 def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd.Series) -> list[dict]:
     difference = ours["mean_sd"] - baseline["mean_sd"]
+    relative = formatting.signed(100 * difference / baseline["mean_sd"], 1)
     side = "two-sided" if test["alternative"] == "two-sided" else "one-sided"
     return [
         {
             "Metric": MEAN_SD,
             "Value": f"{ours['mean_sd']:.5f}",
             "Baseline": f"{baseline['mean_sd']:.5f}",
-            "Notes": f"Diff = {_signed(difference, 5)} ({_signed(100 * difference / baseline['mean_sd'], 1)} %); "
+            "Notes": f"Diff = {formatting.signed(difference, 5)} ({relative} %); "
             f"Wilcoxon W = {test['w']:.0f}, p = {test['p']:.3g} ({test['method']}, {side}, {test['pairs']} epochs)",
         },
         {
@@ -108,7 +109,3 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
 def _share(share: float | Decimal, low: float | Decimal, high: float | Decimal) -> str:
     """A share, given in percent, with the ends of its interval, given as fractions."""
     return f"{share:.0f} % ({100 * low:.1f} to {100 * high:.1f} %)"
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")

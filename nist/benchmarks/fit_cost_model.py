@@ -9,7 +9,7 @@ import yaml
 from scipy.optimize import nnls
 
 from nist.benchmarks import results_file
-from nist.errors import InputError
+from nist.errors import InputError, run
 from nist.runtime.files import replacing
 from nist.sparse import cost_model
 from nist.sparse.kernels import FORMS
@@ -40,7 +40,7 @@ def _fitted(relative: np.ndarray) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> None:
     """Fit the coefficients of one kind of device to runs of the benchmark, and put them into costs.yaml."""
-    parser = argparse.ArgumentParser(prog="python -m nist.calibration", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m nist.benchmarks.fit_cost_model", description=main.__doc__)
     parser.add_argument("inputs", type=Path, nargs="+", help="layers.parquet of nist.benchmarks.layers")
     parser.add_argument("-o", "--output", type=Path, default=cost_model.COEFFICIENTS, help="default: %(default)s")
     arguments = parser.parse_args(argv)
@@ -53,3 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     known[where["kind"]] = {"source": source, **fit(measured, where["kind"])}
     with replacing(arguments.output) as temporary:
         temporary.write_text(yaml.safe_dump(known, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

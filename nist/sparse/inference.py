@@ -114,7 +114,7 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)
-    chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer, rows), rows) for layer in nist_layers(copy)}
+    chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer), rows) for layer in nist_layers(copy)}
     together = {}
     for sequential in sequentials(copy):
         narrow: dict[nn.Module, nn.Module] = {}
@@ -130,7 +130,7 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
 def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows: int) -> dict[nn.Module, nn.Module]:
     """Narrowed layers in place of a run's; none if the layers that are fastest ``alone`` are faster as a whole."""
     matrices = narrowed(run)
-    ways = {layer: _ways_of_matrix(matrix, rows) for layer, matrix in matrices.items()}
+    ways = {layer: _ways_of_matrix(matrix) for layer, matrix in matrices.items()}
     named = [tuple(_fastest(each, rows).way for each in ways.values())]
     if all(each[0].way == "listed" for each in ways.values()):
         named.append(("listed",) * len(ways))
@@ -145,7 +145,7 @@ def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows
     return choices[seconds.index(min(seconds))]
 
 
-def _ways(layer: NISTLinear, rows: int) -> list[Any]:
+def _ways(layer: NISTLinear) -> list[Any]:
     """What can take a layer's place."""
     ways: list[nn.Module] = [layer.dense().eval().requires_grad_(False)]
     if type(layer) is not NISTLinear:  # a convolution, or a layer of transformers, which gets other inputs
@@ -153,11 +153,11 @@ def _ways(layer: NISTLinear, rows: int) -> list[Any]:
     if layer.form not in ("masked", "compressed"):
         ways.append(layer)
     if is_listed(layer):
-        ways += [way for way in _ways_of_matrix(of_layer(layer), rows) if not way.is_dense]
+        ways += [way for way in _ways_of_matrix(of_layer(layer)) if not way.is_dense]
     return ways
 
 
-def _ways_of_matrix(matrix: Matrix, rows: int) -> list[Any]:
+def _ways_of_matrix(matrix: Matrix) -> list[Any]:
     """What can take the place of a matrix: a block alone if most weights are left, none if it is large."""
     size, ways = len(matrix.bias) * matrix.n_in, []
     if size > SMALL or 2 * len(matrix.weight) <= size:

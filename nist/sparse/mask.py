@@ -79,12 +79,6 @@ class Band:
         """Whether the starts are spread over the outputs, and not Eq. 1's."""
         return self.scheme == "even" and self.n_in < self.width
 
-    @property
-    def n_unconnected(self) -> int:
-        """Number of outputs without any input: the band of Eq. 1 spans n_in + k - 1 outputs before it wraps (D8)."""
-        reached = self.n_in * self.k if self.is_spread else self.n_in + self.k - 1
-        return self.parts * max(0, self.width - reached)
-
     def places(self, inputs: Indices) -> Indices:
         """Place of each input in the order that the band counts them in."""
         if self.channels == 1:

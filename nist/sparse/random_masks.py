@@ -34,11 +34,6 @@ class IrregularMask(ABC):
     def contains(self, inputs: Indices, outputs: Indices) -> np.ndarray:
         """Whether each connection may exist; of tensors on the CPU, too."""
 
-    @property
-    def n_unconnected(self) -> int:
-        """Number of outputs without any input."""
-        return self.n_out - len(np.unique(self.edges()[1]))
-
 
 @dataclass(frozen=True)
 class RandomMask(IrregularMask):

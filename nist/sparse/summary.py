@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -10,9 +10,6 @@ from nist.sparse.audit import audit
 from nist.sparse.cost_model import work
 from nist.sparse.hugging_face import NISTExperts
 from nist.sparse.linear import NISTLinear
-
-if TYPE_CHECKING:
-    import pandas
 
 HEADINGS = ("layer", "shape", "factor", "form", "active", "dense", "effective", "MACs", "FLOPs", "unconnected")
 NUMBERS = HEADINGS[4:]
@@ -52,12 +49,6 @@ class Summary(Sequence[Row]):
             return Row("total", "", "", "", 0, 0, 0, 0, 0, 0)
         sums = [int(sum(column)) for column in list(zip(*self.rows, strict=True))[HEADINGS.index("active") :]]
         return Row("total", "", "", "", *sums)
-
-    def to_frame(self) -> "pandas.DataFrame":
-        """The rows as a pandas DataFrame."""
-        import pandas
-
-        return pandas.DataFrame(self.rows, columns=list(HEADINGS))
 
     def __str__(self) -> str:
         cells = [HEADINGS, *map(_cells, (*self.rows, self.total))]

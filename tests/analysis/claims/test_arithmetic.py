@@ -1,7 +1,9 @@
 """Claims that need no training: the paper's contradictions are found by recomputing, and so is where they come from."""
 
+import re
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from analysis.claims.claim import Figure, Parameters
 from analysis.claims.evidence import PAPER, Evidence
 from analysis.claims.ledger import decide
 from analysis.networks import counts
+from analysis.report import assumptions
 from analysis.statistics.accuracy import margin_of_error
 from nist.errors import InputError
 from nist.studies import study
@@ -212,3 +215,11 @@ class TestMargins:
         p = CLAIMS["a6.mobilenet.wilcoxon_p"].figure
         found = {pairs: margins.rank_sums(p, pairs) for pairs in range(20, 31)}
         assert {pairs: sums for pairs, sums in found.items() if sums} == {30: [("one-sided", 78)]}
+
+
+def test_every_choice_that_a_note_names_is_among_the_assumptions():
+    tables = assumptions.read(Path(__file__).parents[3] / assumptions.PAGE).values()
+    known = {number for table in tables for number in table["No."]}
+    named = {number for one in CLAIMS.values() for number in re.findall(r"\b[UNBCDEF]\d{1,2}\b", one.note)}
+    assert named
+    assert named <= known

@@ -45,12 +45,11 @@ class TestEpochwiseSD:
     def test_by_hand(self, frame):
         result = epochwise_sd(frame(THREE_RUNS))
         np.testing.assert_allclose(result["sd"], np.sqrt([0.07, 0.03]))
-        np.testing.assert_allclose(result["sd_population"], np.sqrt([0.14 / 3, 0.02]))
         assert result["n"].tolist() == [3, 3]
 
-    def test_ddof_0_makes_both_the_same(self, frame):
+    def test_ddof_0_divides_by_the_number_of_runs(self, frame):
         result = epochwise_sd(frame(THREE_RUNS), ddof=0)
-        np.testing.assert_allclose(result["sd"], result["sd_population"])
+        np.testing.assert_allclose(result["sd"], np.sqrt([0.14 / 3, 0.02]))
 
     def test_diverged_runs_stay_in_and_are_counted(self, frame):
         result = epochwise_sd(frame(THREE_RUNS, diverged={2}))
@@ -64,7 +63,7 @@ class TestEpochwiseSD:
 
 class TestAucSd:
     def test_it_is_the_sum_over_epochs(self):
-        result = auc_sd(sds([0.1, 0.3, 0.2], [0.2, 0.2, 0.2]).assign(ddof=1, sd_population=0.1)).set_index("variant")
+        result = auc_sd(sds([0.1, 0.3, 0.2], [0.2, 0.2, 0.2]).assign(ddof=1)).set_index("variant")
         assert result.loc["sparse-3", "auc_sd"] == pytest.approx(0.6)
         assert result.loc["sparse-3", "mean_sd"] == pytest.approx(0.2)
         assert result.loc["sparse-3", "auc_sd_trapezoid"] == pytest.approx(0.45)
@@ -73,7 +72,7 @@ class TestAucSd:
     def test_the_paper_prints_the_same_quantity_twice(self):
         # Table A6: 0.4880 and 0.7778 are 30 epochs times the mean SDs 0.01627 and 0.02593.
         means = {"sparse-3": 0.01627, "dense-1": 0.02593}
-        table = sds([means["sparse-3"]] * 30, [means["dense-1"]] * 30).assign(ddof=1, sd_population=0.0)
+        table = sds([means["sparse-3"]] * 30, [means["dense-1"]] * 30).assign(ddof=1)
         result = auc_sd(table).set_index("variant")["auc_sd"]
         assert result["sparse-3"] == pytest.approx(0.4880, abs=2e-4)
         assert result["dense-1"] == pytest.approx(0.7778, abs=2e-4)

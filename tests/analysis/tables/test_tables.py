@@ -246,7 +246,7 @@ def epochwise():
             for name, curve in curves.items()
             for epoch, sd in enumerate(curve, start=1)
         ]
-    ).assign(n=20, n_diverged=0, ddof=1, sd_population=lambda frame: frame["sd"])
+    ).assign(n=20, n_diverged=0, ddof=1)
 
 
 def test_table_a6_comes_back():

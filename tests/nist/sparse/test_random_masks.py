@@ -61,11 +61,6 @@ def test_a_control_has_no_form_without_an_index():
         cost_model.work("banded", RandomMask(10, 84, 3, "permuted"), active_weights=30, rows=64)
 
 
-def test_unconnected_outputs_are_counted():
-    control = RandomMask(10, 84, 3, "permuted")
-    assert control.n_unconnected == Band(10, 84, 3).n_unconnected == 72
-
-
 def test_an_unknown_scheme_is_an_error():
     with pytest.raises(ValueError, match="unknown scheme 'odd'; there are literal, even, permuted, random"):
         band(4, 3, 1, "odd")

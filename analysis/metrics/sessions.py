@@ -1,0 +1,48 @@
+"""What the sessions that trained a block say of its runs, in the metadata of its metrics file."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.metrics import runs
+from nist.errors import InputError
+from nist.metrics_file import MetricsFile
+
+
+def told(
+    blocks: Mapping[Path, MetricsFile], rows_of: Callable[[MetricsFile], list[dict]], columns: list[str]
+) -> pd.DataFrame:
+    """Rows of what sessions say of their runs, one a run, by seed.
+
+    Raises ``InputError`` that names the file whose metadata are not what training writes.
+    """
+    rows = []
+    for path, block in blocks.items():
+        try:
+            rows += rows_of(block)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise InputError(f"{path}: metadata: sessions are not what training writes there") from None
+    return pd.DataFrame(rows, columns=columns).sort_values([*runs.GROUP, "seed"], ignore_index=True)
+
+
+def recorded(description: dict, name: str) -> dict[int, dict]:
+    """What the sessions say under ``name``, by seed; later sessions add to earlier ones."""
+    found: dict[int, dict] = {}
+    for session in description.get("sessions", []):
+        for seed, value in session.get(name, {}).items():
+            found.setdefault(int(seed), {}).update(value)
+    return found
+
+
+def joules(description: dict) -> float | None:
+    """Energy of all sessions of a block, in joules; ``None`` unless each of them recorded its own."""
+    found = [session.get("joules") for session in description.get("sessions", [])]
+    return math.fsum(found) if found and None not in found else None
+
+
+def is_measured(description: dict) -> bool:
+    """Whether seconds and joules of a block say what training takes: no session had a low priority or was stopped."""
+    sessions = description.get("sessions", [])
+    return not any(session.get("niceness", 0) > 0 or session.get("stopped_seconds", 0) > 0 for session in sessions)
