@@ -11,9 +11,11 @@ from analysis.tables import deployment
 
 OTHERS = {"training": deployment.OTHERS, "inference": deployment.AT_INFERENCE}
 LOOKS = {
+    **dict.fromkeys(("itself unpruned", "its training form"), ("#1a7f37", "*")),
     "dense": ("#1b1f24", "s"),
     "masked": ("#8c959f", "D"),
     **dict.fromkeys(("torch COO", "torch CSR"), ("#3a7bd5", "^")),
+    "torch BSR": ("#8250df", "v"),
     **dict.fromkeys(("gathering", "scipy CSR"), ("#e8820c", "o")),
 }
 

@@ -4,8 +4,20 @@ import pandas as pd
 
 from analysis import formatting
 
-OTHERS = {"masked": "masked", "linear": "dense", "gather": "gathering", "coo": "torch COO"}
-AT_INFERENCE = {"linear": "dense", "torch csr": "torch CSR", "scipy csr": "scipy CSR"}
+OTHERS = {
+    "unpruned": "itself unpruned",
+    "masked": "masked",
+    "linear": "dense",
+    "gather": "gathering",
+    "coo": "torch COO",
+}
+AT_INFERENCE = {
+    "eval": "its training form",
+    "linear": "dense",
+    "torch csr": "torch CSR",
+    "torch bsr": "torch BSR",
+    "scipy csr": "scipy CSR",
+}
 CASE = ["threads", "network", "sparsity", "rows"]
 
 
@@ -17,7 +29,8 @@ def stage(sparsity: float) -> str:
 def build(measured: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
     """One row a head, stage, batch and number of threads; every cell is text.
 
-    A ratio is the other way's time over that of NIST, the median of rounds: below 1 the other way is faster.
+    A ratio is the other way's time over that of NIST, the median of rounds: below 1 the other way is faster. A dash is
+    of what was not measured: a head before its prune beside itself.
     """
     rows = []
     for (threads, network, sparsity, batch), group in measured.groupby(CASE, sort=False, dropna=False):
@@ -25,8 +38,9 @@ def build(measured: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
         for part, others in (("training", OTHERS), ("inference", AT_INFERENCE)):
             found = group[group["part"] == part].set_index("candidate")
             row[f"{part.capitalize()}, ms"] = formatting.three_digits(found.loc["nist", "ms"])
+            ratios = found["this_over_nist"].reindex(others)
             row |= {
-                f"{part}, over {label}": f"{found.loc[name, 'this_over_nist']:.3g}×" for name, label in others.items()
+                f"{part}, over {label}": formatting.or_dash(ratios[name], "{:.3g}×") for name, label in others.items()
             }
         rows.append(row)
     return pd.DataFrame(rows)
