@@ -1,10 +1,14 @@
 """``python -m analysis.items``: figures and tables of a study, or the paper's own, in one process."""
 
+import argparse
 from importlib import import_module
+from pathlib import Path
 
 from analysis import study_results
 from analysis.contracts import SUFFIXES
-from nist.errors import run
+from analysis.study_results import Item, Source
+from nist.errors import InputError, run
+from nist.studies import plan, study
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -12,10 +16,49 @@ def main(argv: list[str] | None = None) -> None:
 
     A study's own lie in folders of its name there.
     """
-    items, folder = study_results.parse("analysis.items", main.__doc__, SUFFIXES, argv)
-    for item in items:
+    parser = argparse.ArgumentParser(prog="python -m analysis.items", description=main.__doc__)
+    parser.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
+    parser.add_argument("--paper", action="store_true", help="the paper's own; give all of its studies")
+    parser.add_argument("--only", action="append", metavar="NAME", help="one of them; repeatable")
+    parser.add_argument("inputs", nargs="*", type=Path, help="statistics, in folders named for their studies")
+    parser.add_argument("-o", "--output", required=True, type=Path, help="folder")
+    arguments = parser.parse_args(argv)
+    for item in _chosen(arguments, parser):
         # What draws is imported where something is drawn: matplotlib takes longer than most tables.
-        import_module(f"analysis.{item.room}.__main__").write(item, folder / item.room / item.owner)
+        module = import_module(f"analysis.{item.room}.item")
+        module.write(item, arguments.output / item.room / item.owner)
+
+
+def _chosen(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Item]:
+    """Those that a study feeds or, with ``--paper``, those of the paper that need no runs or have some."""
+    if not arguments.paper and len(arguments.study) != 1:
+        parser.error("give one --study, or --paper with all of its studies")
+    sources = {source.study.name: source for source in study_results.read(arguments.study, arguments.inputs)}
+    manifest = plan.items({one.name: one for one in arguments.study})
+    if arguments.paper:
+        known = [name for kind in SUFFIXES for name in plan.of_the_paper(manifest, kind)]
+        names = [name for name in known if not manifest[name]["statistics"] or _has_runs(manifest[name], sources)]
+    else:
+        names, known = (
+            [name for kind in SUFFIXES for name in found(arguments.study[0], manifest, kind)]
+            for found in (plan.fed_by, plan.feeds)
+        )
+    for name in arguments.only or []:
+        if name not in known:
+            parser.error(f"--only {name}: there are {', '.join(known)}")
+    return [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
+
+
+def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
+    return any(sources[name].is_run for name in entry["studies"] if name in sources)
+
+
+def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
+    studies = manifest[name]["studies"] if is_of_the_paper else [*sources]
+    if absent := [one for one in studies if one not in sources]:
+        raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
+    given = [sources[one].only(manifest[name]["statistics"]) for one in studies]
+    return Item(name, plan.module_of(manifest, name), given, "" if is_of_the_paper else given[0].study.name)
 
 
 if __name__ == "__main__":

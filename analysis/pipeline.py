@@ -102,8 +102,8 @@ class Pipeline:
 
     def item_modules(self, name: str | None) -> list[str]:
         """Modules that make them."""
-        entries = [(item, f"analysis.{self.items[item]['kind']}s.__main__") for item in self.items_of(name)]
-        return [module for item, main in entries for module in (main, plan.module_of(self.items, item))]
+        entries = [(item, f"analysis.{self.items[item]['kind']}s.item") for item in self.items_of(name)]
+        return [module for item, writer in entries for module in (writer, plan.module_of(self.items, item))]
 
     def item_looks(self, name: str | None) -> list:
         """What else decides them: looks of their studies, and their entries in the list of items."""

@@ -1,7 +1,5 @@
 """Sources of figures and tables: studies, and the statistics of those that have been run."""
 
-import argparse
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,7 +9,7 @@ import pandas as pd
 
 from analysis import cli
 from nist.errors import InputError
-from nist.studies import plan, study
+from nist.studies import study
 
 MISSING = "Not run:"  # how a line begins that names what has no runs
 
@@ -110,49 +108,3 @@ def read(studies: list[study.Study], paths: list[Path]) -> list[Source]:
         Source(one, {path.stem: cli.read_csv(path) for path in paths if path.parent.name == one.name})
         for one in studies
     ]
-
-
-def parse(
-    module: str, description: str | None, kinds: Iterable[str], argv: list[str] | None
-) -> tuple[list[Item], Path]:
-    """Items of some ``kinds`` that a command for figures or tables makes, and the folder that they go to.
-
-    They are those that a study feeds or, with ``--paper``, those of the paper that need no runs or have some.
-    ``--only`` chooses among all.
-    """
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    parser.add_argument("--study", action="append", default=[], type=study.load, help="name or YAML file; repeatable")
-    parser.add_argument("--paper", action="store_true", help="the paper's own; give all of its studies")
-    parser.add_argument("--only", action="append", metavar="NAME", help="one of them; repeatable")
-    parser.add_argument("inputs", nargs="*", type=Path, help="statistics, in folders named for their studies")
-    parser.add_argument("-o", "--output", required=True, type=Path, help="folder")
-    arguments = parser.parse_args(argv)
-    if not arguments.paper and len(arguments.study) != 1:
-        parser.error("give one --study, or --paper with all of its studies")
-    sources = {source.study.name: source for source in read(arguments.study, arguments.inputs)}
-    manifest = plan.items({one.name: one for one in arguments.study})
-    if arguments.paper:
-        known = [name for kind in kinds for name in plan.of_the_paper(manifest, kind)]
-        names = [name for name in known if not manifest[name]["statistics"] or _has_runs(manifest[name], sources)]
-    else:
-        names, known = (
-            [name for kind in kinds for name in found(arguments.study[0], manifest, kind)]
-            for found in (plan.fed_by, plan.feeds)
-        )
-    for name in arguments.only or []:
-        if name not in known:
-            parser.error(f"--only {name}: there are {', '.join(known)}")
-    items = [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
-    return items, arguments.output
-
-
-def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
-    return any(sources[name].is_run for name in entry["studies"] if name in sources)
-
-
-def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
-    studies = manifest[name]["studies"] if is_of_the_paper else [*sources]
-    if absent := [one for one in studies if one not in sources]:
-        raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
-    given = [sources[one].only(manifest[name]["statistics"]) for one in studies]
-    return Item(name, plan.module_of(manifest, name), given, "" if is_of_the_paper else given[0].study.name)

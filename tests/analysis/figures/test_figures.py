@@ -15,7 +15,8 @@ from matplotlib import pyplot as plt
 
 from analysis import study_results
 from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, looks, mean_curves, style
-from analysis.figures.__main__ import draw, main
+from analysis.figures.item import draw
+from analysis.items import main
 from analysis.metrics import runs
 from analysis.statistics.epochwise_sd import epochwise_sd
 from analysis.statistics.learning_curve import learning_curve
@@ -216,7 +217,7 @@ ELSEWHERE = {"SOURCE_DATE_EPOCH": "1", "MPLBACKEND": "svg", "LC_ALL": "C", "LANG
 def drawn_by_default(tmp_path_factory):
     folder = tmp_path_factory.mktemp("default")
     main(["--paper", "--only", "fig1", "-o", str(folder)])
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -224,17 +225,17 @@ def test_the_users_settings_change_no_byte(name, drawn_by_default, tmp_path):
     (tmp_path / "matplotlibrc").write_text(HOSTILE[name], encoding="utf-8")
     with matplotlib.rc_context(fname=tmp_path / "matplotlibrc"):
         main(["--paper", "--only", "fig1", "-o", str(tmp_path / "out")])
-    for path in (tmp_path / "out").iterdir():
+    for path in (tmp_path / "out/figures").iterdir():
         assert path.read_bytes() == drawn_by_default[path.name], path.name
 
 
 def test_the_users_environment_changes_no_byte(drawn_by_default, tmp_path):
     (tmp_path / "matplotlibrc").write_text("\n".join(HOSTILE.values()), encoding="utf-8")
     environment = {**os.environ, **ELSEWHERE, "MATPLOTLIBRC": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
-    command = [sys.executable, "-m", "analysis.figures", "--paper", "--only", "fig1", "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "analysis.items", "--paper", "--only", "fig1", "-o", str(tmp_path / "out")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for path in (tmp_path / "out").iterdir():
+    for path in (tmp_path / "out/figures").iterdir():
         assert path.read_bytes() == drawn_by_default[path.name], path.name
 
 
@@ -249,8 +250,8 @@ def test_a_drawing_has_the_same_bytes_every_time(name, tmp_path):
     for copy in ("a", "b"):
         main(["--paper", "--only", name, "-o", str(tmp_path / copy)])
     for suffix in (".svg", ".pdf", ".png"):
-        content = (tmp_path / "a" / f"{name}{suffix}").read_bytes()
-        assert content == (tmp_path / "b" / f"{name}{suffix}").read_bytes()
+        content = (tmp_path / "a/figures" / f"{name}{suffix}").read_bytes()
+        assert content == (tmp_path / "b/figures" / f"{name}{suffix}").read_bytes()
         assert b"CreationDate" not in content
         assert b"dc:date" not in content
 
@@ -269,9 +270,9 @@ def test_files_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
         folder.mkdir(parents=True)
         learning_curve(runs.read(order)).to_csv(folder / "learning_curve.csv", index=False)
         arguments = ["--study", "mobilenetv1-cifar10", str(folder / "learning_curve.csv")]
-        main([*arguments, "--only", "fig4", "-o", str(folder)])
+        main([*arguments, "--only", "fig4", "-o", str(tmp_path / copy)])
     for suffix in (".svg", ".pdf", ".png"):
-        first, second = (tmp_path / copy / "mobilenetv1-cifar10" / f"fig4{suffix}" for copy in ("a", "b"))
+        first, second = (tmp_path / copy / "figures/mobilenetv1-cifar10" / f"fig4{suffix}" for copy in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
 
 

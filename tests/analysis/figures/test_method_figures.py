@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from analysis.figures import accuracysparsity, mean_ranks
-from analysis.figures.__main__ import draw
+from analysis.figures.item import draw
 from analysis.study_results import Item, Source
 from analysis.tables import methods
 from nist.studies import study

@@ -5,12 +5,12 @@ import math
 import pandas as pd
 import pytest
 
+from analysis import items
 from analysis.metrics import runs
 from analysis.networks import macs
 from analysis.statistics import __main__ as statistics
 from analysis.statistics import training_cost
 from analysis.study_results import Source
-from analysis.tables import __main__ as tables
 from analysis.tables import trainingcost
 from nist.studies import study
 
@@ -127,10 +127,11 @@ def test_without_runs_of_the_baseline_there_is_no_ratio_and_what_is_unknown_is_a
 
 def test_the_command_writes_what_the_table_reads(costs, experiment, tmp_path):
     costs(("dense", "a", []))
-    folder, output = tmp_path / experiment.name, tmp_path / "trainingcost.csv"
+    folder = tmp_path / experiment.name
+    output = tmp_path / "tables" / experiment.name / "trainingcost.csv"
     arguments = ["--study", str(experiment.path)]
     statistics.main([*arguments, str(tmp_path / "0.parquet"), "--only", "training_cost", "-o", str(folder)])
     csv = str(folder / "training_cost.csv")
-    tables.main([*arguments, csv, "--only", "trainingcost", "-o", str(tmp_path)])
+    items.main([*arguments, csv, "--only", "trainingcost", "-o", str(tmp_path)])
     assert pd.read_csv(output)["Runs"].tolist() == [2]
     assert "$^{12}$" in output.with_suffix(".tex").read_text(encoding="utf-8")

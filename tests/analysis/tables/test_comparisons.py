@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.items import main
 from analysis.statistics.study_runs import StudyRuns
 from analysis.tables import comparisons
-from analysis.tables.__main__ import main
 
 NAMES = ["sd_permutation", "paired_difference", "superiority", "epochs_to_accuracy", "gap_at_accuracy", "power"]
 
@@ -27,7 +27,8 @@ def make_table(metrics_file, load_study, study_content, tmp_path):
         StudyRuns(experiment, metrics).write(folder)
         inputs = [str(folder / f"{name}.csv") for name in ["holm", *NAMES]]
         main(["--study", str(experiment.path), *inputs, "--only", "comparisons", "-o", str(tmp_path)])
-        table = pd.read_csv(tmp_path / "comparisons.csv", dtype=str, keep_default_na=False)
+        path = tmp_path / "tables" / experiment.name / "comparisons.csv"
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
         return table.set_index(["Variant", "Question"])
 
     return make
