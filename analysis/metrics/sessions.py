@@ -27,12 +27,17 @@ def told(
     return pd.DataFrame(rows, columns=columns).sort_values([*runs.GROUP, "seed"], ignore_index=True)
 
 
-def recorded(description: dict, name: str) -> dict[int, dict]:
-    """What the sessions say under ``name``, by seed; later sessions add to earlier ones."""
+def recorded(block: MetricsFile, name: str) -> dict[int, dict]:
+    """What the sessions say under ``name``, by seed; later sessions add to earlier ones.
+
+    Of the block's own seeds: where runs were taken over from another study, sessions tell of more.
+    """
+    seeds = {*block.table["seed"].to_pylist()}
     found: dict[int, dict] = {}
-    for session in description.get("sessions", []):
+    for session in block.description.get("sessions", []):
         for seed, value in session.get(name, {}).items():
-            found.setdefault(int(seed), {}).update(value)
+            if int(seed) in seeds:
+                found.setdefault(int(seed), {}).update(value)
     return found
 
 

@@ -38,7 +38,7 @@ def paths(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
 
 def _rows(block: MetricsFile) -> list[dict]:
     dense, images = head_weights(block.description["configuration"])["dense"], block.description["training_images"]
-    found, methods = (recorded(block.description, name) for name in ("paths", "method"))
+    found, methods = (recorded(block, name) for name in ("paths", "method"))
     last = runs.last_epoch(block.table.to_pandas()).set_index("seed")["active_weights"]
     names = dict(zip(runs.GROUP, runs.name(block), strict=True))
     rows = []

@@ -24,7 +24,7 @@ def selection(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
 
 
 def _rows(block: MetricsFile) -> list[dict]:
-    tested = recorded(block.description, "test_accuracy")
+    tested = recorded(block, "test_accuracy")
     names = dict(zip(runs.GROUP, runs.name(block), strict=True))
     rows = []
     for seed, run in block.table.to_pandas().groupby("seed") if tested else ():

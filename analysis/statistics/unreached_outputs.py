@@ -25,10 +25,11 @@ def unreached_outputs(blocks: Mapping[Path, MetricsFile]) -> pd.DataFrame:
 
 def _rows(block: MetricsFile) -> list[dict]:
     sessions = block.description.get("sessions", [])
-    found = [item for session in sessions for item in session.get("unreached_outputs", {}).items()]
+    found = {int(seed): int(n) for each in sessions for seed, n in each.get("unreached_outputs", {}).items()}
     last = runs.last_epoch(block.table.to_pandas()).set_index("seed")["val_accuracy"]
     names = dict(zip(runs.GROUP, runs.name(block), strict=True))
-    return [{**names, "seed": int(seed), "unreached": int(n), "accuracy": last[int(seed)]} for seed, n in found]
+    seeds = [seed for seed in last.index if seed in found]  # sessions may tell of more runs: see ``recorded``
+    return [{**names, "seed": seed, "unreached": found[seed], "accuracy": last[seed]} for seed in seeds]
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:

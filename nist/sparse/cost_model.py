@@ -54,12 +54,16 @@ def seconds(form: str, band: Connectivity, active_weights: int, rows: int, devic
     return predicted(coefficients[way], work(form, band, active_weights, rows))
 
 
+def ways(device: str) -> list[str]:
+    """The forms, and ``gathered`` where a kind of device knows it."""
+    return [name for name in _fitted().get(device) or _fitted()["cpu"] if name != "source"]
+
+
 def scale(device: str, ratios: dict[str, float]) -> None:
-    """Multiply predicted times of a kind of device by ``ratios``, by form, in this process; each call starts anew."""
+    """Multiply predicted times of a kind of device by ``ratios``, by way, in this process; each call starts anew."""
     fitted = _fitted()
     own = fitted.get(device) or fitted["cpu"]
-    ratios = {"gathered": ratios["compressed"], **ratios}
-    table()[device] = {way: {term: ratios[way] * own[way][term] for term in TERMS} for way in ratios if way in own}
+    table()[device] = {way: {term: ratio * own[way][term] for term in TERMS} for way, ratio in ratios.items()}
 
 
 def predicted(coefficients: dict[str, float], counts: dict[str, int]) -> float:

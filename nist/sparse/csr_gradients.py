@@ -1,4 +1,6 @@
-"""The products of ``nist.sparse.csr`` with gradients: two functions whose derivatives are made of the same two.
+"""Products with a sparse matrix, with gradients: those of ``nist.sparse.gathering``, and of ``nist.sparse.csr``.
+
+The latter are two functions whose derivatives are made of the same two.
 
 To ``torch.compile``, ``torch.export`` and counters of FLOPs, which know no sparse tensors, they are operators, one node
 each. Else they are called without, which takes half as long where a layer is small.

@@ -107,7 +107,10 @@ def runs(sequential: nn.Sequential) -> list[list[nn.Module]]:
 
 
 def lay_out(module: nn.Module) -> None:
-    """Let outputs that a compressed layer alone takes lie in memory as it takes them best: see ``nist.sparse.csr``."""
+    """Let outputs that a compressed layer alone takes lie in memory as it takes them best: see ``nist.sparse.csr``.
+
+    Row by row where one of both is gathered on the device that it is on now.
+    """
     for one, other in (pair for chain in chains(module) for pair in pairwise(chain)):
         if isinstance(one, NISTLinear) and isinstance(other, NISTLinear):
             one.by_feature = not any(each.form != "compressed" or each.is_gathered() for each in (one, other))

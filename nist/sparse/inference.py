@@ -139,6 +139,8 @@ def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows
         layers = [SparseLinear(matrix, way) for matrix, way in zip(matrices.values(), names, strict=True)]
         for one, other in pairwise(layers):
             one.by_feature = by_feature and one.way == other.way == "listed"
+        if by_feature and not any(each.by_feature for each in layers):
+            continue
         choices.append(dict(zip(matrices, layers, strict=True)))
     trials = [nn.Sequential(*(choice.get(each, alone.get(each, each)) for each in run)) for choice in choices]
     seconds = _times(trials, rows)

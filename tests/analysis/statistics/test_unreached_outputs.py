@@ -26,6 +26,11 @@ def test_a_row_for_every_run_that_recorded_it_with_its_last_accuracy(metrics_fil
     ]
 
 
+def test_sessions_that_tell_of_other_runs_too_or_of_one_twice(metrics_file):
+    found = table(metrics_file, [*FIRST, {"unreached_outputs": {"0": 4, "7": 2}}])
+    assert found[["seed", "unreached"]].to_numpy().tolist() == [[0, 4], [1, 0]]
+
+
 def test_where_none_recorded_it_there_are_columns_and_no_row(metrics_file):
     found = table(metrics_file, [{}])
     assert list(found.columns) == ["study", "variant", "seed", "unreached", "accuracy"]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from nist import NISTLinear
@@ -105,8 +106,9 @@ def test_layers_that_gather_lie_row_by_row(gathered):
 
 def test_for_inference_too(gathered, calls):
     sparse, x = SparseLinear(of_layer(layer()), "listed"), torch.randn(5, 12, dtype=torch.float64)
-    torch.testing.assert_close(sparse(x), layer()(x).detach())
+    found = sparse(x)
     assert bool(calls) == gathered
+    torch.testing.assert_close(found, layer().dense()(x).detach())
 
 
 def test_an_empty_batch_of_a_layer_that_never_gathers(monkeypatch):
@@ -115,12 +117,36 @@ def test_an_empty_batch_of_a_layer_that_never_gathers(monkeypatch):
     assert sparse(torch.randn(0, 12, dtype=torch.float64)).shape == (0, 8)
 
 
-def test_a_compiled_layer_is_asked_for_no_number_of_rows(gathered, calls):
-    exported = torch.export.export(
-        layer(), (torch.randn(5, 12, dtype=torch.float64),), dynamic_shapes=({0: torch.export.Dim("rows", min=2)},)
-    )
-    x = torch.randn(9, 12, dtype=torch.float64)
-    torch.testing.assert_close(exported.module()(x), layer()(x))
+def test_an_exported_layer_takes_any_number_of_rows(monkeypatch, calls):
+    monkeypatch.setattr(gathering, "most_rows", lambda *_, **__: 7)
+    x, rows = torch.randn(5, 12, dtype=torch.float64), torch.export.Dim("rows", min=2)
+    exported = torch.export.export(layer(), (x,), dynamic_shapes=({0: rows},)).module()
+    assert not calls
+    for n in (5, 9):
+        x = torch.randn(n, 12, dtype=torch.float64)
+        torch.testing.assert_close(exported(x), layer()(x))
+
+
+def test_autocast_takes_it(gathered, calls):
+    made, x = layer(dtype=torch.float32), torch.randn(5, 12)
+    with torch.autocast("cpu"):
+        found, expected = made(x), made.dense()(x)
+    assert found.dtype == torch.bfloat16
+    assert bool(calls) == gathered
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointed_gradients_between_functions_in_place_are_the_same(gathered, calls, reentrant):
+    model = nn.Sequential(layer(), nn.ReLU(inplace=True), NISTLinear(8, 6, 2, form="compressed", dtype=torch.float64))
+    values, found = torch.randn(5, 12, dtype=torch.float64), []
+    for run in (model, lambda x: checkpoint(model, x, use_reentrant=reentrant)):
+        model.zero_grad()
+        x = values.clone().requires_grad_()
+        run(x).square().sum().backward()
+        found.append([x.grad, *(parameter.grad for parameter in model.parameters())])
+    torch.testing.assert_close(*found)
+    assert bool(calls) == gathered
 
 
 def test_counters_of_flops_see_the_product(gathered):
