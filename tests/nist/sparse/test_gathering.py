@@ -111,10 +111,14 @@ def test_for_inference_too(gathered, calls):
     torch.testing.assert_close(found, layer().dense()(x).detach())
 
 
-def test_an_empty_batch_of_a_layer_that_never_gathers(monkeypatch):
-    monkeypatch.setattr(gathering, "most_rows", lambda *_, **__: 0.5)
-    sparse = SparseLinear(of_layer(layer()), "listed")
-    assert sparse(torch.randn(0, 12, dtype=torch.float64)).shape == (0, 8)
+@pytest.mark.parametrize("most", [0.5, 3])
+def test_a_copy_for_inference_gathers_small_batches_alone(monkeypatch, calls, most):
+    monkeypatch.setattr(gathering, "most_rows", lambda *_, **__: most)
+    sparse, dense = SparseLinear(of_layer(layer()), "listed"), layer().dense()
+    for rows in (0, 1, 3, 5):
+        x = torch.randn(rows, 12, dtype=torch.float64)
+        torch.testing.assert_close(sparse(x), dense(x).detach())
+    assert [len(x) for x, *_ in calls] == [n for n in (1, 3) if n <= most]
 
 
 def test_an_exported_layer_takes_any_number_of_rows(monkeypatch, calls):
