@@ -4,11 +4,11 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-from analysis import study_results
+from analysis import manifest, study_results
 from analysis.contracts import SUFFIXES
 from analysis.study_results import Item, Source
 from nist.errors import InputError, run
-from nist.studies import plan, study
+from nist.studies import study
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -34,31 +34,31 @@ def _chosen(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> l
     if not arguments.paper and len(arguments.study) != 1:
         parser.error("give one --study, or --paper with all of its studies")
     sources = {source.study.name: source for source in study_results.read(arguments.study, arguments.inputs)}
-    manifest = plan.items({one.name: one for one in arguments.study})
+    items = manifest.read({one.name: one for one in arguments.study})
     if arguments.paper:
-        known = [name for kind in SUFFIXES for name in plan.of_the_paper(manifest, kind)]
-        names = [name for name in known if not manifest[name]["statistics"] or _has_runs(manifest[name], sources)]
+        known = [name for kind in SUFFIXES for name in manifest.of_the_paper(items, kind)]
+        names = [name for name in known if not items[name]["statistics"] or _has_runs(items[name], sources)]
     else:
         names, known = (
-            [name for kind in SUFFIXES for name in found(arguments.study[0], manifest, kind)]
-            for found in (plan.fed_by, plan.feeds)
+            [name for kind in SUFFIXES for name in found(arguments.study[0], items, kind)]
+            for found in (manifest.fed_by, manifest.feeds)
         )
     for name in arguments.only or []:
         if name not in known:
             parser.error(f"--only {name}: there are {', '.join(known)}")
-    return [_item(name, manifest, sources, arguments.paper) for name in arguments.only or names]
+    return [_item(name, items, sources, arguments.paper) for name in arguments.only or names]
 
 
 def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
     return any(sources[name].is_run for name in entry["studies"] if name in sources)
 
 
-def _item(name: str, manifest: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
-    studies = manifest[name]["studies"] if is_of_the_paper else [*sources]
+def _item(name: str, items: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
+    studies = items[name]["studies"] if is_of_the_paper else [*sources]
     if absent := [one for one in studies if one not in sources]:
         raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
-    given = [sources[one].only(manifest[name]["statistics"]) for one in studies]
-    return Item(name, plan.module_of(manifest, name), given, "" if is_of_the_paper else given[0].study.name)
+    given = [sources[one].only(items[name]["statistics"]) for one in studies]
+    return Item(name, manifest.module_of(items, name), given, "" if is_of_the_paper else given[0].study.name)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from analysis import manifest
 from analysis.contracts import STATISTICS, SUFFIXES
 from analysis.metrics import runs
 from analysis.published import replays, store
@@ -22,8 +23,8 @@ class Pipeline:
 
     def __init__(self, config: dict, said_by: Mapping[str, str] | None = None):
         self.plan = plan.of_configuration(config, said_by)
-        self.items = plan.items(self.plan.studies)
-        self.paper_studies = plan.named_by(self.items)
+        self.items = manifest.read(self.plan.studies)
+        self.paper_studies = manifest.named_by(self.items)
         self.is_training = config["metrics_source"] != "published"
         self.remarks: list[str] = []
         self.studies, kept = self._rendered()
@@ -77,11 +78,11 @@ class Pipeline:
     def items_of(self, name: str | None) -> list[str]:
         """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""
         if name:
-            return [item for kind in SUFFIXES for item in plan.fed_by(self.studies[name], self.items, kind)]
+            return [item for kind in SUFFIXES for item in manifest.fed_by(self.studies[name], self.items, kind)]
         return [
             item
             for kind in SUFFIXES
-            for item in plan.of_the_paper(self.items, kind)
+            for item in manifest.of_the_paper(self.items, kind)
             if not self.items[item]["statistics"] or {*self.items[item]["studies"]} & self.studies.keys()
         ]
 
@@ -103,7 +104,7 @@ class Pipeline:
     def item_modules(self, name: str | None) -> list[str]:
         """Modules that make them."""
         entries = [(item, f"analysis.{self.items[item]['kind']}s.item") for item in self.items_of(name)]
-        return [module for item, writer in entries for module in (writer, plan.module_of(self.items, item))]
+        return [module for item, writer in entries for module in (writer, manifest.module_of(self.items, item))]
 
     def item_looks(self, name: str | None) -> list:
         """What else decides them: looks of their studies, and their entries in the list of items."""

@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 from analysis import cli
+from analysis import manifest as manifests
 from analysis.contracts import SUFFIXES
 from analysis.study_results import MISSING
 from nist.benchmarks.results_file import read
@@ -22,16 +23,11 @@ def shown_in(experiments: list[study.Study], manifest: dict) -> dict[str, dict[s
     sections: dict[str, dict[str, str]] = {}
     for experiment in experiments:
         taken = {name for section in sections.values() for name, folder in section.items() if not folder}
-        papers = [name for name in of_the_paper(manifest) if experiment.name in manifest[name]["studies"]]
+        papers = [name for name in manifests.of_the_paper(manifest) if experiment.name in manifest[name]["studies"]]
         own = [name for name in experiment.content["feeds"] if name not in papers]
         sections[experiment.name] = {name: "" for name in papers if name not in {*taken, SETTINGS}}
         sections[experiment.name] |= dict.fromkeys(own, experiment.name)
     return sections
-
-
-def of_the_paper(manifest: dict) -> list[str]:
-    """Figures and tables that the paper has, in its order."""
-    return [name for name, entry in manifest.items() if "studies" in entry]
 
 
 def paper_items(manifest: dict, shown: set[str], run: set[str]) -> list[dict]:
@@ -51,7 +47,7 @@ def paper_items(manifest: dict, shown: set[str], run: set[str]) -> list[dict]:
             if name == SETTINGS or not manifest[name]["studies"] or run & {*manifest[name]["studies"]}
             else [],
         }
-        for name in of_the_paper(manifest)
+        for name in manifests.of_the_paper(manifest)
         if number(name)
     ]
 

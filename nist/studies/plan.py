@@ -16,7 +16,7 @@ from nist.studies.schema import check as check_schema
 from nist.studies.study import Study, Trunk
 from nist.studies.trained import Files
 
-CONFIGURATION, MANIFEST = Path("config/config.yaml"), Path("config/figures.yaml")
+CONFIGURATION = Path("config/config.yaml")
 SCHEMAS = Path("workflow/schemas")
 EDITIONS = {"paper": ("paper",), "evidence": study.EVIDENCE}
 CACHE_KEYS = ("dataset", "image_size", "resize", "classes", "class_list")
@@ -196,40 +196,3 @@ def _check_taken(plan: Plan, name: str, at: Callable[[str], str], is_trained: bo
             raise InputError(f"{at('studies')}: {name} takes runs from {source}; add it to the studies")
         if source in plan.studies and not {*plan.seeds_of(name)} <= {*plan.seeds_of(source)}:
             raise InputError(f"{at('seeds')}: {name} takes runs from {source}; give that one the same seeds")
-
-
-def items(studies: dict[str, Study]) -> dict[str, dict]:
-    """Figures and tables by name, from ``config/figures.yaml``. Raises ``InputError`` if ``studies`` feed others."""
-    manifest = yaml_file.read(MANIFEST)
-    check_schema(manifest, SCHEMAS / "figures.schema.yaml", MANIFEST)
-    for one in studies.values():
-        for item in one.content["feeds"]:
-            if item not in manifest:
-                raise InputError(f"{one.path}: feeds: {item!r} is not in {MANIFEST}; there are {', '.join(manifest)}")
-    return manifest
-
-
-def of_the_paper(manifest: dict[str, dict], kind: str) -> list[str]:
-    """The paper's own items of one kind, ``figure`` or ``table``."""
-    return [name for name, entry in manifest.items() if entry["kind"] == kind and "studies" in entry]
-
-
-def feeds(one: Study, manifest: dict[str, dict], kind: str) -> list[str]:
-    """Items of one kind that a study has."""
-    return [name for name in one.content["feeds"] if manifest[name]["kind"] == kind]
-
-
-def fed_by(one: Study, manifest: dict[str, dict], kind: str) -> list[str]:
-    """Items of one kind that a study has for itself; where the paper has such an item of it, that one serves."""
-    return [name for name in feeds(one, manifest, kind) if one.name not in manifest[name].get("studies", [])]
-
-
-def module_of(manifest: dict[str, dict], name: str) -> str:
-    """The module of ``analysis`` that makes an item."""
-    return f"analysis.{manifest[name]['kind']}s.{manifest[name].get('module', name)}"
-
-
-def named_by(manifest: dict[str, dict]) -> dict[str, Study]:
-    """The studies that items of the paper are made from, by name."""
-    names = {name for item in manifest.values() for name in item.get("studies", [])}
-    return {name: study.load(name) for name in sorted(names)}

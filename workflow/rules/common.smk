@@ -9,10 +9,11 @@ from snakemake.logging import logger
 from analysis import queues
 from analysis.console import Failures, is_of_use
 from analysis.contracts import STATISTICS, SUFFIXES
+from analysis.manifest import MANIFEST
 from analysis.pipeline import Pipeline, extended_by
 from nist.digest import code_of
 from nist.errors import InputError
-from nist.studies import plan, study
+from nist.studies import study
 
 
 def said(function, *arguments):

@@ -13,7 +13,7 @@ import pytest
 from matplotlib import font_manager
 from matplotlib import pyplot as plt
 
-from analysis import study_results
+from analysis import manifest, study_results
 from analysis.figures import fig1, fig2, fig3a, fig4, figa1, figa3, figa5, figa6, looks, mean_curves, style
 from analysis.figures.item import draw
 from analysis.items import main
@@ -23,7 +23,7 @@ from analysis.statistics.learning_curve import learning_curve
 from analysis.statistics.overfitting_gap import overfitting_gap
 from analysis.study_results import Item, Source
 from nist.errors import InputError
-from nist.studies import plan, study, yaml_file
+from nist.studies import study, yaml_file
 
 MANIFEST = yaml_file.read(Path("config/figures.yaml"))
 DRAWINGS = ["fig1", "fig2", "figa1"]
@@ -54,7 +54,7 @@ def curves(name, epochs):
 
 
 def module_of(figure):
-    return importlib.import_module(plan.module_of(MANIFEST, figure))
+    return importlib.import_module(manifest.module_of(MANIFEST, figure))
 
 
 def drawn(figure, names, epochs):
@@ -162,7 +162,7 @@ def test_lines_stay_apart_in_grey(name):
 def test_a_figure_without_runs_is_refused(name):
     given = [Source(study.load(one)) for one in MANIFEST[name]["studies"]]
     with pytest.raises(InputError, match=f"{name}: no statistics of {given[0].study.name}"):
-        draw(Item(name, plan.module_of(MANIFEST, name), given))
+        draw(Item(name, manifest.module_of(MANIFEST, name), given))
 
 
 def test_a_figure_draws_what_is_there_and_names_what_is_not():

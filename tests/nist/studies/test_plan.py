@@ -1,6 +1,5 @@
 """What is trained, where and when again: everything that the workflow and ``train_all`` take from a configuration."""
 
-import shutil
 from copy import deepcopy
 from dataclasses import replace
 
@@ -276,27 +275,3 @@ def test_a_word_stands_for_all_studies_of_its_editions(name, editions):
     chosen = plan.chosen(name)
     assert {one.content["edition"] for one in chosen.values()} == editions
     assert all(name == one.name for name, one in chosen.items())
-
-
-def test_an_item_that_the_manifest_lacks_is_named(study_content, load_study):
-    study_content["feeds"]["figz"] = {}
-    with pytest.raises(InputError, match="feeds: 'figz' is not in config/figures.yaml; there are table1, fig1"):
-        plan.items({"lenet5-digits": load_study(study_content)})
-
-
-def test_items_of_the_paper_name_their_studies():
-    assert [*plan.named_by({"figa": {"studies": ["lenet5-fmnist", "lenet5-cifar10"]}, "figb": {}})] == [
-        "lenet5-cifar10",
-        "lenet5-fmnist",
-    ]
-    with pytest.raises(InputError, match="config/studies/nowhere.yaml: no such file"):
-        plan.named_by({"fig4": {"studies": ["nowhere"]}})
-
-
-def test_a_manifest_is_checked(tmp_path, monkeypatch):
-    shutil.copy(plan.MANIFEST, tmp_path)
-    monkeypatch.setattr(plan, "MANIFEST", tmp_path / "figures.yaml")
-    assert "fig4" in plan.items({})
-    plan.MANIFEST.write_text("fig4: {kind: drawing}\n", encoding="utf-8")
-    with pytest.raises(InputError, match="fig4"):
-        plan.items({})
