@@ -34,6 +34,10 @@ class Spread(Accuracy):
             "needed": f"{needed:,.0f}" if is_open else "",
         }
 
+    def too_few_for_spread(self) -> bool:
+        """Whether no spread can be told from the baseline's, whatever it is."""
+        return all(self.spread(variant)["said"] == formatting.UNTOLD for variant in self.compared)
+
     def errs(self) -> str:
         """How often the paper's test finds a difference of spread between random halves of the baseline's runs.
 

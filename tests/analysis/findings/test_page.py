@@ -207,6 +207,26 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         assert f"| 0.01627 | {sparse.std(axis=0, ddof=1).mean():.5f} | 0.4880 |" in section
 
 
+@pytest.mark.parametrize(
+    ("runs", "answer"),
+    [
+        (1, "one run of each head has no spread."),
+        (2, "n = 2 of 20 seeds are too few for a test of whole runs."),
+    ],
+)
+def test_few_runs_tell_nothing_of_spread(runs, answer, statistics, verdicts):
+    name, rng = "mobilenetv1-cifar10", np.random.default_rng(1)
+    curves = {
+        one: (rng.uniform(0.4, 0.9, (runs, 4)), rng.uniform(0.4, 0.9, (runs, 4))) for one in ("dense-1", "sparse-3")
+    }
+    experiment, paths = statistics(name, curves, 4)
+    text = page.page(study_results.read([experiment], paths), verdicts)
+    section = text[text.index("## MobileNetV1") : text.index("## What needs no run")]
+    assert f"**Answer.** Not known: {answer}" in section
+    assert "points (no interval)." in section
+    assert "undefined" not in section
+
+
 @pytest.fixture
 def controls(written, statistics, verdicts):
     """The findings of LeNet-5 and some of its controls: runs little apart, but for the method's, which are lower."""
