@@ -34,21 +34,25 @@ def section(source: Source) -> dict:
 def answer(source: Source) -> list[str]:
     """A sentence on accuracy and one on spread beside the baseline; heads with one answer stand together.
 
-    Of many heads those that differ are named.
+    Of many heads those that differ are named. Where no head has an interval, the runs are too few to say anything.
     """
     names, variants = comparisons.compared(source), source.study.variants
     baseline = variants[source.study.baseline]["label"]
-    said = []
+    said, untold, n = [], [], 0
     for question, subject in ((MORE_ACCURATE, "accuracy"), (STEADIER, "spread over seeds")):
         found = {name: comparisons.answer(source, name, question) for name in names}
         n = max((one.n for one in found.values()), default=0)
-        if {one.word for one in found.values()} <= {formatting.UNTOLD}:
-            return [f"So far {formatting.counted(n, 'run')} of each head: no interval, and no answer."] if n else []
+        if all(math.isnan(one.effect["low"]) for one in found.values()):
+            untold.append(subject)
+            continue
         groups: dict[str, list[str]] = {}
         for name, one in found.items():
             groups.setdefault(one.word, []).append(f"{variants[name]['label']}: {question.write(one.effect)}")
         parts = [f"{_as_said(word)} with {_heads(word, heads, len(names))}" for word, heads in groups.items()]
         said.append(f"Beside {baseline} (n = {n} seeds, 95 % CI in brackets), {subject} is {formatting.listed(parts)}.")
+    if untold and n:
+        runs = formatting.counted(n, "run")
+        said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold)} differs.")
     return said
 
 

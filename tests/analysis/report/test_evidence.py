@@ -50,7 +50,8 @@ def test_the_answer_is_a_word_before_its_size(make_source):
 
 def test_one_run_of_each_head_has_no_answer_and_no_interval(make_source):
     shown = evidence.section(make_source(1))
-    assert shown["answer"] == ["So far 1 run of each head: no interval, and no answer."]
+    (answer,) = shown["answer"]
+    assert answer == "So far 1 run of each head: too few to tell whether accuracy or spread over seeds differs."
     assert shown["spread"] is None
     assert {row["bar"] for row in shown["accuracy"]["rows"]} == {None}
     assert [one["word"] for row in shown["steadiness"]["rows"] for one in row["tests"]] == ["no answer"] * 4
