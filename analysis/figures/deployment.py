@@ -11,7 +11,7 @@ from analysis.tables import deployment
 
 OTHERS = {"training": deployment.OTHERS, "inference": deployment.AT_INFERENCE}
 LOOKS = {
-    **dict.fromkeys(("itself unpruned", "its training form"), ("#1a7f37", "*")),
+    **dict.fromkeys(("itself unpruned", "the model itself"), ("#1a7f37", "*")),
     "dense": ("#1b1f24", "s"),
     "masked": ("#8c959f", "D"),
     **dict.fromkeys(("torch COO", "torch CSR"), ("#3a7bd5", "^")),

@@ -12,7 +12,7 @@ OTHERS = {
     "coo": "torch COO",
 }
 AT_INFERENCE = {
-    "eval": "its training form",
+    "eval": "the model itself",
     "linear": "dense",
     "torch csr": "torch CSR",
     "torch bsr": "torch BSR",

@@ -56,7 +56,8 @@ def seconds(form: str, band: Connectivity, active_weights: int, rows: int, devic
 
 def ways(device: str) -> list[str]:
     """The forms, and ``gathered`` where a kind of device knows it."""
-    return [name for name in _fitted().get(device) or _fitted()["cpu"] if name != "source"]
+    fitted = _fitted()
+    return [name for name in fitted.get(device) or fitted["cpu"] if name != "source"]
 
 
 def scale(device: str, ratios: dict[str, float]) -> None:

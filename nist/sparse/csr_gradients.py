@@ -39,7 +39,7 @@ def compressed(
     flat, weight = x.reshape(-1, x.shape[-1]).to(precise), weight.to(precise)
     bias = None if bias is None else bias.to(precise)
     if not _is_watched():
-        most = gathering.most_rows(len(weight), gathering.ends(forth), _needs_gradients(flat, weight, bias))
+        most = gathering.most_rows_of(forth, _needs_gradients(flat, weight, bias))
         if gathering.gathers(flat, most, by_feature):
             return gathering.gathered(flat, weight, bias, *ends, n_out).reshape(*x.shape[:-1], n_out).to(x.dtype)
     product = _product(flat, weight, bias, forth, back, n_out, by_feature)

@@ -23,9 +23,9 @@ def most_rows(n_weights: int, n_ends: int, trained: bool = True) -> float:
     return (CALL if trained else CALL_WITHOUT_GRADIENTS) / copies if copies > 0 else math.inf
 
 
-def ends(layout: Layout) -> int:
-    """Inputs and outputs that have a weight."""
-    return len(layout.used) + len(layout.reached)
+def most_rows_of(layout: Layout, trained: bool = True) -> float:
+    """``most_rows`` for the weights of a matrix."""
+    return most_rows(len(layout.columns), len(layout.used) + len(layout.reached), trained)
 
 
 def gathers(x: torch.Tensor, most: float, by_feature: bool) -> bool:

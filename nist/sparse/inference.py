@@ -42,7 +42,7 @@ class SparseLinear(nn.Module):
             tensors["used"], tensors["weight"] = matrix.block()
         else:
             tensors |= matrix.layout._asdict()
-            self.most_gathered = gathering.most_rows(len(matrix.weight), gathering.ends(matrix.layout), trained=False)
+            self.most_gathered = gathering.most_rows_of(matrix.layout, trained=False)
             if self.most_gathered >= 1:
                 tensors |= {"inputs": matrix.inputs, "outputs": matrix.outputs}
         self.is_dense = way == "block" and len(tensors["used"]) == matrix.n_in

@@ -69,8 +69,7 @@ class Stored(nn.Module):
 
     def is_gathered(self) -> bool:
         """Whether the compressed form is multiplied weight by weight, for the rows a batch that the layer is for."""
-        most = gathering.most_rows(self.stored.numel(), gathering.ends(self.layouts()[0]))
-        return self.rows <= most and self.stored.device.type == "cpu"
+        return self.stored.is_cpu and self.rows <= gathering.most_rows_of(self.layouts()[0])
 
     @property
     def storage(self) -> "Storage":

@@ -9,7 +9,6 @@ from snakemake.logging import logger
 from analysis import queues
 from analysis.console import Failures, is_of_use
 from analysis.contracts import STATISTICS, SUFFIXES
-from analysis.manifest import MANIFEST
 from analysis.pipeline import Pipeline, extended_by
 from nist.digest import code_of
 from nist.errors import InputError

@@ -53,7 +53,7 @@ rule report:
         studies=[str(one.path) for one in STUDIES.values()],
         extended=extended_by(str(one.path) for one in STUDIES.values()),
         replays=[ancient(path) for path in REPLAYS],
-        manifest=str(MANIFEST),
+        manifest="config/figures.yaml",
         claims="results/claims.csv",
         findings="results/findings.md",
         assumptions="docs/assumptions.md",
