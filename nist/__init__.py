@@ -20,6 +20,7 @@ _HOMES = {
     "prune": "nist.sparse.prune",
     "PruneOnce": "nist.sparse.prune",
     "reform": "nist.sparse.convert",
+    "shrink": "nist.sparse.shrink",
     "sparsify": "nist.sparse.sparsify",
     "suggest": "nist.sparse.suggest",
     "summary": "nist.sparse.summary",

@@ -12,6 +12,7 @@ from nist.sparse.linear import NISTLinear as NISTLinear
 from nist.sparse.mask import neuroseed_mask as neuroseed_mask
 from nist.sparse.prune import PruneOnce as PruneOnce
 from nist.sparse.prune import prune as prune
+from nist.sparse.shrink import shrink as shrink
 from nist.sparse.sparsify import sparsify as sparsify
 from nist.sparse.suggest import suggest as suggest
 from nist.sparse.summary import summary as summary

@@ -12,6 +12,7 @@ from analysis.tables import deployment
 OTHERS = {"training": deployment.OTHERS, "inference": deployment.AT_INFERENCE}
 LOOKS = {
     **dict.fromkeys(("itself unpruned", "the model itself"), ("#1a7f37", "*")),
+    "itself shrunk": ("#cf222e", "P"),
     "dense": ("#1b1f24", "s"),
     "masked": ("#8c959f", "D"),
     **dict.fromkeys(("torch COO", "torch CSR"), ("#3a7bd5", "^")),

@@ -6,6 +6,7 @@ from analysis import formatting
 
 OTHERS = {
     "unpruned": "itself unpruned",
+    "shrunk": "itself shrunk",
     "masked": "masked",
     "linear": "dense",
     "gather": "gathering",

@@ -1,10 +1,10 @@
 """Whole heads before and after their prune, in training and in inference, beside what one would pick in place of NIST.
 
 ``python -m nist.benchmarks.deployment`` measures them by batch. In training, a step of forward, backward and Adam: NIST
-layers with automatic forms (``nist``), the head as it was before its prune, the same masked, plain ``nn.Linear``, each
-weight by gathering and ``index_add`` on transposed activations, and torch's COO. In inference: ``nist.for_inference``,
-the model itself, ``nn.Linear``, torch's CSR, its BSR in blocks of 2 × 2, and scipy's CSR. Times are medians over rounds
-in which every candidate takes its turn.
+layers with automatic forms (``nist``), the head as it was before its prune, what ``nist.shrink`` makes of it, the same
+masked, plain ``nn.Linear``, each weight by gathering and ``index_add`` on transposed activations, and torch's COO. In
+inference: ``nist.for_inference``, the model itself, ``nn.Linear``, torch's CSR, its BSR in blocks of 2 × 2, and scipy's
+CSR. Times are medians over rounds in which every candidate takes its turn.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from nist.sparse.convert import densify, reform
 from nist.sparse.inference import for_inference
 from nist.sparse.linear import NISTLinear
 from nist.sparse.prune import nist_layers, prune
+from nist.sparse.shrink import shrink
 
 SPARSITIES = {"LeNet-5": (0.98, 0.995), "AlexNet": (0.999, 0.9998), "VGG16": (0.999, 0.9999)}  # of Tables A2 to A4
 BATCHES = (1, 64, 256)
@@ -131,7 +132,7 @@ def training(case: Case, seconds: float) -> list[dict]:
         "coo": _with(model, Coo),
     }
     if case.sparsity is not None:
-        ways["unpruned"] = head(case._replace(sparsity=None))
+        ways |= {"unpruned": head(case._replace(sparsity=None)), "shrunk": shrink(model)}
     widths = HEADS[case.network][0]
     trials = {name: Trial(way, widths[0], widths[-1], case.rows, device) for name, way in ways.items()}
     return _rows(case, "training", trials, seconds)

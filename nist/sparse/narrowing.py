@@ -1,4 +1,4 @@
-"""Layers that follow each other, without constant and unused features between them: for ``nist.sparse.inference``.
+"""Layers that follow each other, without constant and unused features between them.
 
 After a prune, many outputs of a layer have no weight, so that they are constant, and many have no weight in the next
 layer, so that they are unused. The former go into the next layer's bias, the latter are left out. The last layer's
@@ -48,15 +48,15 @@ def is_listed(layer: Linear) -> bool:
     return count <= MOST and all(each.dtype in (torch.float32, torch.float64) for each in layer.parameters())
 
 
-def of_layer(layer: Linear) -> Matrix:
-    """The matrix of a whole layer."""
+def of_layer(layer: Linear, with_zeros: bool = False) -> Matrix:
+    """The matrix of a whole layer; ``with_zeros``, of an ``nn.Linear`` too, which will not stay zero in training."""
     if isinstance(layer, NISTLinear):
         (inputs, outputs), values, width = layer.connections(), layer.values(), layer.in_features
         order = torch.argsort(outputs * width + inputs)
         inputs, outputs, values = inputs[order], outputs[order], values[order]
     else:
         weight = layer.weight.detach()
-        outputs, inputs = weight.nonzero().T
+        outputs, inputs = (torch.ones_like(weight) if with_zeros else weight).nonzero().T
         values = weight[outputs, inputs]
     bias = values.new_zeros(layer.out_features) if layer.bias is None else layer.bias.detach().clone()
     return Matrix(inputs, outputs, values, bias, layer.in_features)
@@ -78,12 +78,16 @@ def can_be_narrowed(run: Sequence[nn.Module]) -> bool:
     )
 
 
-def narrowed(run: Sequence[nn.Module]) -> dict[Linear, Matrix]:
-    """The matrix of each layer of a run that can be narrowed: layers, and the functions between them."""
+def narrowed(run: Sequence[nn.Module], with_zeros: bool = False) -> dict[Linear, Matrix]:
+    """The matrix of each layer of a run that can be narrowed: layers, and the functions between them.
+
+    ``with_zeros`` as in ``of_layer``.
+    """
     layers, varying, values = {}, None, torch.empty(0)
     for module in run:
         if isinstance(module, Linear):
-            layers[module] = of_layer(module) if varying is None else _folded(of_layer(module), varying, values)
+            matrix = of_layer(module, with_zeros)
+            layers[module] = matrix if varying is None else _folded(matrix, varying, values)
             varying, values = marked(layers[module].outputs, module.out_features), layers[module].bias
         else:
             values = module(values.clone().unsqueeze(0)).squeeze(0)  # some change what they are given

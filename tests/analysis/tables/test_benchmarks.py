@@ -94,7 +94,7 @@ def test_the_command_writes_what_it_says(tmp_path):
 def heads():
     """A head before and after its prune: NIST takes a quarter of what others take, and gathering half of that."""
     ways = {
-        "training": {"nist": 1, "masked": 4, "linear": 4, "gather": 0.5, "coo": 4, "unpruned": 2},
+        "training": {"nist": 1, "masked": 4, "linear": 4, "gather": 0.5, "coo": 4, "unpruned": 2, "shrunk": 0.7},
         "inference": {"nist": 1, "eval": 2, "linear": 4, "torch csr": 4, "torch bsr": 8, "scipy csr": 0.5},
     }
     return [
@@ -113,7 +113,7 @@ def heads():
         for threads in (1, 2)
         for part, candidates in ways.items()
         for name, ratio in candidates.items()
-        if sparsity or name != "unpruned"
+        if sparsity or name not in ("unpruned", "shrunk")
     ]
 
 
@@ -123,6 +123,7 @@ def test_heads_beside_other_ways():
     assert (before["Stage"], after["Stage"], after["Training, ms"]) == ("before the prune", "98 %", "2")
     assert (after["training, over gathering"], after["inference, over torch CSR"]) == ("0.5×", "4×")
     assert [row["training, over itself unpruned"] for row in (before, after)] == ["–", "2×"]
+    assert [row["training, over itself shrunk"] for row in (before, after)] == ["–", "0.7×"]
     figure = deployment.draw(pd.DataFrame(heads()), WHERE)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["net, before the prune, 64 rows", "net, 98 %, 64 rows"]

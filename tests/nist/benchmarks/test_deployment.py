@@ -49,11 +49,11 @@ def test_the_command_writes_every_case_and_candidate(tmp_path):
     benchmark.main(["--out", str(tmp_path), "--threads", "1", "2", "--seconds", "0"])
     frame, where = results_file.read(tmp_path / "cpu" / "deployment.parquet")
     assert (where["kind"], where["threads"]) == ("cpu", "1 and 2")
-    assert len(frame) == 2 * 2 * (2 * (5 + 6) + 1)
+    assert len(frame) == 2 * 2 * (2 * (5 + 6) + 2)
     assert {*frame["threads"]} == {1, 2}
-    in_training = {"nist", "masked", "linear", "gather", "coo", "unpruned"}
+    in_training = {"nist", "masked", "linear", "gather", "coo", "unpruned", "shrunk"}
     assert {*frame[frame["part"] == "training"]["candidate"]} == in_training
-    assert not frame[frame["candidate"] == "unpruned"]["sparsity"].isna().any()
+    assert not frame[frame["candidate"].isin(["unpruned", "shrunk"])]["sparsity"].isna().any()
     at_inference = {"nist", "eval", "linear", "torch csr", "torch bsr", "scipy csr"}
     assert {*frame[frame["part"] == "inference"]["candidate"]} == at_inference
     assert (frame[frame["candidate"] == "nist"]["this_over_nist"] == 1).all()
