@@ -6,7 +6,7 @@ of Hypotheses*, chapter 3; p of a random part of the patterns counts the observe
 interval of the ratio of SDs holds all ratios that the same test does not reject (Good, section 3.3).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -43,45 +43,52 @@ class Permuted:
     """
 
     def __init__(self, ours: np.ndarray, reference: np.ndarray, flips: np.ndarray):
-        *samples, n, epochs = ours.shape
-        arms = (np.moveaxis(arm - np.median(arm, axis=-2, keepdims=True), -2, 0) for arm in (ours, reference))
-        ours, reference = (np.ascontiguousarray(arm).reshape(n, -1) for arm in arms)
-        self.shape = -1, *samples, epochs
-        self.values = [each / n for each in (ours, ours**2, reference, reference**2)]
-        self.whole = [each.sum(axis=0) for each in self.values]
-        self.flips = np.concatenate([np.zeros((1, n)), flips])
-        self.parts: Iterable[list[np.ndarray]] = self._parts()
-
-    def keep(self) -> "Permuted":
-        """The same, whose ``log_ratios`` can be asked for again and again."""
-        self.parts = list(self.parts)
-        return self
-
-    def _parts(self) -> Iterator[list[np.ndarray]]:
-        """Shares of means and mean squares that our arm has of either, shape (patterns, samples · epochs), in parts."""
-        step = max(1, IN_CACHE // self.whole[0].size)
-        for first in range(0, len(self.flips), step):
-            mean, square, *came = (self.flips[first : first + step] @ each for each in self.values)
-            yield [np.subtract(self.whole[0], mean, out=mean), np.subtract(self.whole[1], square, out=square), *came]
+        *self.samples, n, epochs = ours.shape
+        arms = (arm - np.median(arm, axis=-2, keepdims=True) for arm in (ours, reference))
+        self.ours, self.reference = (np.moveaxis(arm.reshape(-1, n, epochs), 1, 2) for arm in arms)
+        self.patterns = np.ones((1 + n, 1 + len(flips)))
+        self.patterns[1:, :1], self.patterns[1:, 1:] = 0, flips.T
 
     def log_ratios(self, shift: float = 0.0) -> np.ndarray:
         """``log_sd_ratio`` as observed and under every pattern, shape (..., 1 + patterns), with ours × exp(−shift)."""
-        a, b = np.exp(-shift), np.exp(-2 * shift)
-        total, square = a * self.whole[0] + self.whole[2], b * self.whole[1] + self.whole[3]
-        found = []
-        for mean_stayed, square_stayed, mean_came, square_came in self.parts:
-            mean, ours = a * mean_stayed, b * square_stayed
-            mean += mean_came
-            ours += square_came
-            theirs, other = square - ours, total - mean  # what leaves one arm is in the other
-            theirs -= np.square(other, out=other)
-            ours -= np.square(mean, out=mean)
-            for variance in (ours, theirs):
-                variance[variance < resampling.ROUNDING * square] = 0
-            sds = (np.sqrt(each, out=each).reshape(self.shape) for each in (ours, theirs))
-            found.append([each.sum(axis=-1) for each in sds])
-        both = (np.concatenate(sums) / self.shape[-1] for sums in zip(*found, strict=True))
-        return np.moveaxis(log_ratio(*both), 0, -1)
+        ours = np.exp(-shift) * self.ours
+        means, total = _moved(ours, self.reference)
+        squares, both = _moved(ours**2, self.reference**2)
+        found = np.empty((2, len(ours), self.patterns.shape[1]))
+        for samples, patterns in self._parts():
+            mean, square = (each[samples] @ self.patterns[:, patterns] for each in (means, squares))
+            sides = (mean, square), (total[samples] - mean, both[samples] - square)  # what leaves one is in the other
+            for side, sds in zip(sides, found, strict=True):
+                sds[samples, patterns] = _sd(*side, resampling.ROUNDING * both[samples]).sum(axis=-2)
+        return log_ratio(*found / means.shape[1]).reshape(*self.samples, -1)
+
+    def _parts(self) -> Iterator[tuple[slice, slice]]:
+        """Samples and patterns, so many at a time that their epochs stay in the cache."""
+        n_samples, epochs, _ = self.ours.shape
+        n_patterns = min(self.patterns.shape[1], max(1, IN_CACHE // epochs))
+        step = max(1, IN_CACHE // (epochs * n_patterns))
+        for sample in range(0, n_samples, step):
+            for pattern in range(0, self.patterns.shape[1], n_patterns):
+                yield slice(sample, sample + step), slice(pattern, pattern + n_patterns)
+
+
+def _moved(ours: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over our runs and what a pair that changes sides adds to it, (..., 1 + n); the sum of both arms' means.
+
+    Arms have shape (..., n).
+    """
+    mean = ours.mean(axis=-1, keepdims=True)
+    moved = np.concatenate([mean, (reference - ours) / ours.shape[-1]], axis=-1)
+    return moved, mean + reference.mean(axis=-1, keepdims=True)
+
+
+def _sd(mean: np.ndarray, square: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """From means and mean squares, in their place; 0 where less is left than ``rounding``."""
+    square -= np.square(mean, out=mean)
+    none = square < rounding
+    if none.any():
+        square[none] = 0
+    return np.sqrt(square, out=square)
 
 
 def p_values(log_ratios: np.ndarray, complete: bool) -> dict[str, np.ndarray]:
@@ -132,7 +139,7 @@ def inverted(
     level = 1 - confidence
     if len(ours) < 2:
         return np.nan, np.nan
-    permuted = Permuted(ours, reference, flips).keep()
+    permuted = Permuted(ours, reference, flips)
     observed = float(permuted.log_ratios()[0])
     if not np.isfinite(observed) or min(resampling.sd(arm).max() for arm in (ours, reference)) == 0:
         return np.nan, np.nan
