@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nist import metrics_file
-from nist.errors import InputError
+from nist.errors import InputError, first_line
 from nist.metrics_file import MetricsFile
 from nist.runtime.files import replacing
 
@@ -92,7 +92,7 @@ def read(metrics: Path, block: MetricsFile) -> dict[tuple[int, int], np.ndarray]
         version, images = stated["contract"], stated["images"]
         sums = stated["metrics"], stated["checksum"]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: not a whole file of correct images ({metrics_file.first_line(error)})") from None
+        raise InputError(f"{path}: not a whole file of correct images ({first_line(error)})") from None
     if version != CONTRACT:
         raise InputError(f"{path}: version {version} of its contract; this code reads version {CONTRACT}")
     table = table.replace_schema_metadata(None)

@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first, or its type if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _shortened(text: str) -> str:
     """The beginning, which names the file, and the end, which has the remedy."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]} … {text[-LONGEST // 3 + 3 :]}"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nist import digest
-from nist.errors import InputError
+from nist.errors import InputError, first_line
 from nist.runtime.files import replacing
 
 CONTRACT = 1  # goes up with every change of what columns or metadata mean
@@ -237,7 +237,3 @@ def _difference(schema: pa.Schema) -> str:
     parts = [f"missing {', '.join(sorted(wanted - found))}"] if wanted - found else []
     parts += [f"unexpected {', '.join(sorted(found - wanted))}"] if found - wanted else []
     return "; ".join(parts) or "order differs"
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

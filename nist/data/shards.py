@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nist.errors import InputError
+from nist.errors import InputError, first_line
 
 IMAGE_COLUMNS = ("image", "img")
 BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_null)  # null where no row has any
@@ -96,8 +96,7 @@ def reading(shard: Path) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{shard}: not a whole Parquet file ({reason}); fetch it again") from None
+        raise InputError(f"{shard}: not a whole Parquet file ({first_line(error)}); fetch it again") from None
 
 
 def _image_column(shard: Path, schema: pa.Schema) -> str:

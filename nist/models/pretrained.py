@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from nist.data import packed
 from nist.data.normalisation import PUBLISHED, converted
-from nist.errors import InputError
+from nist.errors import InputError, first_line
 from nist.runtime.files import replacing
 from nist.studies import study
 
@@ -53,8 +53,7 @@ def _from_file(wanted: dict, data_root: Path, download: bool) -> dict[str, torch
         # Never unpickles: safetensors has no code in it, and torch's reader takes tensors alone.
         tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # of a damaged file torch's reader raises a dozen kinds, some without a message
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: not readable weights ({reason}); fetch the file again") from None
+        raise InputError(f"{path}: not readable weights ({first_line(error)}); fetch the file again") from None
     if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
         raise InputError(f"{path}: no tensors by name; expected the state of a network")
     return tensors
@@ -80,8 +79,9 @@ def _from_timm(name: str, download: bool) -> dict[str, torch.Tensor]:
     try:
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # unknown names and a dozen kinds of network trouble
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model.weights.timm: {name}: {reason}; allow the download, or give a file") from None
+        raise InputError(
+            f"model.weights.timm: {name}: {first_line(error)}; allow the download, or give a file"
+        ) from None
 
 
 def _converted(tensors: dict[str, torch.Tensor], trained: str, used: str) -> dict[str, torch.Tensor]:

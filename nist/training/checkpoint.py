@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
 
 from nist import correctness, metrics_file
-from nist.errors import InputError
+from nist.errors import InputError, first_line
 from nist.runtime import locks
 from nist.runtime.files import check_writable, in_folder, remove_partial, replacing
 
@@ -93,7 +93,7 @@ class Checkpoint:
             except FileNotFoundError:
                 continue
             except DAMAGE as error:
-                damage = damage or f"{path}: damaged checkpoint ({_first_line(error)}), the block"
+                damage = damage or f"{path}: damaged checkpoint ({first_line(error)}), the block"
                 continue
             if damage:
                 warnings.warn(f"{damage} goes on from the one before it", stacklevel=3)
@@ -208,7 +208,3 @@ def _remove_empty_folders(path: Path) -> None:
         if not folder.is_dir() or any(folder.iterdir()):
             return
         folder.rmdir()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
