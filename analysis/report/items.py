@@ -6,7 +6,7 @@ from pathlib import Path
 from analysis import cli
 from analysis import manifest as manifests
 from analysis.contracts import SUFFIXES
-from analysis.study_results import MISSING
+from analysis.tables import layout
 from nist.benchmarks.results_file import read
 from nist.studies import study
 
@@ -82,9 +82,8 @@ def item(name: str, manifest: dict, results: Path, folder: str = "", **words: st
         svg = (results / path.with_suffix(".svg")).read_bytes()
         return shown | {"image": base64.b64encode(svg).decode()}
     table = cli.read_table(results / path.with_suffix(".csv"), dtype=str, keep_default_na=False)
-    if len(table) and table.iloc[-1, 0].startswith(MISSING):  # a sentence, for which a cell has no room
-        shown["caption"] += f" {table.iloc[-1, 0]}."
-        table = table[:-1]
+    table, note = layout.split(table)
+    shown["caption"] = " ".join(filter(None, (shown["caption"], note)))
     return shown | {"table": table.to_dict("split")}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.study_results import MISSING
 from nist.runtime.files import replacing
 from nist.studies.study import Study
 
@@ -46,17 +47,32 @@ def frame(rows: list[dict], columns: list[str], droppable: tuple[str, ...] = ())
     return table.drop(columns=[name for name, texts in said.items() if len(texts) < 2])
 
 
+def split(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """A table and the sentence in its last row that names what has no runs, for which a cell has no room; or none."""
+    if len(table) and table.iloc[-1, 0].startswith(MISSING):
+        return table[:-1], f"{table.iloc[-1, 0]}."
+    return table, ""
+
+
 def write(table: pd.DataFrame, title: str, path: Path) -> None:
     """Write a table of strings as CSV at ``path``, and with its title as Markdown and LaTeX beside it."""
-    latex = table.to_latex(index=False, escape=True, caption=title.translate(LATEX_SPECIAL))
-    for symbol, macro in LATEX_SYMBOLS.items():
-        latex = latex.replace(symbol, macro)
-    markdown = table.map(lambda cell: cell.translate(MARKDOWN_SPECIAL))
-    contents = {
-        ".csv": table.to_csv(index=False),
-        ".md": f"{title.translate(MARKDOWN_SPECIAL)}\n\n{markdown.to_markdown(index=False, disable_numparse=True)}\n",
-        ".tex": latex,
-    }
+    contents = {".csv": table.to_csv(index=False), ".md": _markdown(table, title), ".tex": _latex(table, title)}
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
+
+
+def _markdown(table: pd.DataFrame, title: str) -> str:
+    cells, note = split(table.map(lambda cell: cell.translate(MARKDOWN_SPECIAL)))
+    text = cells.to_markdown(index=False, disable_numparse=True)
+    return "\n\n".join(filter(None, (title.translate(MARKDOWN_SPECIAL), text, note))) + "\n"
+
+
+def _latex(table: pd.DataFrame, title: str) -> str:
+    cells, note = split(table)
+    text = cells.to_latex(index=False, escape=True, caption=title.translate(LATEX_SPECIAL))
+    if note:
+        text = text.replace("\\end{tabular}\n", f"\\end{{tabular}}\n\\par {note.translate(LATEX_SPECIAL)}\n")
+    for symbol, macro in LATEX_SYMBOLS.items():
+        text = text.replace(symbol, macro)
+    return text

@@ -93,7 +93,7 @@ def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd
             "Metric": f"% epochs with lower SD (Wilson {formatting.bare_percent(share['confidence'], 0)}% CI)",
             "Value": _share(100 * share["share"], share["low"], share["high"]),
             "Baseline": "–",
-            "Notes": f"{share['epochs_lower']} of {share['epochs']} epochs",
+            "Notes": f"{share['epochs_lower']:g} of {share['epochs']} epochs",
         },
         {
             "Metric": AUC_SD,

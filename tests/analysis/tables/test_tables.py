@@ -354,6 +354,7 @@ def test_table_a6_compares_with_the_baseline(mobilenet):
     mean = sd[sd["variant"] == "sparse-3"]["sd"].mean()
     assert table.iloc[3]["Value"] == f"{mean:.5f}"
     assert "(exact, one-sided, 4 epochs)" in table.iloc[3]["Notes"]
+    assert table.iloc[4]["Notes"] == "3 of 4 epochs"
 
 
 def test_table_a6_says_that_a_single_run_has_no_sd(mobilenet):
@@ -373,6 +374,17 @@ def test_tables_are_written_in_three_formats(tmp_path):
     latex = (tmp_path / "t.tex").read_text()
     assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
     assert r"\caption{98 \% sparse \& small}" in latex
+
+
+def test_what_was_not_run_stands_below_a_table(tmp_path):
+    said = "Not run: NIST, 98 %. To run it: make"
+    table = pd.DataFrame([{"Model": "Dense", "Mean": "91.3"}, {"Model": said, "Mean": ""}])
+    layout.write(table, "Accuracy", tmp_path / "t.csv")
+    assert layout.split(pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False))[1] == f"{said}."
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert [lines[-3], lines[-1]] == ["| Dense   | 91.3   |", f"{said}."]
+    end = (tmp_path / "t.tex").read_text().split(r"\end{tabular}")[1]
+    assert end == "\n\\par Not run: NIST, 98 \\%. To run it: make.\n\\end{table}\n"
 
 
 @pytest.mark.parametrize(
