@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from analysis import formatting
 from analysis.findings.accuracy import Accuracy
 from analysis.statistics import named_tests
-from analysis.tables import methods
+from analysis.tables import comparisons, methods
 
 SCORE = methods.SCORE
-SHOWN = ["Method", "Accuracy, last epoch (%)", "Beside the baseline", "Mean rank", "Effective sparsity (%)"]
-SHOWN += ["Extra epochs", "Runs"]
 
 
 @dataclass(frozen=True)
@@ -22,16 +20,43 @@ class Methods(Accuracy):
         return self.source.study.content["edition"] == "comparison"
 
     def standing(self) -> str:
-        """Which methods NIST is more accurate than, less accurate than, or not told from, once corrected, in words."""
-        groups: dict[str, list[str]] = {"more accurate than": [], "less accurate than": [], "not told from": []}
-        for variant in self.compared:
-            row = self.row("paired_difference", variant, metric=SCORE)
-            told = self._p_holm(variant, named_tests.PAIRED_T, SCORE) < self._level
-            words = ("more" if row["difference"] < 0 else "less") + " accurate than" if told else "not told from"
-            groups[words].append(self.label(variant))
-        return "; ".join(f"{words} {formatting.listed(names)}" for words, names in groups.items() if names)
+        """Which methods NIST is more accurate than, less accurate than, or neither, once corrected, in words."""
+        return _in_words({"higher": "less accurate than", "lower": "more accurate than"}, self._more_accurate())
+
+    def steadiness(self) -> str:
+        """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words."""
+        found = {
+            self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in self.compared
+        }
+        return _in_words({"less steady": "steadier than", "steadier": "less steady than"}, found)
+
+    def best_other(self) -> str:
+        """The most accurate of the other sparse methods, and by how much it is more accurate than NIST."""
+        sparse = [name for name in self.compared if "method" in self.source.study.variants[name]]
+        best = max(sparse, key=lambda name: self.accuracy(name, SCORE)["mean"])
+        return f"{self.label(best)}, {self.difference(best, SCORE)}"
 
     def methods(self) -> str:
-        """A Markdown table: accuracy, rank, effective sparsity and extra training of each method."""
+        """A Markdown table: accuracy, spread, rank and effective sparsity of each method."""
         table = methods.build([self.source])
-        return formatting.markdown_table(table[SHOWN].to_dict("records"))
+        shown = ["Method", "Accuracy, last epoch (%)", f"Less {self.label(self.baseline)}'s", "SD (points)"]
+        return formatting.markdown_table(
+            table[[*shown, "Mean rank", "Effective sparsity (%)", "Runs"]].to_dict("records")
+        )
+
+    def _more_accurate(self) -> dict[str, str]:
+        """Whether each method's accuracy is ``higher`` or ``lower`` than that of NIST, or not significantly so."""
+        found = {}
+        for name in self.compared:
+            difference = self.row("paired_difference", name, metric=SCORE)["difference"]
+            is_told = self._p_holm(name, named_tests.PAIRED_T, SCORE) <= self._level
+            word = "higher" if difference > 0 else "lower"
+            found[self.label(name)] = word if is_told else formatting.NOT_SIGNIFICANT
+        return found
+
+
+def _in_words(words: dict[str, str], found: dict[str, str]) -> str:
+    """Labels by what is ``found`` of them, in ``words``: "more accurate than A, not significantly different from B"."""
+    words = words | {formatting.NOT_SIGNIFICANT: "not significantly different from"}
+    groups = {said: [label for label, word in found.items() if word == key] for key, said in words.items()}
+    return "; ".join(f"{said} {formatting.listed(labels)}" for said, labels in groups.items() if labels)

@@ -79,7 +79,7 @@ def _is_other_way(tested: pd.Series, level: float) -> bool:
 
 def _word(question: Question, value: float, is_told: bool) -> str:
     if not is_told:
-        return "not shown to be equal" if question.test == named_tests.EQUIVALENCE else NOT_SIGNIFICANT
+        return "not shown to be equivalent" if question.test == named_tests.EQUIVALENCE else NOT_SIGNIFICANT
     return question.more if value > question.null else question.less
 
 
@@ -150,7 +150,7 @@ MORE_ACCURATE = Question(
 
 def questions(margin: float) -> list[Question]:
     """The questions of the table, in its order; ``margin`` is the study's margin of equivalence, a fraction."""
-    within = f"Is it equal, within {formatting.counted(100 * margin, 'point')}?"
+    within = f"Is it equivalent, within {formatting.counted(100 * margin, 'point')}?"
     return [
         PAPERS_TEST,
         STEADIER,
@@ -165,7 +165,7 @@ def questions(margin: float) -> list[Question]:
             ),
             *("better", "worse", 0.5),
         ),
-        Question(within, named_tests.EQUIVALENCE, SCORE, _difference, _in_points, "equal", "equal"),
+        Question(within, named_tests.EQUIVALENCE, SCORE, _difference, _in_points, "equivalent", "equivalent"),
         Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, _in_epochs, "slower", "faster"),
         Question(
             *("Does it overfit less, at equal training accuracy?", named_tests.PAIRED_T, GAP, _gap, _in_points),

@@ -1,13 +1,14 @@
 """The findings: text whose numbers are those of the runs, and which says no more than they allow."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from analysis import formatting, study_results
 from analysis.claims import claim
-from analysis.findings import page
+from analysis.findings import methods, page
 from analysis.findings.verdicts import Verdicts
 from analysis.report import findings
 from analysis.statistics.study_runs import StudyRuns
@@ -324,7 +325,7 @@ def test_the_choice_of_the_epoch_on_test_images_is_sized(accuracies, statistics,
     assert "on test images: not significantly different, +0.00 points (+0.00 to +0.00)." in text
 
 
-def test_methods_are_told_from_nist_or_not(statistics, verdicts):
+def test_methods_are_told_from_nist_or_not(statistics, verdicts, monkeypatch):
     rng, name = np.random.default_rng(2), "lenet5-fmnist-comparison-98"
     ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "rigl": 0.87, "snip": 0.85}
     curves = {
@@ -334,12 +335,26 @@ def test_methods_are_told_from_nist_or_not(statistics, verdicts):
     counts = {"effective": 200, "unused": 3, "unreached": 0}
     sessions = [{"paths": {str(seed): counts for seed in range(SEEDS)}}]
     experiment, paths = statistics(name, curves, 4, sessions)
-    text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
+    given = study_results.read([experiment], paths)
+    text = in_lines(page.page(given, verdicts))
     assert "## Beside other methods with as many weights" in text
-    assert "NIST is more accurate than Random (ERK); less accurate than Dense and RigL; not told from SNIP." in text
-    assert re.search(
-        r"\| RigL \| 8[67]\.\d ± \d\.\d\d \| \+\d\.\d\d points \(.*?\) \| 1\.\d\d \| 98\.17 \| 0 \| 8 \|", text
-    )
+    apart = "less accurate than Dense and RigL; more accurate than Random (ERK)"
+    assert f"at 98 %, by method: NIST is {apart}; not significantly different from SNIP." in text
+    assert re.search(r"Last accuracy less NIST's: RigL, \+[12]\.\d\d points \(.*?\), is the best sparse method\.", text)
+    assert "From run to run NIST is not significantly different from Dense, Random (ERK), RigL and SNIP." in text
+    rigl = r"\| RigL \| 8[67]\.\d ± \d\.\d\d \| \+\d\.\d\d points \(.*?\) \| \d\.\d\d \| 1\.\d\d \| 98\.17 \| 8 \|"
+    assert re.search(rigl, text)
+
+    words = {"erk": "less steady", "rigl": "steadier"}  # of eight runs none is told after the correction
+    answers = SimpleNamespace(STEADIER=None, answer=lambda _source, one, _question: _said(words.get(one)))
+    monkeypatch.setattr(methods, "comparisons", answers)
+    alike = "not significantly different from Dense and SNIP"
+    expected = f"From run to run NIST is steadier than Random (ERK); less steady than RigL; {alike}."
+    assert expected in in_lines(page.page(given, verdicts))
+
+
+def _said(word):
+    return SimpleNamespace(word=word or formatting.NOT_SIGNIFICANT)
 
 
 def test_without_any_run_there_is_the_arithmetic(verdicts):

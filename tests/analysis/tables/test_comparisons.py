@@ -77,9 +77,9 @@ def test_what_differs_is_found_and_what_does_not_is_not(table):
         assert better.loc[f"Is it {question}?", "Answer"] == word
         assert same.loc[f"Is it {question}?", "Answer"] == "not significant"
         assert better.loc[f"Is it {question}?", "p"].endswith(f", {sides}")
-    assert same.loc["Is it equal, within 0.5 points?", "Answer"] == "not shown to be equal"
+    assert same.loc["Is it equivalent, within 0.5 points?", "Answer"] == "not shown to be equivalent"
     assert int(same.loc["Is it more accurate?", "Runs needed"].replace(",", "")) > 12
-    assert float(better.loc["Is it equal, within 0.5 points?", "p, Holm"]) > 0.5
+    assert float(better.loc["Is it equivalent, within 0.5 points?", "p, Holm"]) > 0.5
     for frame in (better, same):
         frame = frame[frame["p"] != "–"]  # the gap, which is none: training accuracies are the others
         written = (
@@ -98,7 +98,7 @@ def test_a_test_of_one_direction_tells_the_other_one_too(alternative, p, told):
 
 
 def test_one_point_is_no_plural():
-    assert comparisons.questions(0.01)[4].text == "Is it equal, within 1 point?"
+    assert comparisons.questions(0.01)[4].text == "Is it equivalent, within 1 point?"
 
 
 def test_a_test_that_was_not_calibrated_and_a_p_that_is_undefined_are_dashes():
