@@ -45,50 +45,34 @@ class Permuted:
     def __init__(self, ours: np.ndarray, reference: np.ndarray, flips: np.ndarray):
         *self.samples, n, epochs = ours.shape
         arms = (arm - np.median(arm, axis=-2, keepdims=True) for arm in (ours, reference))
-        self.ours, self.reference = (np.moveaxis(arm.reshape(-1, n, epochs), 1, 2) for arm in arms)
-        self.patterns = np.ones((1 + n, 1 + len(flips)))
-        self.patterns[1:, :1], self.patterns[1:, 1:] = 0, flips.T
+        self.ours, self.reference = (np.moveaxis(arm.reshape(-1, n, epochs), 1, 2).astype(float) for arm in arms)
+        came = np.concatenate([np.zeros((1, n)), flips]).T / n
+        self.sides = np.concatenate([1 / n - came, came]), np.concatenate([came, 1 / n - came])
 
     def log_ratios(self, shift: float = 0.0) -> np.ndarray:
         """``log_sd_ratio`` as observed and under every pattern, shape (..., 1 + patterns), with ours × exp(−shift)."""
-        ours = np.exp(-shift) * self.ours
-        means, total = _moved(ours, self.reference)
-        squares, both = _moved(ours**2, self.reference**2)
-        found = np.empty((2, len(ours), self.patterns.shape[1]))
+        runs = np.concatenate([np.exp(-shift) * self.ours, self.reference], axis=-1)
+        squares = runs**2
+        rounding = 2 * resampling.ROUNDING * squares.mean(axis=-1, keepdims=True)
+        found = np.empty((2, len(runs), self.sides[0].shape[1]))
         for samples, patterns in self._parts():
-            mean, square = (each[samples] @ self.patterns[:, patterns] for each in (means, squares))
-            sides = (mean, square), (total[samples] - mean, both[samples] - square)  # what leaves one is in the other
-            for side, sds in zip(sides, found, strict=True):
-                sds[samples, patterns] = _sd(*side, resampling.ROUNDING * both[samples]).sum(axis=-2)
-        return log_ratio(*found / means.shape[1]).reshape(*self.samples, -1)
+            for side, sds in zip(self.sides, found, strict=True):
+                mean, variance = (each[samples] @ side[:, patterns] for each in (runs, squares))
+                variance -= np.square(mean, out=mean)
+                none = variance < rounding[samples]
+                if none.any():
+                    variance[none] = 0
+                sds[samples, patterns] = np.sqrt(variance, out=variance).mean(axis=-2)
+        return log_ratio(*found).reshape(*self.samples, found.shape[-1])
 
     def _parts(self) -> Iterator[tuple[slice, slice]]:
         """Samples and patterns, so many at a time that their epochs stay in the cache."""
-        n_samples, epochs, _ = self.ours.shape
-        n_patterns = min(self.patterns.shape[1], max(1, IN_CACHE // epochs))
+        (n_samples, epochs, _), total = self.ours.shape, self.sides[0].shape[1]
+        n_patterns = min(total, max(1, IN_CACHE // epochs))
         step = max(1, IN_CACHE // (epochs * n_patterns))
         for sample in range(0, n_samples, step):
-            for pattern in range(0, self.patterns.shape[1], n_patterns):
+            for pattern in range(0, total, n_patterns):
                 yield slice(sample, sample + step), slice(pattern, pattern + n_patterns)
-
-
-def _moved(ours: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over our runs and what a pair that changes sides adds to it, (..., 1 + n); the sum of both arms' means.
-
-    Arms have shape (..., n).
-    """
-    mean = ours.mean(axis=-1, keepdims=True)
-    moved = np.concatenate([mean, (reference - ours) / ours.shape[-1]], axis=-1)
-    return moved, mean + reference.mean(axis=-1, keepdims=True)
-
-
-def _sd(mean: np.ndarray, square: np.ndarray, rounding: np.ndarray) -> np.ndarray:
-    """From means and mean squares, in their place; 0 where less is left than ``rounding``."""
-    square -= np.square(mean, out=mean)
-    none = square < rounding
-    if none.any():
-        square[none] = 0
-    return np.sqrt(square, out=square)
 
 
 def p_values(log_ratios: np.ndarray, complete: bool) -> dict[str, np.ndarray]:

@@ -215,7 +215,7 @@ class NISTLinear(Stored):
     @property
     def is_pruned(self) -> bool:
         """Whether a connection of the band has been dropped."""
-        return self.active_weights < self.band.n_weights
+        return self.was_pruned or self.active_weights < self.band.n_weights
 
     @torch.no_grad()
     def keep(self, kept: torch.Tensor, entries: Entries = NO_ENTRIES) -> Entries:
@@ -240,7 +240,7 @@ class NISTLinear(Stored):
         if self.form != "masked":
             raise ValueError(f"a {self.form} layer has no place for other connections: change_form('masked')")
         zero_outside(self.stored, self.mask & mask)
-        self.band, self.mask = GivenMask(mask.cpu().numpy()), mask
+        self.band, self.mask = GivenMask.of(mask.cpu().numpy()), mask
         self.k, self.is_masking, self.is_followed = self.band.k, True, False
         self._buffers.pop("band_numbers", None)
         if self.stored.grad is not None:

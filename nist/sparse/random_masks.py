@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
@@ -74,27 +74,20 @@ class RandomMask(IrregularMask):
 
 @dataclass(frozen=True, eq=False)
 class GivenMask(IrregularMask):
-    """Connections where ``mask``, boolean of shape ``(n_out, n_in)``, is true.
+    """Connections from ``inputs`` to ``outputs``, one number each a connection, ordered by input.
 
-    A state dict may bring other ones: they are what training found. ``k`` is the mean number of outputs an input
-    feeds, rounded up. Raises ``ValueError`` for a mask that is no boolean matrix.
+    A state dict may bring other ones: they are what training found.
     """
 
-    mask: np.ndarray
+    n_in: int
+    n_out: int
+    inputs: np.ndarray
+    outputs: np.ndarray
 
-    def __post_init__(self) -> None:
-        if self.mask.ndim != 2 or self.mask.dtype != bool:
-            raise ValueError(f"a mask is a boolean matrix, got {self.mask.dtype} of shape {self.mask.shape}")
-
-    @property
-    def n_in(self) -> int:  # type: ignore[override]
-        """Inputs of the layer."""
-        return self.mask.shape[1]
-
-    @property
-    def n_out(self) -> int:  # type: ignore[override]
-        """Outputs of the layer."""
-        return self.mask.shape[0]
+    @classmethod
+    def of(cls, mask: np.ndarray) -> Self:
+        """Those where ``mask``, boolean of shape ``(n_out, n_in)``, is true."""
+        return cls(*mask.shape[::-1], *mask.T.nonzero())
 
     @property
     def k(self) -> int:  # type: ignore[override]
@@ -102,8 +95,7 @@ class GivenMask(IrregularMask):
         return -(-self.n_weights // self.n_in)
 
     def edges(self) -> tuple[np.ndarray, np.ndarray]:
-        inputs, outputs = self.mask.T.nonzero()
-        return inputs, outputs
+        return self.inputs, self.outputs
 
     def contains(self, inputs: Indices, outputs: Indices) -> np.ndarray:
         return np.ones(len(inputs), dtype=bool)

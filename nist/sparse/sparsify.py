@@ -133,7 +133,7 @@ def _given(name: str, candidate: Candidate, mask: torch.Tensor) -> Connectivity:
     n_in, n_out = candidate.sizes
     if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.shape != (n_out, n_in):
         raise ValueError(f"the mask of {name} must be booleans of shape ({n_out}, {n_in})")
-    return GivenMask(mask.cpu().numpy())
+    return GivenMask.of(mask.cpu().numpy())
 
 
 def _bands(

@@ -26,6 +26,7 @@ class Stored(nn.Module):
     is_copy = False  # of another layer, made by copy or pickle
     is_masking = False  # in the masked form: whether a product needs the mask
     by_feature = False  # whether outputs lie in memory feature by feature, in the compressed form
+    was_pruned = False  # before it was made, with the connections that were left
     is_followed = False  # whether an optimizer's averages are zero outside the mask
 
     replicated: torch.Tensor | None = None  # what nn.DataParallel gives a replica in place of the parameter

@@ -159,6 +159,14 @@ def test_the_interval_moves_with_the_ratio(arms):
     np.testing.assert_allclose(larger, np.array(plain) + np.log(3), atol=1e-9)
 
 
+def test_five_pairs_bound_no_ratio_however_far_the_search_goes():
+    """Where one arm is scaled by e⁸, the pattern in which all pairs change sides is a tie but for rounding."""
+    rng = np.random.default_rng(16)
+    flips, complete = resampling.flips(5, 32, rng)
+    for ours, reference in rng.normal(0.9, 0.003, (20, 2, 5, 2)):
+        assert inverted(ours, reference, flips, complete, 0.95) == (-np.inf, np.inf)
+
+
 def test_five_pairs_bound_no_ratio():
     rng = np.random.default_rng(15)
     ours, reference = rng.normal(0, 1, (5, 4)), rng.normal(0, 9, (5, 4))

@@ -3,11 +3,12 @@
 import copy
 import io
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from nist import NISTLinear, audit, densify, for_inference, prune, reform, shrink
+from nist import NISTLinear, PruneOnce, audit, densify, for_inference, prune, reform, shrink
 from nist.sparse.kernels import FORMS
 
 WIDTHS = 80, 60, 50, 7
@@ -43,8 +44,9 @@ def test_every_weight_that_is_left_lies_on_a_path_and_none_is_lost():
     model = head()
     rows = audit(shrink(model))
     assert [row.effective for row in rows] == [row.active_weights for row in rows]
+    assert all(np.diff(layer.band.edges()[0]).min() >= 0 for layer in shrink(model)[::2])
     assert [row.unconnected for row in rows[:-1]] == [row.unused for row in rows[1:]] == [0, 0]
-    assert [row.effective for row in rows[:1]] == [row.effective for row in audit(model)[:1]]
+    assert [row.effective for row in rows] == [row.effective for row in audit(model)]
 
 
 def test_gradients_are_those_of_the_wide_model():
@@ -86,10 +88,9 @@ def test_training_mode_and_frozen_parameters_stay_so():
     assert [each.training for each in small] == [True, True, False, True, True]
     assert [small[2].stored.requires_grad, small[2].bias.requires_grad] == [False, True]
     assert [small[4].stored.requires_grad, small[4].bias.requires_grad] == [True, False]
-    assert model.training
+    assert [each.training for each in model] == [True, True, False, True, True]
     x = torch.randn(3, 80)
     torch.testing.assert_close(small.eval()(x), model.eval()(x))
-    assert not model[2].training
 
 
 def test_a_bias_is_added_where_constants_have_a_sum_alone():
@@ -99,15 +100,16 @@ def test_a_bias_is_added_where_constants_have_a_sum_alone():
     model = head(function=function, bias=False)
     small = shrink(model)
     assert small[0].bias is None
-    assert small[2].bias is not None
+    assert small[2].bias.requires_grad
     torch.testing.assert_close(small(x), model(x))
+    assert not any(own.requires_grad for own in shrink(model.requires_grad_(False)).parameters())
 
 
 def test_zeros_of_a_plain_layer_train_and_are_no_prune():
     torch.manual_seed(0)
     model = nn.Sequential(NISTLinear(40, 30, 2), nn.ReLU(), nn.Linear(30, 5))
     prune(model, 0.99)
-    nn.init.zeros_(model[2].weight).requires_grad_(False)
+    model[2].weight.requires_grad_(False)[:3] = 0
     small, x = shrink(model), torch.randn(4, 40)
     assert small[0].out_features == small[2].in_features == len(model[0].connections()[1].unique())
     assert small[2].weight.shape == (5, small[2].in_features)
@@ -125,11 +127,15 @@ def shared_weight(model):
     model["embedding"].weight = model["one"][2].weight
 
 
-def hooked(model):
-    model["one"][2].register_forward_hook(lambda *_: None)
+def hooked(kind):
+    return lambda model: getattr(model["one"][2], kind)(lambda *_: None)
 
 
-@pytest.mark.parametrize("share", [shared_layer, shared_weight, hooked, None])
+HOOKED = ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+HOOKED += ["register_state_dict_post_hook", "register_load_state_dict_post_hook"]
+
+
+@pytest.mark.parametrize("share", [shared_layer, shared_weight, *map(hooked, HOOKED), None])
 def test_what_something_else_uses_stays_as_wide(share):
     torch.manual_seed(0)
     model = nn.ModuleDict({"one": nn.Sequential(NISTLinear(30, 30, 2), nn.ReLU(), nn.Linear(30, 20))})
@@ -139,12 +145,75 @@ def test_what_something_else_uses_stays_as_wide(share):
     assert (shrink(model)["one"][0].out_features < 30) == (share is None)
 
 
-@pytest.mark.filterwarnings("ignore:the prune left nothing")
-def test_a_head_without_a_path_is_an_error():
+class Listed(nn.Module):
+    """Calls the layers of its Sequential by a list of its own, which nothing replaces them in."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = head()
+        self.order = [*self.net]
+
+    def forward(self, x):
+        for each in self.order:
+            x = each(x)
+        return x
+
+
+def test_a_wide_layer_that_is_still_called_is_named():
+    with pytest.raises(ValueError, match="this NISTLinear has been shrunk, and is used where the narrower one is not"):
+        shrink(Listed())(torch.randn(2, 80))
+
+
+def test_a_model_is_pruned_once_also_after_it_has_been_shrunk():
+    small = shrink(head())
+    with pytest.raises(ValueError, match="already pruned"):
+        prune(small, 0.99)
+    assert PruneOnce(small, 0.99, epoch=1)(2) is None
+
+
+def test_other_modules_are_not_told_that_they_are_evaluated():
+    model = nn.Sequential(Merging(), head()).train()
+    small = shrink(model)
+    assert small.training
+    assert small[0].merged is False
+
+
+class Merging(nn.Identity):
+    """Merges adapters into its weights where it is evaluated, as others do."""
+
+    merged = False
+
+    def train(self, mode=True):
+        self.merged = not mode
+        return super().train(mode)
+
+
+def test_what_cannot_be_changed_is_refused():
     model = head()
-    model[0].keep(torch.zeros_like(model[0].stored).bool())
-    with pytest.raises(ValueError, match="no path is left through the layers of 80 → 60 → 50 inputs"):
+    with torch.inference_mode(), pytest.raises(ValueError, match="shrink outside torch.inference_mode"):
         shrink(model)
+    with pytest.raises(ValueError, match="shrink takes a torch module, got str"):
+        shrink("model")
+
+
+def test_a_saved_small_model_is_small():
+    sizes = []
+    model = nn.Sequential(NISTLinear(4096, 512, 2), nn.ReLU(), NISTLinear(512, 10, 2))
+    prune(model, 0.999, scope="uniform")
+    for one in (model, shrink(model)):
+        file = io.BytesIO()
+        torch.save(one, file)
+        sizes.append(file.tell())
+    assert sizes[1] < sizes[0]
+
+
+@pytest.mark.filterwarnings("ignore:the prune left nothing")
+def test_a_head_without_a_path_stays_as_wide():
+    model = nn.ModuleDict({"dead": head(), "other": head()})
+    model["dead"][0].keep(torch.zeros_like(model["dead"][0].stored).bool())
+    small = shrink(model)
+    assert [each.out_features for each in small["dead"][::2]] == [60, 50, 7]
+    assert small["other"][0].out_features < 60
 
 
 def test_an_unpruned_model_keeps_its_layers():
