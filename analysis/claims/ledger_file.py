@@ -33,10 +33,14 @@ def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study")
     return counts.assign(claims=counts.sum(axis=1)).rename_axis(by).rename_axis(None, axis=1).reset_index()
 
 
-def short(value: str) -> str:
-    """A number with four digits, or all of a whole one, of which the table's file has more; nothing for NaN."""
+def short(value: str, unit: str = "") -> str:
+    """A number with four digits, or all of a whole one, of which the table's file has more; nothing for NaN.
+
+    Points, and percents of 1 and more, have two decimals.
+    """
     if value == "nan":
         return ""
     if not words.is_number(value) or value.lstrip("-").isdigit():
         return value
-    return f"{float(value):.4g}"
+    in_hundredths = unit == "points" or (unit == "%" and abs(float(value)) >= 1)
+    return f"{float(value):.2f}" if in_hundredths else f"{float(value):.4g}"

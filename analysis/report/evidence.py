@@ -2,6 +2,8 @@
 
 import math
 
+import pandas as pd
+
 from analysis import formatting
 from analysis.report import plots
 from analysis.study_results import Source
@@ -108,7 +110,8 @@ def scores(source: Source, score: str, heading: str) -> dict:
     frame, means = (source.statistic(name) for name in ("run_scores", "accuracy"))
     frame, means = frame[frame["score"] == score], means[means["score"] == score].set_index("variant")
     looks = {name: look for name, look in plots.looks(source.study).items() if name in set(frame["variant"])}
-    up = plots.axis(frame["accuracy"], _percent)
+    margins = [means["mean"] + sign * means["margin"] for sign in (-1, 1)]
+    up = plots.axis(pd.concat([frame["accuracy"], *margins]), _percent)
     places = {name: (place + 0.5) / len(looks) for place, name in enumerate(looks)}
     by_seed = frame.pivot(index="seed", columns="variant", values="accuracy")[[*looks]]
     across = plots.Axis(0, 1)

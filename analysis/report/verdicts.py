@@ -57,6 +57,6 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         "from": row["low"],
         "to": row["high"],
         "shortfall": found.group(1) if (found := SHORTFALL.match(row["reason"])) else "",
-        **{name: words.figure(short(row[name]), "") for name in ("low", "high")},
-        "ours": words.figure(short(row["ours"]), claimed.unit),
+        **{name: words.figure(short(row[name], claimed.unit), "") for name in ("low", "high")},
+        "ours": words.figure(short(row["ours"], claimed.unit), claimed.unit),
     }

@@ -336,3 +336,9 @@ def test_comparisons_of_printed_figures(a, sign, b, possible):
     claims = {name: replace(CLAIMS["t1.deit.dense.top1"], id=name, printed=text) for name, text in (("a", a), ("b", b))}
     one = replace(claims["a"], parameters=claim.parse(f"check=a {sign} b", "a"))
     assert (arithmetic.check(one, claims) is None) == possible
+
+
+def test_points_and_percents_have_two_decimals():
+    shown = [("0.46667", "points"), ("-4.9694", "points"), ("53.9", "%"), ("0.021345", "%"), ("1.8871", "×")]
+    assert [ledger_file.short(*one) for one in shown] == ["0.47", "-4.97", "53.90", "0.02134", "1.887"]
+    assert [ledger_file.short(one, "%") for one in ("60", "nan", "negligible")] == ["60", "", "negligible"]

@@ -73,6 +73,11 @@ def test_every_run_is_a_dot_and_seeds_are_joined(make_source):
     assert low < plot["columns"][2]["mean"]["dot"] < high
 
 
+def test_margins_of_few_runs_are_drawn_whole(make_source):
+    plot, _ = evidence.section(make_source(3))["scores"]
+    assert all(0 < end < plots.FULL for column in plot["columns"] for end in column["mean"]["bar"])
+
+
 def test_the_spread_has_a_line_a_head(make_source):
     shown = evidence.section(make_source(RUNS))["spread"]
     assert len(shown["lines"]) == 3

@@ -154,7 +154,7 @@ def test_figures_of_the_ledger_are_short_and_words_stay_words():
         {},
     )
     assert [(one["printed"], one["ours"]) for one in shown["rows"]] == [
-        ("8 %", "8.409 %"),
+        ("8 %", "8.41 %"),
         ("–", ""),  # its words name it
         ("10 edges", "33595392 edges"),
     ]
