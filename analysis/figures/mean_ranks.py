@@ -1,6 +1,7 @@
 """Mean ranks of variants over seeds, with bars beside those that the ranks do not tell apart (Demšar 2006)."""
 
 from collections.abc import Sequence
+from math import comb
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,11 +31,20 @@ def plot(ranks: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0.8, len(rows) + 0.2)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(study.title)
     axes.set_xlabel(f"Mean rank over {rows['n'].max():.0f} seeds (1: {best})")
+    least = least_p(len(rows), rows["n"].max())
+    if least >= 1 - study.content["statistics"]["confidence"]:
+        axes.set_xlabel(f"{axes.get_xlabel()}\nToo few seeds to tell any pair apart: its p is at least {least:.2g}")
+        return
     for position, (first, last) in enumerate(groups(rows)):
         x = 1.02 + position * GAP
         axes.plot([x, x], [first - 0.2, last + 0.2], color=style.INK, lw=3, clip_on=False, transform=_beside(axes))
-    axes.set_title(study.title)
+
+
+def least_p(variants: int, n: int) -> float:
+    """The least p that Wilcoxon's exact two-sided test of a pair can have over ``n`` seeds, corrected over pairs."""
+    return min(1.0, comb(variants, 2) * 2.0 ** (1 - n))
 
 
 def groups(rows: pd.DataFrame) -> list[tuple[int, int]]:

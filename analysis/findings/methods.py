@@ -23,11 +23,18 @@ class Methods(Accuracy):
         """Which methods NIST is more accurate than, less accurate than, or neither, once corrected, in words."""
         return _in_words({"higher": "less accurate than", "lower": "more accurate than"}, self._more_accurate())
 
+    def place(self) -> str:
+        """The place of NIST among the sparse methods by mean rank: "5 of 10"."""
+        ranks = self.source.statistic("ranks").query("score == @SCORE").set_index("variant")["rank"]
+        return f"{int((ranks < ranks[self.baseline]).sum()) + 1} of {len(ranks)}"
+
     def steadiness(self) -> str:
-        """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words."""
-        found = {
-            self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in self.compared
-        }
+        """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words.
+
+        Where all runs are the same, as when every weight is cut off, there is nothing to say.
+        """
+        there = [name for name in self.compared if self.accuracy(name, SCORE)["sd"] > 0]
+        found = {self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in there}
         return _in_words({"less steady": "steadier than", "steadier": "less steady than"}, found)
 
     def best_other(self) -> str:

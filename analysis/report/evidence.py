@@ -49,6 +49,8 @@ def answer(source: Source) -> list[str]:
             continue
         groups: dict[str, list[str]] = {}
         for name, one in found.items():
+            if one.effect["value"] == 0 and question is STEADIER:
+                continue  # all of its runs are the same, as where every weight is cut off
             groups.setdefault(one.word, []).append(f"{variants[name]['label']}: {question.write(one.effect)}")
         parts = [f"{_as_said(word)} with {_heads(word, heads, len(names))}" for word, heads in groups.items()]
         said.append(f"Beside {baseline} (n = {n} seeds, 95 % CI in brackets), {subject} is {formatting.listed(parts)}.")
@@ -59,9 +61,9 @@ def answer(source: Source) -> list[str]:
 
 
 def _heads(word: str, heads: list[str], of: int) -> str:
-    """Heads with their effects in brackets; of many, those that do not differ as a number."""
-    if of > FEW and word in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD):
-        return f"{len(heads)} {'head' if len(heads) == 1 else 'heads'}" if len(heads) < of else f"all {of} heads"
+    """Heads with their effects in brackets; of many, several that do not differ as a number."""
+    if of > FEW and len(heads) > 1 and word in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD):
+        return f"{len(heads)} heads" if len(heads) < of else f"all {of} heads"
     return formatting.listed([" (".join(head.rsplit(": ", 1)) + ")" for head in heads])
 
 

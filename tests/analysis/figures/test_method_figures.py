@@ -89,6 +89,17 @@ def test_ranks_are_drawn_from_the_best_down():
     assert [line.get_marker() for line in axes.lines[:2]] == ["D", "o"]
 
 
+@pytest.mark.parametrize(("n", "bars"), [(10, 0), (11, 1)])
+def test_with_too_few_seeds_there_is_no_bar_and_why(n, bars):
+    one = source(NAMES[0])
+    frame = one.statistic("ranks").head(10).assign(n=n)
+    frame["alike"] = " ".join(frame["variant"])
+    axes = plt.subplots()[1]
+    mean_ranks.plot(frame, one.study, axes, "ranks")
+    assert len(axes.lines) == 10 + bars
+    assert ("Too few seeds to tell any pair apart: its p is at least 0.088" in axes.get_xlabel()) == (not bars)
+
+
 def test_bars_join_the_longest_runs_of_which_no_two_differ():
     alike = {"a": "b", "b": "a c", "c": "b d", "d": "c", "e": ""}
     rows = pd.DataFrame({"variant": [*alike], "alike": [*alike.values()]})

@@ -61,6 +61,7 @@ def test_of_many_heads_those_that_do_not_differ_are_counted():
     heads = [f"{name}: +0.10 points" for name in "abcd"]
     assert evidence._heads("not significant", heads[:3], of=4) == "3 heads"
     assert evidence._heads("not significant", heads, of=4) == "all 4 heads"
+    assert evidence._heads("not significant", heads[:1], of=4) == "a (+0.10 points)"
     assert evidence._heads("lower", heads[:1], of=4) == "a (+0.10 points)"
 
 
@@ -133,3 +134,11 @@ def test_an_axis_holds_all_values_and_one_of_none_is_no_error():
     assert plots.axis([float("nan")]).ticks()
     assert plots.axis([2.0]).at(2.0) == 500
     assert plots.axis([], is_log=True).at(0.0) == 0
+
+
+def test_runs_that_are_all_the_same_are_not_called_steadier(make_source):
+    source = make_source(RUNS)
+    rows = source.statistic("sd_permutation")
+    constant = rows.assign(log_sd_ratio=rows["log_sd_ratio"].where(rows["variant"] != NAMES[2], -np.inf))
+    _, spread = evidence.answer(Source(source.study, source.statistics | {"sd_permutation": constant}))
+    assert "99.5 %" not in spread
