@@ -22,14 +22,16 @@ def shrink(model: nn.Module) -> nn.Module:
     them, a feature that no weight leads to is constant: it goes into the bias of the next layer. One that no weight
     leads on from is left out. What remains lies on a path from an input to an output, and the layers are as narrow.
 
-    In evaluation the copy computes the same, as long as ``model`` calls these layers in order and nothing else with
-    them: where it normalises, adds or returns features in between, compare outputs. In training, dropout and slopes of
-    ``PReLU`` no longer act on constant features. ``model`` itself is left as it is.
+    In evaluation the copy gives the same outputs, to rounding, if ``model`` only calls these layers in order. If it
+    also normalises, adds or returns the features between them, compare outputs. In training, constant features are part
+    of a bias: dropout no longer drops them, and they give no gradient to the slope of a ``PReLU``. ``model`` itself is
+    left as it is.
 
-    Layers that follow each other stay as wide where one has a hook, is shared with another module, is parametrized,
-    holds over 8 million weights or is in half precision, where a function has a number a feature, and where no path is
-    left. Parameters are new ones, so make the optimizer afterwards. A state dict has shapes of its own, so save the
-    module as a whole. Raises ``ValueError`` for a wrapped replica, a sharded model, and in inference mode.
+    Layers that follow each other keep their widths if a module among them has a hook; if a layer is shared,
+    parametrized, in half precision, or has over 8 million active weights; if a function has a parameter for each
+    feature, as ``PReLU`` can; or if no path leads from an input to an output. Parameters are new ones, so make the
+    optimizer afterwards. A state dict has shapes of its own, so save the module as a whole. Raises ``ValueError`` for a
+    wrapped replica, a sharded model, and in inference mode.
     """
     check_changeable(model, "shrink")
     small = copy.deepcopy(model)
