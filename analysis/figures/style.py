@@ -129,7 +129,7 @@ def save_all(figure: Figure, path: Path) -> None:
     with layout():
         figure.set_dpi(plt.rcParams["savefig.dpi"])
         figure.draw_without_rendering()  # once for all formats: to lay out takes as long as to draw
-        figure.set_layout_engine(None)
+        figure.set_layout_engine(None)  # "none" would leave one that is asked again for every format
         extent = figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
         for suffix in SUFFIXES["figure"]:
             with replacing(path.with_name(path.name + suffix)) as temporary:

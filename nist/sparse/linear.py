@@ -214,7 +214,7 @@ class NISTLinear(Stored):
 
     @property
     def is_pruned(self) -> bool:
-        """Whether a connection of the band has been dropped."""
+        """Whether a connection of the band has been dropped, or was before the layer was shrunk."""
         return self.was_pruned or self.active_weights < self.band.n_weights
 
     @torch.no_grad()
