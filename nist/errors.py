@@ -1,11 +1,14 @@
 """Errors that a user can mend, and how a command reports them."""
 
+import os
+import select
 import sys
 import warnings
 from collections.abc import Callable
 from io import TextIOWrapper
 
 LONGEST = 1000  # characters of a message
+STDOUT = 1  # file descriptor
 
 
 class InputError(Exception):
@@ -41,14 +44,27 @@ class StoppedError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Call a command's ``main``; turn bad input and failures of the system into one line and exit status 1.
 
-    Warnings are one line too. On a terminal without them, characters such as × are printed as question marks.
+    Warnings are one line too. On a terminal without them, characters such as × are printed as question marks. A command
+    whose output is read no further, as by ``| head``, ends without a message.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     warnings.formatwarning = lambda message, *place: f"warning: {message}\n"
     try:
         main()
+        print(end="", flush=True)
     except (InputError, StoppedError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _is_read_no_further():
+            # What is left in its buffer is flushed when the interpreter ends, and would fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+            sys.exit(1)
         sys.exit(f"error: {printable(str(error))}")
     except KeyboardInterrupt:
         sys.exit("error: interrupted")
+
+
+def _is_read_no_further() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    polled = select.poll()
+    polled.register(STDOUT, 0)
+    return bool(polled.poll(0))

@@ -29,13 +29,18 @@ class Methods(Accuracy):
         return f"{int((ranks < ranks[self.baseline]).sum()) + 1} of {len(ranks)}"
 
     def steadiness(self) -> str:
-        """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words.
-
-        Where all runs are the same, as when every weight is cut off, there is nothing to say.
-        """
-        there = [name for name in self.compared if self.accuracy(name, SCORE)["sd"] > 0]
+        """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words."""
+        there = [name for name in self.compared if name not in self._constant]
         found = {self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in there}
         return _in_words({"less steady": "steadier than", "steadier": "less steady than"}, found)
+
+    def constant(self) -> str:
+        """Methods whose runs are all the same, as where every weight is cut off; empty if there are none."""
+        return formatting.listed([self.label(name) for name in self._constant])
+
+    @property
+    def _constant(self) -> list[str]:
+        return [name for name in self.compared if self.accuracy(name, SCORE)["sd"] == 0]
 
     def best_others(self) -> str:
         """The two most accurate of the other sparse methods, and by how much they are more accurate than NIST."""

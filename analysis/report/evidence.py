@@ -14,7 +14,8 @@ NEEDED = (
     *("accuracy", "epochwise_sd", "holm", "learning_curve", "paired_difference"),
     *("run_scores", "sd_permutation", "simultaneous_band"),
 )
-FEW = 3  # heads that a sentence has room for
+FEW = 3  # heads with their intervals that a sentence has room for
+CONSTANT = "constant"
 SCORES = {comparisons.SCORE: "Best epoch with the final weights", "last": "Last epoch"}
 
 
@@ -36,35 +37,40 @@ def section(source: Source) -> dict:
 def answer(source: Source) -> list[str]:
     """A sentence on accuracy and one on spread beside the baseline; heads with one answer stand together.
 
-    Of many heads those that differ are named. Where no head has an interval, the runs are too few to say anything.
+    Of many heads those that differ are named, with the range of their effects. Where no head has an interval, the runs
+    are too few to say anything.
     """
     names, variants = comparisons.compared(source), source.study.variants
     baseline = variants[source.study.baseline]["label"]
     said, untold, n = [], [], 0
-    for question, subject in ((MORE_ACCURATE, "accuracy"), (STEADIER, "spread over seeds")):
+    brackets = "" if len(names) > FEW else ", 95 % CI in brackets"
+    for question, subject in ((MORE_ACCURATE, "accuracy at the best epoch"), (STEADIER, "spread over seeds")):
         found = {name: comparisons.answer(source, name, question) for name in names}
         n = max((one.n for one in found.values()), default=0)
         if all(math.isnan(one.effect["low"]) for one in found.values()):
             untold.append(subject)
             continue
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, pd.Series]] = {}
         for name, one in found.items():
-            if one.effect["value"] == 0 and question is STEADIER:
-                continue  # all of its runs are the same, as where every weight is cut off
-            groups.setdefault(one.word, []).append(f"{variants[name]['label']}: {question.write(one.effect)}")
-        parts = [f"{_as_said(word)} with {_heads(word, heads, len(names))}" for word, heads in groups.items()]
-        said.append(f"Beside {baseline} (n = {n} seeds, 95 % CI in brackets), {subject} is {formatting.listed(parts)}.")
+            is_constant = question is STEADIER and one.effect["value"] == 0  # as where every weight is cut off
+            groups.setdefault(CONSTANT if is_constant else one.word, {})[variants[name]["label"]] = one.effect
+        constant = groups.pop(CONSTANT, {})
+        parts = [f"{_as_said(word)} with {_heads(question, word, heads, len(names))}" for word, heads in groups.items()]
+        said.append(f"Beside {baseline} (n = {n} seeds{brackets}), {subject} is {formatting.listed(parts)}.")
+        said += [f"All runs of {formatting.listed([*constant])} are the same."] * bool(constant)
     if untold and n:
         runs = formatting.counted(n, "run")
         said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold)} differs.")
     return said
 
 
-def _heads(word: str, heads: list[str], of: int) -> str:
-    """Heads with their effects in brackets; of many, several that do not differ as a number."""
-    if of > FEW and len(heads) > 1 and word in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD):
+def _heads(question: Question, word: str, heads: dict[str, pd.Series], of: int) -> str:
+    """Heads with their effects in brackets; of many the range of effects, and how many do not differ."""
+    if of <= FEW:
+        return formatting.listed([f"{label} ({question.write(effect)})" for label, effect in heads.items()])
+    if len(heads) > 1 and word in (formatting.NOT_SIGNIFICANT, formatting.UNTOLD):
         return f"{len(heads)} heads" if len(heads) < of else f"all {of} heads"
-    return formatting.listed([" (".join(head.rsplit(": ", 1)) + ")" for head in heads])
+    return f"{formatting.listed([*heads])} ({question.write_range(heads.values())})"
 
 
 def _as_said(word: str) -> str:

@@ -1,6 +1,6 @@
 """Table of comparisons: each variant beside the baseline, by the paper's test and by tests over whole runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -15,25 +15,45 @@ from analysis.study_results import Source
 SCORE = "peak_final"  # a peak before the prune says nothing of the pruned network
 SPREAD, EPOCHS, GAP = "val_accuracy", "epochs_to_accuracy", "gap_at_accuracy"
 SIZES = ["value", "low", "high"]
+# Units of effects, and how a number of them is written.
+RATIO = ("× {}", "{:.2f}".format)
+POINTS = ("{} points", points)
+PAIRS = ("better in {} % of pairs", partial(bare_percent, digits=0))
+LATER = ("{} epochs", partial(signed, digits=1))
 
 
 class Question(NamedTuple):
     """What is asked of a variant, by which test of which metric, and how that is answered.
 
     ``effect`` gives its size, ``value``, ``low`` and ``high``, of which ``null`` is none at all, and by which
-    ``interval``, or why there is none; ``write`` puts a size into words. ``more`` and ``less`` are the answers above
-    and below it; ``quantity`` is its name in ``power``.
+    ``interval``, or why there is none; ``unit`` and ``number`` put it into words. ``more`` and ``less`` are the answers
+    above and below ``null``; ``quantity`` is its name in ``power``.
     """
 
     text: str
     test: str
     metric: str
     effect: Callable[[Source, str], pd.Series]
-    write: Callable[[pd.Series], str]
+    unit: str
+    number: Callable[[float], str]
     more: str
     less: str
     null: float = 0.0
     quantity: str = ""
+
+    def write(self, effect: pd.Series) -> str:
+        """An effect in words with its interval, or why it has none; a dash if there is no effect."""
+        value, low, high = (effect[name] for name in SIZES)
+        if np.isnan(value):
+            return "–"
+        ends = interval(low, high, self.number) if not np.isnan(low) else f"({effect['interval']})"
+        return f"{self.unit.format(self.number(value))} {ends}"
+
+    def write_range(self, effects: Iterable[pd.Series]) -> str:
+        """From the least of these effects to the greatest, without intervals."""
+        values = [effect["value"] for effect in effects]
+        ends = dict.fromkeys(self.number(value) for value in (min(values), max(values)))
+        return self.unit.format(" to ".join(ends))
 
 
 class Answer(NamedTuple):
@@ -83,31 +103,6 @@ def _word(question: Question, value: float, is_told: bool) -> str:
     return question.more if value > question.null else question.less
 
 
-def _in_ratio(effect: pd.Series) -> str:
-    return _sized("× {}", effect, "{:.2f}".format)
-
-
-def _in_points(effect: pd.Series) -> str:
-    return _sized("{} points", effect, points)
-
-
-def _in_pairs(effect: pd.Series) -> str:
-    return _sized("better in {} % of pairs", effect, partial(bare_percent, digits=0))
-
-
-def _in_epochs(effect: pd.Series) -> str:
-    return _sized("{} epochs", effect, partial(signed, digits=1))
-
-
-def _sized(text: str, effect: pd.Series, write: Callable[[float], str]) -> str:
-    """An effect in words with its interval, or why it has none; a dash if there is no effect."""
-    value, low, high = (effect[name] for name in SIZES)
-    if np.isnan(value):
-        return "–"
-    ends = interval(low, high, write) if not np.isnan(low) else f"({effect['interval']})"
-    return f"{text.format(write(value))} {ends}"
-
-
 def _sd_ratio(source: Source, name: str) -> pd.Series:
     effect = _effect(source, "sd_permutation", "log_sd_ratio", variant=name, metric=SPREAD)
     return pd.Series({**effect, **{size: np.exp(effect[size]) for size in SIZES}})
@@ -135,15 +130,15 @@ def _effect(source: Source, statistic: str, column: str, **where: str) -> pd.Ser
 
 
 PAPERS_TEST = Question(
-    *("Is it steadier? (the paper's test, over epochs)", named_tests.WILCOXON, SPREAD, _sd_ratio, _in_ratio),
+    *("Is it steadier? (the paper's test, over epochs)", named_tests.WILCOXON, SPREAD, _sd_ratio, *RATIO),
     *("less steady", "steadier", 1.0),
 )
 STEADIER = Question(
-    *("Is it steadier?", named_tests.PERMUTATION, SPREAD, _sd_ratio, _in_ratio, "less steady", "steadier", 1.0),
+    *("Is it steadier?", named_tests.PERMUTATION, SPREAD, _sd_ratio, *RATIO, "less steady", "steadier", 1.0),
     "log_sd_ratio",
 )
 MORE_ACCURATE = Question(
-    *("Is it more accurate?", named_tests.PAIRED_T, SCORE, _difference, _in_points, "higher", "lower", 0.0),
+    *("Is it more accurate?", named_tests.PAIRED_T, SCORE, _difference, *POINTS, "higher", "lower", 0.0),
     "mean_difference",
 )
 
@@ -156,19 +151,13 @@ def questions(margin: float) -> list[Question]:
         STEADIER,
         MORE_ACCURATE,
         Question(
-            *(
-                "Is a run of it better than one of the baseline?",
-                named_tests.SUPERIORITY,
-                SCORE,
-                _probability,
-                _in_pairs,
-            ),
+            *("Is a run of it better than one of the baseline?", named_tests.SUPERIORITY, SCORE, _probability, *PAIRS),
             *("better", "worse", 0.5),
         ),
-        Question(within, named_tests.EQUIVALENCE, SCORE, _difference, _in_points, "equivalent", "equivalent"),
-        Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, _in_epochs, "slower", "faster"),
+        Question(within, named_tests.EQUIVALENCE, SCORE, _difference, *POINTS, "equivalent", "equivalent"),
+        Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, *LATER, "slower", "faster"),
         Question(
-            *("Does it overfit less, at equal training accuracy?", named_tests.PAIRED_T, GAP, _gap, _in_points),
+            *("Does it overfit less, at equal training accuracy?", named_tests.PAIRED_T, GAP, _gap, *POINTS),
             *("more", "less"),
         ),
     ]

@@ -131,27 +131,6 @@ class Training:
         }
 
 
-def train_block(
-    experiment: study.Study,
-    variant: str,
-    seeds: range,
-    images: packed.Images,
-    device: torch.device,
-    epochs: int | None = None,
-    **options,
-) -> tuple[list[dict], dict]:
-    """Train ``seeds`` of one variant; return the rows and the description of ``nist.metrics_file.write``.
-
-    ``epochs`` overrides the study's number, for a pilot; ``options`` are those of ``Training``. Raises ``InputError``
-    where the study does not fit together.
-    """
-    configuration = experiment.configuration(variant, epochs)
-    training = Training(experiment, variant, configuration, seeds, images, device, **options)
-    block = training.block(configuration["training"]["epochs"])
-    training.train(block)
-    return block.finished_rows(), training.description()
-
-
 def digests(configuration: dict) -> tuple[str, str]:
     """Of a configuration and of the code that trains it."""
     return digest.of_configuration(configuration), digest.of_training_code(configuration["model"]["name"])

@@ -16,9 +16,10 @@ from nist.errors import InputError
 from nist.runtime import devices, provenance
 from nist.sparse.prune import nist_layers
 from nist.studies import study
-from nist.training import loop, session
+from nist.training import loop
 from nist.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 LENET5 = ROOT / study.FOLDER / "lenet5-digits.yaml"
@@ -47,7 +48,7 @@ def short(study_content, load_study):
 
 
 def block(experiment, variant, seeds, images):
-    rows, description = session.train_block(experiment, variant, seeds, images, CPU)
+    rows, description = train_block(experiment, variant, seeds, images, CPU)
     return rows, description
 
 
@@ -157,8 +158,8 @@ def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_p
 
     words = (experiment, "nist-1-10-p99.5", range(2), images, CPU)
     with pytest.raises(KeyboardInterrupt):
-        session.train_block(*words, checkpoint=Stopped(path, minutes=0))
-    _, description = session.train_block(*words, checkpoint=Checkpoint(path, minutes=0))
+        train_block(*words, checkpoint=Stopped(path, minutes=0))
+    _, description = train_block(*words, checkpoint=Checkpoint(path, minutes=0))
     assert unreached(description) == [{"0": whole["0"]}, {"1": whole["1"]}]
 
 

@@ -1,12 +1,14 @@
 """What the page shows of a study's statistics: the answer in words, every run, spreads, effects beside the baseline."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import study_results
 from analysis.report import evidence, plots
 from analysis.statistics.study_runs import StudyRuns
 from analysis.study_results import Source
+from analysis.tables import comparisons
 
 NAMES = ["dense", "nist-1-10-p98", "nist-1-10-p99.5"]
 RUNS, EPOCHS = 20, 4
@@ -42,7 +44,7 @@ def make_source(written, metrics_file, load_study, study_content, tmp_path):
 def test_the_answer_is_a_word_before_its_size(make_source):
     accuracy, spread = evidence.answer(make_source(RUNS))
     assert accuracy.startswith(
-        "Beside Dense (n = 20 seeds, 95 % CI in brackets), accuracy is not significantly different "
+        "Beside Dense (n = 20 seeds, 95 % CI in brackets), accuracy at the best epoch is not significantly different "
     )
     assert "and lower with NIST (1, 10), 99.5 % (−" in accuracy
     assert "and larger with NIST (1, 10), 99.5 % (× " in spread
@@ -51,18 +53,25 @@ def test_the_answer_is_a_word_before_its_size(make_source):
 def test_one_run_of_each_head_has_no_answer_and_no_interval(make_source):
     shown = evidence.section(make_source(1))
     (answer,) = shown["answer"]
-    assert answer == "So far 1 run of each head: too few to tell whether accuracy or spread over seeds differs."
+    assert (
+        answer
+        == "So far 1 run of each head: too few to tell whether accuracy at the best epoch or spread over seeds differs."
+    )
     assert shown["spread"] is None
     assert {row["bar"] for row in shown["accuracy"]["rows"]} == {None}
     assert [one["word"] for row in shown["steadiness"]["rows"] for one in row["tests"]] == ["no answer"] * 4
 
 
-def test_of_many_heads_those_that_do_not_differ_are_counted():
-    heads = [f"{name}: +0.10 points" for name in "abcd"]
-    assert evidence._heads("not significant", heads[:3], of=4) == "3 heads"
-    assert evidence._heads("not significant", heads, of=4) == "all 4 heads"
-    assert evidence._heads("not significant", heads[:1], of=4) == "a (+0.10 points)"
-    assert evidence._heads("lower", heads[:1], of=4) == "a (+0.10 points)"
+def test_of_many_heads_those_that_differ_are_named_and_the_others_counted():
+    effects = {name: pd.Series({"value": value}) for name, value in zip("abcd", (0.001, -0.02, 0.003, 0), strict=True)}
+
+    def said(word, heads):
+        return evidence._heads(comparisons.MORE_ACCURATE, word, {head: effects[head] for head in heads}, of=4)
+
+    assert said("not significant", "abc") == "3 heads"
+    assert said("not significant", "abcd") == "all 4 heads"
+    assert said("not significant", "a") == said("lower", "a") == "a (+0.10 points)"
+    assert said("lower", "abc") == "a, b and c (−2.00 to +0.30 points)"
 
 
 def test_every_run_is_a_dot_and_seeds_are_joined(make_source):
@@ -140,5 +149,6 @@ def test_runs_that_are_all_the_same_are_not_called_steadier(make_source):
     source = make_source(RUNS)
     rows = source.statistic("sd_permutation")
     constant = rows.assign(log_sd_ratio=rows["log_sd_ratio"].where(rows["variant"] != NAMES[2], -np.inf))
-    _, spread = evidence.answer(Source(source.study, source.statistics | {"sd_permutation": constant}))
+    _, spread, same = evidence.answer(Source(source.study, source.statistics | {"sd_permutation": constant}))
     assert "99.5 %" not in spread
+    assert same == "All runs of NIST (1, 10), 99.5 % are the same."

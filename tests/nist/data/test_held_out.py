@@ -6,7 +6,7 @@ import torch
 
 from nist.data import packed, splits
 from nist.errors import InputError
-from nist.training import session
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 
@@ -54,7 +54,7 @@ def test_every_run_tells_the_test_accuracy_of_its_epochs(images, study_content, 
     study_content["data"]["validation"] = "holdout"
     study_content["training"]["epochs"] = 2
     study_content["variants"] = {"dense": study_content["variants"]["dense"]}
-    rows, description = session.train_block(load_study(study_content), "dense", range(2), images, CPU)
+    rows, description = train_block(load_study(study_content), "dense", range(2), images, CPU)
     told = description["sessions"][-1]["test_accuracy"]
     assert {seed: [*epochs] for seed, epochs in told.items()} == {"0": [1, 2], "1": [1, 2]}
     n = len(images.test_labels)

@@ -12,7 +12,7 @@ from nist.data import packed, parquet
 from nist.data.catalog import DATASETS, Dataset
 from nist.errors import InputError, run
 from nist.studies import study
-from nist.training import session
+from tests.nist.training.block import train_block
 
 SHAPE = (6, 6, 3)
 
@@ -219,7 +219,7 @@ def test_the_first_of_the_real_images_are_read_and_learnt(data_root, tmp_path, n
         np.testing.assert_allclose(images.mean((0, 1, 2)) / 255, mean, atol=0.03)
         arrays += [images, labels]
     experiment = study.load({"fashion_mnist": "lenet5-fmnist", "cifar10": "lenet5-cifar10"}[name])
-    rows, _ = session.train_block(experiment, "dense", range(1), packed.Images(*arrays), torch.device("cpu"), epochs=3)
+    rows, _ = train_block(experiment, "dense", range(1), packed.Images(*arrays), torch.device("cpu"), epochs=3)
     assert rows[-1]["train_loss"] < 0.99 * rows[0]["train_loss"]
 
 

@@ -12,6 +12,7 @@ from nist.data import packed
 from nist.runtime import energy
 from nist.training import session
 from nist.training.checkpoint import Checkpoint
+from tests.nist.training.block import train_block
 
 GPU, UUID = torch.device("cuda", 1), "31af1d0c-9e7c-4d3b-8f0e-5b1f6ad1c0de"
 
@@ -158,7 +159,7 @@ def short(study_content, load_study):
 def sessions(experiment, **options):
     """What training says of its sessions, two seeds on a tenth of the digits."""
     images = packed.Images(*(array[::10] for array in packed.digits()))
-    return session.train_block(experiment, "dense", range(2), images, torch.device("cpu"), **options)[1]["sessions"]
+    return train_block(experiment, "dense", range(2), images, torch.device("cpu"), **options)[1]["sessions"]
 
 
 def test_every_session_says_its_own_energy_up_to_the_rows_that_are_kept(short, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from nist.runtime import devices, faults, files, locks, provenance
 from nist.studies import study
 from nist.training import checkpoint, seed_block, session
 from nist.training.loop import Run
+from tests.nist.training.block import train_block
 from tests.processes import exit_code, fork
 
 ROOT = Path(__file__).parents[3]
@@ -71,7 +72,7 @@ def rows(path):
 def undisturbed(short, images, tmp_path_factory):
     """Rows of the block, trained without a fault."""
     path = tmp_path_factory.mktemp("undisturbed") / "m.parquet"
-    metrics_file.write(path, *session.train_block(short, "nist-1-10-p98", range(2), images, torch.device("cpu")))
+    metrics_file.write(path, *train_block(short, "nist-1-10-p98", range(2), images, torch.device("cpu")))
     return rows(path)
 
 

@@ -15,7 +15,7 @@ from nist.data import packed
 from nist.data.on_device import Split
 from nist.runtime import heartbeat
 from nist.runtime.heartbeat import Heartbeat, beat
-from nist.training import session
+from tests.nist.training.block import train_block
 from tests.processes import exit_code, fork
 
 
@@ -193,7 +193,7 @@ def test_every_batch_counts(study_content, load_study, monkeypatch, together):
     images = packed.Images(*(array[::10] for array in packed.digits()))
     study_content["training"].update({"epochs": 5, "batch_size": 32})
     experiment = load_study(study_content)
-    session.train_block(experiment, "dense", range(2), images, torch.device("cpu"), together=together)
+    train_block(experiment, "dense", range(2), images, torch.device("cpu"), together=together)
     split = Split(images.train_images, images.train_labels, torch.device("cpu"))
     batches = -(-len(split) // 32) + 1  # and one of validation
     assert len(beats) == 5 * batches * (2 if together == 1 else 1)

@@ -9,9 +9,9 @@ import torch
 from nist import metrics_file
 from nist.data import packed
 from nist.errors import InputError
-from nist.training import session
 from nist.training.checkpoint import Checkpoint, path_of
 from tests.nist.runtime.crash_states import Recorder, crash_states, lay_out
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 SEEDS = range(2)
@@ -49,7 +49,7 @@ def recorded(short, images, tmp_path, monkeypatch):
 
         patch.setattr(Checkpoint, "write", marked)
         checkpoint = Checkpoint(root / KEPT, minutes=0)
-        rows, description = session.train_block(short, "dense", SEEDS, images, CPU, checkpoint=checkpoint)
+        rows, description = train_block(short, "dense", SEEDS, images, CPU, checkpoint=checkpoint)
         metrics_file.write(root / METRICS, rows, description)
         disk.mark("metrics")
         checkpoint.remove()
@@ -105,7 +105,7 @@ def test_whatever_a_loss_of_power_leaves_is_complete_or_goes_on_to_the_same_rows
         lay_out(next(state for state, there in readers.seen.items() if there == outcome), root)
         kept = Checkpoint(root / KEPT)
         before = kept.rows
-        again, _ = session.train_block(short, "dense", SEEDS, images, CPU, checkpoint=kept)
+        again, _ = train_block(short, "dense", SEEDS, images, CPU, checkpoint=kept)
         assert without_times(again) == without_times(rows)
         assert again[: len(before)] == before
 

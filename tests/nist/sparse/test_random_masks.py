@@ -13,7 +13,7 @@ from nist.sparse.budgets import shared_out
 from nist.sparse.mask import Band
 from nist.sparse.random_masks import CONTROLS, RandomMask, band
 from nist.studies import study
-from nist.training import session
+from tests.nist.training.block import train_block
 
 SHAPES = [(120, 84, 1), (84, 10, 5), (10, 84, 3), (7, 5, 5)]
 
@@ -158,7 +158,7 @@ def test_a_control_trains_alone_as_in_a_stack_and_differs_from_the_method(load_s
     experiment, images = load_study(content), packed.Images(*(array[::8] for array in packed.digits()))
 
     def losses(variant, together):
-        rows, _ = session.train_block(experiment, variant, range(2), images, torch.device("cpu"), together=together)
+        rows, _ = train_block(experiment, variant, range(2), images, torch.device("cpu"), together=together)
         assert {row["active_weights"] for row in rows} == {960, 218}
         return [row["train_loss"] for row in rows]
 

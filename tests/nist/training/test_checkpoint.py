@@ -8,8 +8,9 @@ import torch
 from nist import metrics_file, train
 from nist.data import packed
 from nist.models import build
-from nist.training import checkpoint, session
+from nist.training import checkpoint
 from nist.training.checkpoint import Checkpoint
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 TIMES = {"seconds"}
@@ -50,16 +51,16 @@ def wholes():
 )
 def test_a_stopped_block_goes_on_to_the_same_bits(short, images, wholes, tmp_path, monkeypatch, variant, epochs):
     if variant not in wholes:
-        wholes[variant], _ = session.train_block(short, variant, range(3, 5), images, CPU)
+        wholes[variant], _ = train_block(short, variant, range(3, 5), images, CPU)
     whole, path = wholes[variant], tmp_path / "block.safetensors"
     with monkeypatch.context() as patch:
         stop_after(epochs, patch)
         with pytest.raises(KeyboardInterrupt):
-            session.train_block(short, variant, range(3, 5), images, CPU, checkpoint=Checkpoint(path))
+            train_block(short, variant, range(3, 5), images, CPU, checkpoint=Checkpoint(path))
     resumed = Checkpoint(path, minutes=0)
     kept = resumed.rows
     assert len(kept) == epochs
-    rows, description = session.train_block(short, variant, range(3, 5), images, CPU, checkpoint=resumed)
+    rows, description = train_block(short, variant, range(3, 5), images, CPU, checkpoint=resumed)
     assert without_times(rows) == without_times(whole)
     assert rows[:epochs] == kept
     assert len(description["sessions"]) == 2
@@ -70,13 +71,13 @@ def test_dropout_goes_on_to_the_same_bits_too(short, images, tmp_path, monkeypat
     plain = build.head
     with_dropout = lambda model: torch.nn.Sequential(torch.nn.Dropout(0.5), *plain(model))  # noqa: E731
     monkeypatch.setattr(build, "head", with_dropout)
-    whole, _ = session.train_block(short, "dense", range(1), images, CPU)
+    whole, _ = train_block(short, "dense", range(1), images, CPU)
     path = tmp_path / "block.safetensors"
     with monkeypatch.context() as patch:
         stop_after(2, patch)
         with pytest.raises(KeyboardInterrupt):
-            session.train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
-    rows, _ = session.train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
+            train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
+    rows, _ = train_block(short, "dense", range(1), images, CPU, checkpoint=Checkpoint(path))
     assert without_times(rows) == without_times(whole)
 
 
@@ -136,6 +137,7 @@ import contextlib, os, pathlib, random, signal, sys, time
 import pandas, torch._dynamo  # what the first table and the first optimizer step import, for seconds
 from nist import digest, train
 from nist.studies import study
+from tests.nist.training.block import train_block
 draw, longest, arguments = random.Random(0), float(sys.argv[1]), sys.argv[2:]
 digest.of_training_code("lenet5")  # read once, not by every child, and so the schema of studies
 study.load(arguments[arguments.index("--study") + 1])

@@ -9,9 +9,10 @@ from nist.errors import InputError
 from nist.sparse.initial_masks import shuffled
 from nist.sparse.mask import kept_weights
 from nist.sparse.prune import nist_layers
-from nist.training import seeds, session
+from nist.training import seeds
 from nist.training.checkpoint import Checkpoint
 from nist.training.loop import Run
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 N_KEEP = kept_weights(10_920, 0.95)
@@ -63,7 +64,7 @@ def masks(run):
 @pytest.mark.parametrize("variant", METHODS)
 def test_counts_are_equal_and_a_resumed_run_is_the_same(variant, experiment, images, tmp_path):
     words = (experiment, variant, range(1), images, CPU)
-    rows, description = session.train_block(*words)
+    rows, description = train_block(*words)
     assert [row["active_weights"] for row in rows] == [N_KEEP] * 5
     assert description["parameters"]["dense_weights"] == 10_920
     calls = []
@@ -77,8 +78,8 @@ def test_counts_are_equal_and_a_resumed_run_is_the_same(variant, experiment, ima
 
     path = tmp_path / "block.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        session.train_block(*words, checkpoint=Stopped(path, minutes=0))
-    again, described = session.train_block(*words, checkpoint=Checkpoint(path, minutes=0))
+        train_block(*words, checkpoint=Stopped(path, minutes=0))
+    again, described = train_block(*words, checkpoint=Checkpoint(path, minutes=0))
     assert [{**row, "seconds": 0} for row in again] == [{**row, "seconds": 0} for row in rows]
     (told,), resumed = description["sessions"], described["sessions"][-1]
     assert resumed["paths"] == told["paths"]

@@ -18,7 +18,8 @@ from nist.models.build import build
 from nist.sparse import layers
 from nist.sparse.mask import kept_weights, neuroseed_mask
 from nist.studies import study
-from nist.training import loop, optimizers, session
+from nist.training import loop, optimizers
+from tests.nist.training.block import train_block
 
 EVERY = sorted(path.stem for path in study.FOLDER.glob("*.yaml"))
 HEADS = ["lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10", "alexnet-cifar10", "vgg16-imagenet100",
@@ -72,7 +73,7 @@ def take_first_steps(content, load_study, tmp_path, which):
         images = packed.Images(*(each.repeat(10, axis=0) for each in images))
     experiment = load_study(content)
     for variant in which:
-        rows, _ = session.train_block(experiment, variant, range(1), images, torch.device("cpu"))
+        rows, _ = train_block(experiment, variant, range(1), images, torch.device("cpu"))
         before, after = (row["active_weights"] for row in rows)
         initial, kept = weights(experiment, variant)
         assert before == initial

@@ -13,6 +13,7 @@ from nist.studies import study
 from nist.training import session
 from nist.training import stacked as stack
 from nist.training.checkpoint import Checkpoint
+from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
 MEASURES = ["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
@@ -42,7 +43,7 @@ def short(load_study):
 
 
 def block(experiment, variant, seeds, images, together, checkpoint=None):
-    return session.train_block(experiment, variant, seeds, images, CPU, checkpoint=checkpoint, together=together)
+    return train_block(experiment, variant, seeds, images, CPU, checkpoint=checkpoint, together=together)
 
 
 def assert_agree(ours, theirs, tolerance):
