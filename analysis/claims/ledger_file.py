@@ -6,7 +6,6 @@ import pandas as pd
 
 from analysis import cli
 from analysis.claims import claim, words
-from analysis.claims.claim import Claim
 from analysis.claims.outcome import VERDICTS
 from nist.errors import InputError
 
@@ -20,21 +19,8 @@ def read(path: Path) -> pd.DataFrame:
     return verdicts
 
 
-def summary(verdicts: pd.DataFrame, claims: dict[str, Claim], by: str = "study") -> pd.DataFrame:
-    """Number of claims by ``study`` or ``kind`` and verdict: one row each, a column a verdict, and ``claims`` in all.
-
-    ``verdicts`` is what ``read`` gives. Rows are in the order of ``claims.csv``; the last one is the total.
-    """
-    names = pd.Series([getattr(claims[identifier], by) for identifier in verdicts["id"]], name=by)
-    counts = pd.crosstab(names, verdicts["verdict"].to_numpy()).reindex(
-        index=names.unique(), columns=VERDICTS, fill_value=0
-    )
-    counts.loc["all"] = counts.sum()
-    return counts.assign(claims=counts.sum(axis=1)).rename_axis(by).rename_axis(None, axis=1).reset_index()
-
-
 def short(value: str, unit: str = "") -> str:
-    """A number with four digits, or all of a whole one, of which the table's file has more; nothing for NaN.
+    """A number with four digits, or all before the point, of which the table's file has more; nothing for NaN.
 
     Points, and percents of 1 and more, have two decimals.
     """
@@ -42,5 +28,6 @@ def short(value: str, unit: str = "") -> str:
         return ""
     if not words.is_number(value) or value.lstrip("-").isdigit():
         return value
-    in_hundredths = unit == "points" or (unit == "%" and abs(float(value)) >= 1)
-    return f"{float(value):.2f}" if in_hundredths else f"{float(value):.4g}"
+    size = abs(float(value))
+    in_hundredths = unit == "points" or (unit == "%" and size >= 1)
+    return f"{float(value):{'.2f' if in_hundredths else '.0f' if 1e4 <= size < 1e7 else '.4g'}}"

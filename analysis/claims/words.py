@@ -42,6 +42,7 @@ NAMED = {
     "max_val_acc": "best run's accuracy",
     "moe95_of_mean_acc": "± of the mean",
 }
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 HEADS = {"nist": "NIST", "all": "all heads", "vs": "against", "p99.5": "at 99.5 %"}
 
 
@@ -102,10 +103,18 @@ def figure(text: str, unit: str) -> str:
     """A printed figure or one of ours with its unit, as a reader writes it; the paper's words as they are."""
     if not is_number(text):
         return text
-    text = text.replace("-", "−") if "e" not in text else text
+    text = _number(text)
     if unit == "1e12 FLOPs":
         return f"{text} × 10¹² FLOPs"
     return f"{text} {unit}".strip() if unit not in ("fraction", "p") else text
+
+
+def _number(text: str) -> str:
+    """A number with its thousands apart and its power of ten written out."""
+    digits, _, power = text.partition("e")
+    if digits.lstrip("-").isdigit():
+        digits = f"{int(digits):,}"
+    return digits.replace("-", "−") + (f" × 10{str(int(power)).translate(SUPERSCRIPTS)}" if power else "")
 
 
 def is_number(text: str) -> bool:

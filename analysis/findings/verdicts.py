@@ -60,7 +60,7 @@ class Verdicts:
             {
                 "Where": self.claims[row["id"]].source,
                 "Printed": words.figure(row["printed"], self.claims[row["id"]].unit),
-                "Recomputed": short(row["ours"]) or "–",
+                "Recomputed": words.figure(short(row["ours"]), "") or "–",
             }
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict

@@ -7,6 +7,7 @@ const MEASURES = {
   train: { name: "Training accuracy", of: (variant) => variant.train },
   gap: { name: "Training − validation", of: (variant) => variant.train.map((run, i) => run.map((x, e) => x - variant.val[i][e])) },
 };
+const MOST_BANDS = 4;  // around curves, before they hide each other
 const SIZE = { width: 900, height: 336, left: 56, right: 14, top: 12, bottom: 44 };  // the width is that of its place
 
 function element(name, attributes = {}, children = []) {
@@ -46,7 +47,7 @@ function explore(box) {
   const shown = new Set(variants);
   let measure = "val";
   const hasBands = variants.some((variant) => variant.band);
-  let lines = hasBands ? "band" : "mean";
+  let lines = variants.length > MOST_BANDS ? "only" : hasBands ? "band" : "mean";
   let epoch = epochs;
 
   const toggles = variants.map((variant) => {
@@ -67,6 +68,7 @@ function explore(box) {
   };
   const measures = select(Object.fromEntries(Object.entries(MEASURES).map(([key, { name }]) => [key, name])), (value) => { measure = value; });
   const kinds = select({ ...(hasBands ? { band: "mean, 95 % band of the difference" } : {}), mean: "mean ± SD", runs: "single runs and mean", only: "mean" }, (value) => { lines = value; });
+  kinds.value = lines;
   const slider = element("input", { type: "range", min: 1, max: epochs, value: epochs });
   slider.addEventListener("input", () => point(Number(slider.value)));
   const chart = element("svg", { role: "img", "aria-label": `Learning curves: ${box.dataset.name}` });
@@ -189,11 +191,16 @@ function filter(controls) {
     const verdicts = boxes.filter((box) => box.checked).map((box) => box.value);
     let count = 0;
     for (const row of rows) {
+      const group = row.closest("details")?.querySelector("h3").textContent ?? "";
       const fits = selects.every((select) => !select.value || row.dataset[select.dataset.by] === select.value)
         && (!boxes.length || verdicts.includes(row.dataset.verdict))
-        && row.textContent.toLowerCase().includes(words);
+        && `${group}, ${row.textContent}`.toLowerCase().includes(words);
       row.hidden = !fits;
       count += fits;
+    }
+    for (const group of place.querySelectorAll("details")) {
+      group.hidden = rows.every((row) => row.hidden || !group.contains(row));
+      if (words || selects.some((select) => select.value)) group.open = true;
     }
     status.textContent = `${count} of ${rows.length} claims`;
   }

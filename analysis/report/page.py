@@ -38,7 +38,7 @@ def page(**content) -> str:
     )
     numbers = {row[0] for table in content["assumptions"].values() for row in table["data"]}
     environment.filters["reason"] = partial(texts.reason, numbers=numbers)
-    return environment.get_template(TEMPLATE.name).render(content, shown={one["name"] for one in content["studies"]})
+    return environment.get_template(TEMPLATE.name).render(content)
 
 
 def study_section(source: Source, blocks: dict[Path, MetricsFile], results: Path, items: list[dict]) -> dict:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.claims import claim, ledger_file, words
+from analysis.claims import claim, words
 from analysis.claims.ledger_file import short
 from analysis.claims.outcome import VERDICTS
 from analysis.report import forest, headlines
@@ -17,20 +17,18 @@ SHORTFALL = re.compile(r"Smaller than the paper's: ([^.]*)\.")  # of runs, first
 def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
     """What the page shows of ``verdicts``, the result of ``analysis.claims.ledger``, with the paper's studies by name.
 
-    ``counts`` and number of ``findings`` by verdict; ``summary``, a table by study; ``headlines``, the claims the paper
-    leads with; ``forest``, claims with a figure of ours on an axis; ``rows``, all of them, with what can be filtered
-    by; ``studies``, ``kinds`` and ``verdicts`` that there are.
+    ``counts`` and number of ``findings`` by verdict; ``headlines``, the claims the paper leads with; ``forest``, claims
+    with a figure of ours on an axis; ``rows``, all of them, with what can be filtered by; ``studies``, ``kinds`` and
+    ``verdicts`` that there are.
     """
     claims = claim.read()
     rows = [_row(row, claims[row["id"]], studies) for row in verdicts.to_dict("records")]
-    counts, summary = verdicts["verdict"].value_counts(), ledger_file.summary(verdicts, claims)
-    summary["study"] = [name if name == "all" else words.title(name, studies) for name in summary["study"]]
+    counts = verdicts["verdict"].value_counts()
     findings = verdicts.groupby("verdict")["finding"].nunique().to_dict() if "finding" in verdicts else {}
     return {
         "counts": {name: int(counts.get(name, 0)) for name in VERDICTS},
         "findings": findings,
         "total": len(rows),
-        "summary": summary.rename(columns={"study": "Study", "claims": "all"}).to_dict("split"),
         "headlines": headlines.section(rows),
         "forest": forest.groups(rows, claims),
         "rows": rows,

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.claims import arithmetic, claim, ledger, ledger_file, orderings
+from analysis.claims import arithmetic, claim, ledger, ledger_file, orderings, words
 from analysis.claims.evidence import PAPER, Evidence, read_statistics
-from analysis.claims.outcome import VERDICTS
 from analysis.statistics.accuracy import accuracy
 from analysis.statistics.auc_sd import auc_sd
 from analysis.statistics.epochs_to_converge import epochs_to_converge
@@ -175,16 +174,6 @@ class TestWithoutRuns:
         assert ours["a3.alexnet.dense.params"] == "33595392"
         assert ours["a3s.switch"] == "80"
 
-    def test_summary(self):
-        table = ledger_file.summary(self.verdicts, CLAIMS).set_index("study")
-        assert table.loc["all", "claims"] == 354
-        assert (table.drop("all").sum() == table.loc["all"]).all()
-        assert list(table.columns) == [*VERDICTS, "claims"]
-        assert table.loc["alexnet-cifar10", "claims"] == sum(one.study == "alexnet-cifar10" for one in CLAIMS.values())
-        by_kind = ledger_file.summary(self.verdicts, CLAIMS, by="kind").set_index("kind")
-        assert by_kind.loc["derivable", "not run"] == 0
-        assert set(by_kind.index) == {*claim.KINDS, "all"}
-
 
 @pytest.fixture(scope="module")
 def run_statistics():
@@ -342,3 +331,12 @@ def test_points_and_percents_have_two_decimals():
     shown = [("0.46667", "points"), ("-4.9694", "points"), ("53.9", "%"), ("0.021345", "%"), ("1.8871", "×")]
     assert [ledger_file.short(*one) for one in shown] == ["0.47", "-4.97", "53.90", "0.02134", "1.887"]
     assert [ledger_file.short(one, "%") for one in ("60", "nan", "negligible")] == ["60", "", "negligible"]
+    assert [ledger_file.short(one) for one in ("10001.60524", "1.247451546e+15")] == ["10002", "1.247e+15"]
+
+
+def test_figures_stand_as_a_reader_writes_them():
+    shown = [("33595392", "weights"), ("-4576", "1e12 FLOPs"), ("4.76e-4", "p"), ("1.247e+15", "FLOPs"), ("9.6e14", "")]
+    assert [words.figure(*one) for one in shown] == [
+        *("33,595,392 weights", "−4,576 × 10¹² FLOPs", "4.76 × 10⁻⁴", "1.247 × 10¹⁵ FLOPs", "9.6 × 10¹⁴")
+    ]
+    assert [words.figure(one, "×") for one in ("15.8", "60,806", "1/50")] == ["15.8 ×", "60,806 ×", "1/50"]

@@ -125,10 +125,14 @@ def test_the_ledger_is_filtered(opened):
     rows = pd.DataFrame({name: [getattr(one, name) for one in read_claims().values()] for name in ("study", "kind")})
     status = opened.locator("[data-filter=claims] [role=status]")
     assert status.inner_text() == "354 of 354 claims"
+    groups = opened.locator("#claims details:visible")
+    assert groups.count() == rows["study"].nunique()
+    assert opened.locator("#claims tbody tr:visible").count() == 0  # folded until something is asked for
     opened.locator("[data-filter=claims] [data-by=study]").select_option("alexnet-cifar10")
     expected = (rows["study"] == "alexnet-cifar10").sum()
     assert status.inner_text() == f"{expected} of 354 claims"
     assert opened.locator("#claims tbody tr:visible").count() == expected
+    assert groups.count() == 1
     opened.locator("[data-by=kind]").select_option("derivable")
     expected = ((rows["study"] == "alexnet-cifar10") & (rows["kind"] == "derivable")).sum()
     assert status.inner_text() == f"{expected} of 354 claims"
@@ -139,6 +143,15 @@ def test_the_ledger_is_filtered(opened):
     assert set(shown) == {"arithmetic wrong"}
     opened.get_by_label("Containing").fill("a3.alexnet")
     assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1250, 375])
+def test_the_ledger_is_searched_from_anywhere(opened, width):
+    opened.set_viewport_size({"width": width, "height": 800})
+    opened.locator("nav [type=search]").fill("any network, k=1 on 10->5: edges")
+    opened.locator("nav [type=search]").press("Enter")
+    assert opened.locator("#claims tbody tr:visible").count() == 1
 
 
 @pytest.mark.slow

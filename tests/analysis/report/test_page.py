@@ -156,7 +156,7 @@ def test_figures_of_the_ledger_are_short_and_words_stay_words():
     assert [(one["printed"], one["ours"]) for one in shown["rows"]] == [
         ("8 %", "8.41 %"),
         ("–", ""),  # its words name it
-        ("10 edges", "33595392 edges"),
+        ("10 edges", "33,595,392 edges"),
     ]
     assert [(one["low"], one["high"]) for one in shown["rows"]] == [("", "")] * 3  # no "nan to nan"
     assert shown["counts"]["arithmetic ok"] == shown["total"] == 3
