@@ -42,6 +42,7 @@ NAMED = {
     "max_val_acc": "best run's accuracy",
     "moe95_of_mean_acc": "± of the mean",
 }
+BOUNDS = {"<": "less than ", "<=": "at most ", ">": "more than ", ">=": "at least "}  # by relation of a claim
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 HEADS = {"nist": "NIST", "all": "all heads", "vs": "against", "p99.5": "at 99.5 %"}
 
@@ -97,6 +98,11 @@ def _with_capital(text: str) -> str:
 def is_statement(claim: Claim) -> bool:
     """Whether the paper says it in words and not by a figure."""
     return claim.kind == "qualitative" and bool(claim.printed)
+
+
+def printed(claim: Claim) -> str:
+    """A printed figure with its unit, and whether it is a bound."""
+    return BOUNDS.get(claim.parameters.get("relation", ""), "") + figure(claim.printed, claim.unit)
 
 
 def figure(text: str, unit: str) -> str:

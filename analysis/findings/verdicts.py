@@ -58,9 +58,9 @@ class Verdicts:
         """
         rows = [
             {
-                "Where": self.claims[row["id"]].source,
-                "Printed": words.figure(row["printed"], self.claims[row["id"]].unit),
-                "Recomputed": words.figure(short(row["ours"]), "") or "–",
+                "Where": claim.source,
+                "Printed": words.printed(claim),
+                "Recomputed": words.figure(short(row["ours"]), claim.unit) or "–",
             }
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict

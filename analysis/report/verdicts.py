@@ -50,7 +50,7 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         "head": words.heads(claimed.variant, study),
         "what": words.quantity(claimed),
         "claimed": "" if words.is_statement(claimed) else claimed.printed,
-        "printed": "–" if words.is_statement(claimed) else words.figure(row["printed"], claimed.unit),
+        "printed": "–" if words.is_statement(claimed) else words.printed(claimed),
         "value": row["ours"],
         "from": row["low"],
         "to": row["high"],
