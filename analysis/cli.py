@@ -1,6 +1,5 @@
 """What the commands of this package share: arguments, reading and writing."""
 
-import argparse
 import io
 from pathlib import Path
 
@@ -9,19 +8,6 @@ import pandas as pd
 from analysis import contracts
 from nist.errors import InputError
 from nist.runtime.files import replacing
-from nist.studies import study
-
-
-def parser(module: str, description: str | None, inputs: str) -> argparse.ArgumentParser:
-    """A parser for ``python -m module --study … input [input …] -o output``; ``inputs`` describes the inputs.
-
-    ``@file`` stands for the arguments in a file, one a line: a command can be given only so many.
-    """
-    result = argparse.ArgumentParser(f"python -m {module}", description=description, fromfile_prefix_chars="@")
-    result.add_argument("--study", required=True, type=study.load, help="name or YAML file of the study")
-    result.add_argument("inputs", nargs="+", type=Path, help=f"{inputs}, or @FILE with their names, one a line")
-    result.add_argument("-o", "--output", required=True, type=Path)
-    return result
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Numbers as text, what an interval allows to be said, and tables of text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -53,6 +53,12 @@ def said(low: float, high: float, more: str, less: str, neither: str = NOT_SIGNI
     if pd.isna(low) or pd.isna(high):
         return UNTOLD
     return more if low > 0 else less if high < 0 else neither
+
+
+def extremes(values: Iterable[float], write: Callable[[float], str]) -> str:
+    """The least of the values and the greatest, as ``write`` has them; once if these are alike."""
+    values = list(values)
+    return " to ".join(dict.fromkeys(write(value) for value in (min(values), max(values))))
 
 
 def listed(parts: list[str]) -> str:

@@ -14,7 +14,7 @@ from analysis.claims import intervals
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
 from analysis.claims.outcome import Measured, Outcome
-from analysis.claims.values import FILTERS, LEVEL
+from analysis.claims.values import LEVEL, where
 
 Interval = Callable[[float], tuple[float, float, float]]
 
@@ -57,7 +57,7 @@ def steadier(claim: Claim, evidence: Evidence) -> Outcome:
     """
     pairs = named_pairs(claim.parameters)
     if apart := [pair for pair in pairs if any("/" in side for side in pair)]:
-        more, less = (evidence.sample("auc_sd", side, claim.study, **_where(claim)) for side in apart[0])
+        more, less = (evidence.sample("auc_sd", side, claim.study, **where(claim)) for side in apart[0])
         ratio = more.mean / less.mean if less.mean else nan
         reason = (
             f"{_against(evidence, claim, *apart[0])}; runs of two studies are not paired, and nothing tests their SDs"
@@ -99,10 +99,6 @@ def _against(evidence: Evidence, claim: Claim, *pair: str) -> str:
     return " against ".join(evidence.named(side, claim.study) for side in pair)
 
 
-def _where(claim: Claim) -> dict[str, str]:
-    return {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
-
-
 def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
     """(more, less) of every comparison, at every epoch of ``epoch`` (``10 20``, ``5-29``, ``last``) if it is given."""
     if "rising" in parameters:
@@ -140,11 +136,11 @@ def _difference(claim: Claim, evidence: Evidence, statistic: str, pair: tuple[st
     Runs of one study are paired by seed, and those of one variant at two epochs with themselves. Sides of two studies
     are not paired, and compared by Welch's interval.
     """
-    where = _where(claim)
+    rows = where(claim)
     if any("/" in side for side in pair):
-        more, less = (evidence.sample(statistic, side, claim.study, **where) for side in pair)
+        more, less = (evidence.sample(statistic, side, claim.study, **rows) for side in pair)
         return partial(intervals.of_difference, more, less), min(more.n, less.n)
-    left, right = (evidence.values(statistic, side, claim.study, **where) for side in pair)
+    left, right = (evidence.values(statistic, side, claim.study, **rows) for side in pair)
     return partial(intervals.of_pairs, left, right), len(left.index.intersection(right.index))
 
 

@@ -273,10 +273,13 @@ def _first(curve: pd.DataFrame, values: Sequence[float], level: float) -> float:
 
 
 def _sample(claim: Claim, evidence: Evidence, side: str) -> intervals.Sample:
-    parameters = claim.parameters
-    epoch = f"@{parameters['epoch']}" if "epoch" in parameters else ""
-    where = {name: parameters[name] for name in FILTERS if name in parameters}
-    return evidence.sample(parameters["statistic"], f"{side}{epoch}", claim.study, **where)
+    epoch = f"@{claim.parameters['epoch']}" if "epoch" in claim.parameters else ""
+    return evidence.sample(claim.parameters["statistic"], f"{side}{epoch}", claim.study, **where(claim))
+
+
+def where(claim: Claim) -> dict[str, str]:
+    """Which rows of a statistic a claim is about."""
+    return {name: claim.parameters[name] for name in FILTERS if name in claim.parameters}
 
 
 def _tolerance(claim: Claim) -> float:

@@ -52,8 +52,14 @@ class Sample(NamedTuple):
         """One number a run: that of the last epoch."""
         return self.ours[..., -1], self.reference[..., -1]
 
-
-Misses = Callable[[Sample], np.ndarray]
+    @property
+    def sds(self) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """Epochwise SDs of either arm: of its runs, without each of them, and resampled."""
+        return (
+            [resampling.sd(arm) for arm in self.arms],
+            [resampling.jackknife_sd(arm) for arm in self.arms],
+            [bootstrap.moments(self.drawn, arm)[1] for arm in self.arms],
+        )
 
 
 def of_log_sd_ratio(sample: Sample) -> dict[str, np.ndarray]:
@@ -77,14 +83,7 @@ def of_log_sd_ratio(sample: Sample) -> dict[str, np.ndarray]:
 
 def of_auc_sd_difference(sample: Sample) -> dict[str, np.ndarray]:
     """Of the difference of AUC_SD."""
-    observed, leaving_out, resampled = (
-        np.subtract(*sides).sum(axis=-1)
-        for sides in (
-            [resampling.sd(arm) for arm in sample.arms],
-            [resampling.jackknife_sd(arm) for arm in sample.arms],
-            [bootstrap.moments(sample.drawn, arm)[1] for arm in sample.arms],
-        )
-    )
+    observed, leaving_out, resampled = (np.subtract(*sides).sum(axis=-1) for sides in sample.sds)
     return {
         JACKKNIFE: _jackknife(observed, leaving_out, 0.0),
         BCA: _outside(0.0, *bootstrap.bca(observed, resampled, leaving_out)),
@@ -93,14 +92,7 @@ def of_auc_sd_difference(sample: Sample) -> dict[str, np.ndarray]:
 
 def of_share_lower_sd(sample: Sample) -> dict[str, np.ndarray]:
     """Of the share of epochs with lower SD, which is one half."""
-    observed, leaving_out, resampled = (
-        wilson.lower(*sides) / processes.EPOCHS
-        for sides in (
-            [resampling.sd(arm) for arm in sample.arms],
-            [resampling.jackknife_sd(arm) for arm in sample.arms],
-            [bootstrap.moments(sample.drawn, arm)[1] for arm in sample.arms],
-        )
-    )
+    observed, leaving_out, resampled = (wilson.lower(*sides) / processes.EPOCHS for sides in sample.sds)
     return {
         "Wilson": _outside(0.5, *wilson.wilson_interval(observed * processes.EPOCHS, processes.EPOCHS)),
         BCA: _outside(0.5, *bootstrap.bca(observed, resampled, leaving_out)),

@@ -39,7 +39,8 @@ def plot(ranks: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
         return
     for position, (first, last) in enumerate(groups(rows)):
         x = 1.02 + position * GAP
-        axes.plot([x, x], [first - 0.2, last + 0.2], color=style.INK, lw=3, clip_on=False, transform=_beside(axes))
+        across = axes.get_yaxis_transform()  # in shares of the axes; down in places
+        axes.plot([x, x], [first - 0.2, last + 0.2], color=style.INK, lw=3, clip_on=False, transform=across)
 
 
 def least_p(variants: int, n: int) -> float:
@@ -65,8 +66,3 @@ def groups(rows: pd.DataFrame) -> list[tuple[int, int]]:
 
 def _all_alike(names: Sequence[str], alike: dict[str, set[str]]) -> bool:
     return all({*names} - {name} <= alike[name] for name in names)
-
-
-def _beside(axes: Axes):
-    """Across in shares of the axes, down in places."""
-    return axes.get_yaxis_transform()

@@ -80,10 +80,10 @@ def epochs_axis(axes: Axes, last: int | None = None) -> None:
     axes.set_xlim(0, axes.dataLim.xmax if last is None else last)
 
 
-def percent_axis(axes: Axes, label: str, decimals: int | None = None) -> None:
+def percent_axis(axes: Axes, label: str) -> None:
     """Show the y axis, fractions in the data, in percent."""
     axes.set_ylabel(label)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, None))
 
 
 def compose(given: list[Source], module: ModuleType, figure: str) -> Figure:

@@ -68,7 +68,10 @@ class Accuracy(StudyRows):
         """
         rows = self.source.statistic("unreached_outputs")
         rows = rows[rows["variant"] == variant]
-        told = "; ".join(f"{unreached}: {_range(kept)}" for unreached, kept in rows.groupby("unreached")["accuracy"])
+        told = "; ".join(
+            f"{unreached}: {formatting.extremes(kept, formatting.bare_percent)}"
+            for unreached, kept in rows.groupby("unreached")["accuracy"]
+        )
         n = int(self.accuracy(variant)["n"])
         return f"{told} (recorded in {len(rows)} of {n} runs)" if 0 < len(rows) < n else told
 
@@ -76,8 +79,3 @@ class Accuracy(StudyRows):
 def _claim(prefix: str, variant: str) -> str:
     """Start of the ids of a variant's claims."""
     return f"{prefix}.{variant.replace('-', '_')}"
-
-
-def _range(accuracies: pd.Series) -> str:
-    """The lowest and the highest accuracy in percent, without the sign."""
-    return " to ".join(dict.fromkeys(f"{100 * value:.1f}" for value in (accuracies.min(), accuracies.max())))

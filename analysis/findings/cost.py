@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from analysis.findings.rows import StudyRows
+from analysis.formatting import extremes
 from analysis.tables import trainingcost
 
 
@@ -24,13 +25,5 @@ class Cost(StudyRows):
             asked += [(row, name, f"{name} on {row['device']}") for row in rows for name in trainingcost.MEASURED]
             for row, name, text in asked:
                 ratios.setdefault(text, []).append(trainingcost.ratio(row, name, costs, self.baseline))
-        return ", ".join(f"{text} × {_range(there)}" for text, every in ratios.items() if (there := _known(every)))
-
-
-def _known(values: list[float]) -> list[float]:
-    return [value for value in values if not math.isnan(value)]
-
-
-def _range(values: list[float]) -> str:
-    ends = dict.fromkeys(f"{value:.3g}" for value in (min(values), max(values)))
-    return " to ".join(ends)
+        known = {text: [one for one in every if not math.isnan(one)] for text, every in ratios.items()}
+        return ", ".join(f"{text} × {extremes(there, '{:.3g}'.format)}" for text, there in known.items() if there)

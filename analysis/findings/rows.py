@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.claims.claim import Claim
 from analysis.study_results import Source
+from analysis.tables import comparisons
 from nist.errors import InputError
 
 
@@ -53,7 +54,7 @@ class StudyRows:
     @property
     def sides(self) -> str:
         """Whether the tests of steadiness ask for one direction or both."""
-        return "two-sided" if self.source.study.content["statistics"]["alternative"] == "two-sided" else "one-sided"
+        return comparisons.sides(self.source.study.content["statistics"]["alternative"])
 
     def label(self, variant: str) -> str:
         return self.source.study.variants[variant]["label"]

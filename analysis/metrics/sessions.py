@@ -51,3 +51,8 @@ def is_measured(description: dict) -> bool:
     """Whether seconds and joules of a block say what training takes: no session had a low priority or was stopped."""
     sessions = description.get("sessions", [])
     return not any(session.get("niceness", 0) > 0 or session.get("stopped_seconds", 0) > 0 for session in sessions)
+
+
+def versions(description: dict) -> str:
+    """Libraries and their versions, from the description of a metrics file, in words."""
+    return ", ".join(f"{name} {version}" for name, version in description["versions"].items())

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from analysis import formatting
 from analysis.metrics import runs
-from analysis.metrics.sessions import joules
+from analysis.metrics.sessions import joules, versions
 from analysis.published import replays
 from nist.metrics_file import MetricsFile
 
@@ -37,7 +37,7 @@ def row(block: MetricsFile) -> dict[str, str]:
         "Epochs": str(said["epochs"]),
         "Device": said["device"],
         "Precision": said["precision"],
-        "Versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
+        "Versions": versions(said),
         "Seconds": f"{math.fsum(block.table['seconds'].to_pylist()):.0f}",
         "Joules": NOT_RECORDED if (energy := joules(said)) is None else f"{energy:.0f}",
         "Started": said["started"][:19].replace("T", " "),

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.metrics import runs
+from analysis.metrics.sessions import versions
 from nist import metrics_file
 from nist.errors import InputError
 from nist.metrics_file import MetricsFile
@@ -119,7 +120,7 @@ def circumstances(said: dict) -> dict[str, str]:
         "threads": str(threads) if isinstance(threads, int) else NOT_RECORDED,
         "stack": _stack(said),
         "precision": said["precision"],
-        "versions": ", ".join(f"{name} {version}" for name, version in said["versions"].items()),
+        "versions": versions(said),
         "training code": said["training_code_digest"][:12],
     }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.metrics import runs
-from analysis.metrics.sessions import joules
+from analysis.metrics.sessions import joules, versions
 from analysis.published.provenance import NOT_RECORDED
 from nist.metrics_file import MetricsFile
 
@@ -24,16 +24,12 @@ def facts(counts: pd.DataFrame, descriptions: list[dict]) -> dict[str, str]:
         "Validation images": f"{first['validation_images']:,}",
         "Device": _distinct(descriptions, "device"),
         "Precision": _distinct(descriptions, "precision"),
-        "Versions": "; ".join(sorted({_versions(description) for description in descriptions})),
+        "Versions": "; ".join(sorted({versions(description) for description in descriptions})),
     }
 
 
 def _distinct(group: list[dict], key: str) -> str:
     return "; ".join(sorted({block[key] for block in group}))
-
-
-def _versions(block: dict) -> str:
-    return ", ".join(f"{name} {version}" for name, version in block["versions"].items())
 
 
 def in_words(counts: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from analysis.published import store
 from analysis.scale import hours, jobs, simulation
 from nist.errors import InputError, run
 from nist.metrics_file import MetricsFile
-from nist.studies import study
+from nist.studies import plan, study
 
 Columns = dict[str, tuple[str, Callable]]  # of the CSV file: the heading in print, and how a value is written there
 JOBS: Columns = {
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if min(arguments.seeds, arguments.block_size or 1) < 1:
         raise InputError("--seeds, --block-size: give at least 1")
-    chosen = arguments.studies or [one for one in map(study.load, sorted(study.FOLDER.glob("*.yaml"))) if is_paper(one)]
+    chosen = arguments.studies or plan.chosen("paper").values()
     blocks = list(store.read().values())
     rows = [
         estimate(
@@ -140,11 +140,6 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{seeds} seeds of every variant\n\n{printed(table, JOBS)}\n\n{printed(table, HOURS)}\n{LEGEND}")
     if arguments.output:
         cli.write_csv(table, arguments.output)
-
-
-def is_paper(experiment: study.Study) -> bool:
-    """Whether a study is one of the paper's."""
-    return experiment.content["edition"] == "paper"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from analysis.scale import usage
 from analysis.scale.usage import Usage
 from nist.errors import InputError, run
 from nist.studies import study
+from nist.studies.plan import chosen
 
 PROJECT = ("Snakefile", "analysis", "config", "docs", "nist", "profiles", "workflow")
 PROFILE = ["--workflow-profile", "profiles/default"]
@@ -67,8 +68,7 @@ def cases(folder: Path, blocks: int, seeds: int) -> dict[str, tuple[Path, list[s
     one = study.load(STUDY)
     n, trunks = blocks // len(one.variants), {trunk.key for name in one.variants if (trunk := one.trunk(name))}
     (plain / "Snakefile").write_text(PLAIN.format(trunks=len(trunks), blocks=n), encoding="utf-8")
-    paper = [path.stem for path in study.FOLDER.glob("*.yaml") if study.load(path).content["edition"] == "paper"]
-    every = ", ".join(f"{name}: 0-{seeds - 1}" for name in paper)
+    every = ", ".join(f"{name}: 0-{seeds - 1}" for name in chosen("paper"))
     single = [f"studies=[{STUDY}]", f"seeds={{{STUDY}: 0-{n - 1}}}", "block_size=1"]
     return {
         f"{STUDY}, {n * len(one.variants):,} blocks of {len(trunks)} trunks": (

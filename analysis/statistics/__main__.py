@@ -1,12 +1,13 @@
 """``python -m analysis.statistics``: every statistic of a study, in one process, a CSV file each."""
 
+import argparse
 from pathlib import Path
 
-from analysis import cli
 from analysis.contracts import STATISTICS
 from analysis.statistics.study_runs import StudyRuns
 from nist import digest, metrics_file
 from nist.errors import InputError, run
+from nist.studies import study
 from nist.studies.study import Study
 
 
@@ -27,7 +28,12 @@ def check_current(study: Study, metrics: list[Path]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Compute statistics of a study: all of them, or those named."""
-    parser = cli.parser("analysis.statistics", main.__doc__, "metrics files")
+    # @FILE stands for the arguments in a file: a command can be given only so many.
+    command = "python -m analysis.statistics"
+    parser = argparse.ArgumentParser(command, description=main.__doc__, fromfile_prefix_chars="@")
+    parser.add_argument("--study", required=True, type=study.load, help="name or YAML file of the study")
+    parser.add_argument("inputs", nargs="+", type=Path, help="metrics files, or @FILE with their names, one a line")
+    parser.add_argument("-o", "--output", required=True, type=Path)
     parser.add_argument("--only", metavar="NAME", choices=STATISTICS, help=f"one of {', '.join(STATISTICS)}")
     arguments = parser.parse_args(argv)
     check_current(arguments.study, arguments.inputs)

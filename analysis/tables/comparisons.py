@@ -51,9 +51,7 @@ class Question(NamedTuple):
 
     def write_range(self, effects: Iterable[pd.Series]) -> str:
         """From the least of these effects to the greatest, without intervals."""
-        values = [effect["value"] for effect in effects]
-        ends = dict.fromkeys(self.number(value) for value in (min(values), max(values)))
-        return self.unit.format(" to ".join(ends))
+        return self.unit.format(formatting.extremes((effect["value"] for effect in effects), self.number))
 
 
 class Answer(NamedTuple):

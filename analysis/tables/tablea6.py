@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import formatting, study_results
 from analysis.claims.claim import Claim, read
 from analysis.study_results import Source
-from analysis.tables import layout
+from analysis.tables import comparisons, layout
 from analysis.tables.printed import NOT_RUN, OURS, PAPER, cell
 
 PRINTED = ("mobilenetv1-cifar10", "sparse-3")  # the one comparison in the paper
@@ -78,9 +78,9 @@ def _measured(source: Source, name: str) -> list[dict]:
 
 
 def _comparison(ours: pd.Series, baseline: pd.Series, test: pd.Series, share: pd.Series) -> list[dict]:
+    side = comparisons.sides(test["alternative"])
     difference = ours["mean_sd"] - baseline["mean_sd"]
     relative = formatting.signed(100 * difference / baseline["mean_sd"], 1)
-    side = "two-sided" if test["alternative"] == "two-sided" else "one-sided"
     return [
         {
             "Metric": MEAN_SD,

@@ -42,41 +42,29 @@ def load(
     n_classes: int = 100,
     fit: str = "stretch",
     verify: bool = False,
-) -> Images:
+) -> tuple[Images, list[str]]:
     """Load ``data_root/<name>`` as images of ``size`` pixels a side, decoded at most once; pixels are memory-mapped.
 
-    ``classes`` picks class folders: their names, or a text file with one a line. ``fit`` is that of
-    ``nist.data.memmap_cache.pixels``. ``verify`` checks every cached pixel. A whole cache serves where the images are
-    absent. Raises ``InputError`` that names the file or folder for anything missing, doubled, unreadable or not as
-    expected.
+    Returns them and the names of their classes, by label. ``classes`` picks class folders: their names, or a text file
+    with one a line. ``fit`` is that of ``nist.data.memmap_cache.pixels``. ``verify`` checks every cached pixel. A whole
+    cache serves where the images are absent. Raises ``InputError`` that names the file or folder for anything missing,
+    doubled, unreadable or not as expected.
     """
     if not name or name == ".." or Path(name).name != name:
         raise InputError(f"data set {name!r}: expected the name of a folder in the data root")
     if fit not in FITS or size < 1:
         raise InputError(f"size {size}, fit {fit!r}: expected at least 1 pixel, and one of {', '.join(FITS)}")
     wanted = None if classes is None else class_list(classes, n_classes)
-    root, folder = data_root / name, cache_folder(cache, name, size, fit, n_classes, classes)
+    class_file = Path(classes).name if isinstance(classes, (str, Path)) else None
+    root, folder = data_root / name, cache / cache_name(name, size, fit, n_classes, class_file)
     found = find(root, wanted, n_classes)
     if found is None:
         expected = {"name": name, "size": size, "fit": fit} | ({} if wanted is None else {"classes": wanted})
         return _without_images(root, folder, expected, n_classes, verify)
-    return memmap_cache.load(folder, Plan(name, size, fit, *found), verify)
+    return memmap_cache.load(folder, Plan(name, size, fit, *found), verify), found[0]
 
 
-def cache_folder(
-    cache: Path, name: str, size: int, fit: str, n_classes: int, classes: Iterable[str] | Path | str | None = None
-) -> Path:
-    """Folder of the cache of a data set as ``load`` reads it."""
-    class_list = Path(classes).name if isinstance(classes, (str, Path)) else None
-    return cache / cache_name(name, size, fit, n_classes, class_list)
-
-
-def cached_classes(folder: Path) -> list[str]:
-    """Class names, by label, of a cache that ``load`` has made or read."""
-    return json.loads((folder / memmap_cache.MANIFEST).read_text(encoding="utf-8"))["plan"]["classes"]
-
-
-def _without_images(root: Path, folder: Path, expected: dict, n_classes: int, verify: bool) -> Images:
+def _without_images(root: Path, folder: Path, expected: dict, n_classes: int, verify: bool) -> tuple[Images, list[str]]:
     cached = memmap_cache.read(folder, verify)
     if cached is None:
         state = "damaged or not complete" if folder.exists() else "absent"
@@ -87,7 +75,7 @@ def _without_images(root: Path, folder: Path, expected: dict, n_classes: int, ve
             f"{shown(folder)}: a cache of {plan['name']} at {plan['size']} ({plan['fit']}) with {len(plan['classes'])} "
             f"classes, not the {n_classes} asked for; no images to make it anew in {shown(root.absolute())}"
         )
-    return images
+    return images, plan["classes"]
 
 
 def class_list(classes: Iterable[str] | Path | str, n_classes: int) -> list[str]:
@@ -276,7 +264,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--verify", action="store_true", help="check every pixel of a cache that is already there")
     options = vars(parser.parse_args(argv))
     name = options.pop("dataset")
-    images = load(name, **options)
+    images, _ = load(name, **options)
     for split in SPLITS:
         count, height, width, channels = getattr(images, f"{split}_images").shape
         classes = len(np.unique(getattr(images, f"{split}_labels")))

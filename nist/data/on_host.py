@@ -16,8 +16,8 @@ from nist.runtime.interruption import leave_to_parent
 class LoadedSplit:
     """Images of one split, uint8 of shape (n, height, width, channels), and labels; batches go to ``device``.
 
-    It stands in for ``nist.data.on_device.Split``. ``workers`` processes read ahead; with 0 the training process reads.
-    Batches do not depend on their number.
+    A run reads it as it reads a ``nist.data.on_device.Split``. ``workers`` processes read ahead; with 0 the training
+    process reads. Batches do not depend on their number.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, device: torch.device, workers: int = 0):

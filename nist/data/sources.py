@@ -17,5 +17,4 @@ def load(settings: dict, data_root: Path, cache: Path, download: bool = False) -
         return packed.load(name, data_root, cache, download), list(DATASETS[name].classes)
     classes = data_root / name / settings["class_list"] if "class_list" in settings else None
     size, fit, count = settings["image_size"], settings["resize"], settings["classes"]
-    images = folders.load(name, data_root, cache, size, classes, n_classes=count, fit=fit)
-    return images, folders.cached_classes(folders.cache_folder(cache, name, size, fit, count, classes))
+    return folders.load(name, data_root, cache, size, classes, n_classes=count, fit=fit)

@@ -18,6 +18,7 @@ Patterns = str | Sequence[str]
 EQUIVALENT = ("timm.layers.linear.Linear", "transformers.models.falcon.modeling_falcon.FalconLinear")
 PROJECTIONS = {"q", "k", "v", "o", "r", "w"}  # names of matrices, as XLNet has them
 NOT_LINEAR = (nn.modules.conv._ConvNd, nn.Embedding, nn.EmbeddingBag, nn.Bilinear, nn.RNNBase, nn.RNNCellBase)
+AT_MOST = 12  # names in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +47,7 @@ class Candidate:
 
     def flat(self, dense: torch.Tensor) -> torch.Tensor:
         """``(n_out, n_in)`` from a tensor laid out as the weight; of fused experts, one below the other."""
-        if self.kind is NISTExperts:
-            return (dense.transpose(1, 2) if self.owner.is_transposed else dense).flatten(0, 1)
-        return dense.T if self.kind is NISTConv1D else dense.flatten(1)
+        return self.kind.flat(self.owner, dense)  # type: ignore[arg-type]  # experts say how they lie, layer or not
 
 
 def candidates(model: nn.Module) -> dict[str, Candidate]:
@@ -111,11 +110,10 @@ def left_dense(model: nn.Module, chosen: Iterable[str], include: Patterns, exclu
             continue
         for weight in _matrices(module):
             full = f"{name}.{weight}".lstrip(".")
-            shown = name if weight == "weight" else full
-            if full in chosen or any(matches(each, exclude) for each in (name, full)):
+            if full in chosen or any(fnmatchcase(each, one) for each in (name, full) for one in listed(exclude)):
                 continue
             if any(_means(pattern, (name, full), module, weight) for pattern in listed(include)):
-                found.append(shown)
+                found.append(name if weight == "weight" else full)
     return found
 
 
@@ -141,11 +139,6 @@ def _matrices(module: nn.Module) -> list[str]:
 def listed(patterns: Patterns) -> Sequence[str]:
     """``patterns`` as a list."""
     return [patterns] if isinstance(patterns, str) else patterns
-
-
-def matches(name: str, patterns: Patterns) -> bool:
-    """Whether one of ``patterns`` matches ``name``."""
-    return any(fnmatchcase(name, pattern) for pattern in listed(patterns))
 
 
 def _kind(module: nn.Module) -> type[NISTLinear] | None:
@@ -185,6 +178,6 @@ def _nothing(pattern: str, modules: Mapping[str, nn.Module], there: Mapping[str,
     return f"pattern {pattern!r} matches no linear layer; there are {_some(there)}"
 
 
-def _some(there: Mapping[str, Candidate], at_most: int = 12) -> str:
-    names = [*there]
-    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "") or "none"
+def _some(there: Mapping[str, Candidate]) -> str:
+    names, rest = [*there][:AT_MOST], len(there) - AT_MOST
+    return ", ".join(names) + (f" and {rest} more" if rest > 0 else "") or "none"

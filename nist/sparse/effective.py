@@ -10,7 +10,6 @@ from torch import nn
 from nist.sparse.linear import NISTLinear
 
 Linear = nn.Linear | NISTLinear
-Edges = tuple[torch.Tensor, torch.Tensor]
 
 
 def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
@@ -22,7 +21,7 @@ def effective_weights(module: nn.Module) -> dict[NISTLinear, int]:
     found = {layer: layer.active_weights for layer in module.modules() if isinstance(layer, NISTLinear)}
     for chain in chains(module):
         if len(chain) > 1 and any(layer in found for layer in chain):
-            counts = zip(chain, _on_paths(chain)[0], strict=True)
+            counts = zip(chain, _on_paths(chain, reached_outputs(chain))[0], strict=True)
             found |= {layer: count for layer, count in counts if isinstance(layer, NISTLinear)}
     return found
 
@@ -40,9 +39,9 @@ class Paths(NamedTuple):
 
 def paths(layers: Sequence[Linear]) -> Paths:
     """What of a chain of ``layers``, as in ``reached_outputs``, lies on a path."""
-    reached = reached_outputs(layers)[-1]
-    counts, leading = _on_paths(layers)
-    return Paths(sum(counts), int((~leading).sum()), int((~reached).sum()))
+    reached = reached_outputs(layers)
+    counts, leading = _on_paths(layers, reached)
+    return Paths(sum(counts), int((~leading).sum()), int((~reached[-1]).sum()))
 
 
 def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
@@ -50,7 +49,7 @@ def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
 
     ``layers`` are in order, each fed by the one before it, feature by feature.
     """
-    reached = [torch.ones(layers[0].in_features, dtype=torch.bool, device=_device(layers[0]))]
+    reached = [torch.ones(layers[0].in_features, dtype=torch.bool, device=layers[0].weight.device)]
     for layer in layers:
         if isinstance(layer, NISTLinear):
             inputs, outputs = layer.connections()
@@ -60,10 +59,10 @@ def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
     return reached
 
 
-def _on_paths(layers: Sequence[Linear]) -> tuple[list[int], torch.Tensor]:
-    """Weights of each layer on a path, and which inputs of the first lead to an output."""
-    reached, counts = reached_outputs(layers), []
-    leading = torch.ones(layers[-1].out_features, dtype=torch.bool, device=_device(layers[-1]))
+def _on_paths(layers: Sequence[Linear], reached: Sequence[torch.Tensor]) -> tuple[list[int], torch.Tensor]:
+    """Weights of each layer on a path, and which inputs of the first lead to an output; ``reached_outputs`` too."""
+    counts = []
+    leading = torch.ones(layers[-1].out_features, dtype=torch.bool, device=layers[-1].weight.device)
     for layer, before in zip(reversed(layers), reversed(reached[:-1]), strict=True):
         if isinstance(layer, NISTLinear):
             inputs, outputs = layer.connections()
@@ -78,10 +77,6 @@ def _on_paths(layers: Sequence[Linear]) -> tuple[list[int], torch.Tensor]:
 def marked(indices: torch.Tensor, size: int) -> torch.Tensor:
     """Which of ``size`` are among ``indices``: booleans."""
     return torch.bincount(indices, minlength=size) > 0
-
-
-def _device(layer: Linear) -> torch.device:
-    return layer.weight.device
 
 
 def chains(module: nn.Module) -> list[list[Linear]]:

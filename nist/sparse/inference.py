@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
-from numbers import Integral
 from statistics import median
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from nist.sparse import csr, gathering
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
-from nist.sparse.linear import NISTLinear, check_width
+from nist.sparse.linear import NISTLinear, check_form, check_width
 from nist.sparse.narrowing import Matrix, can_be_narrowed, is_listed, narrowed, of_layer
 from nist.sparse.prune import nist_layers
 from nist.sparse.sharded import plain_copy
@@ -109,13 +108,12 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     The copy computes what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
     gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
-    if not (isinstance(rows, Integral) and rows >= 1):
-        raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
+    check_form("auto", rows)
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)
     chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer), rows) for layer in nist_layers(copy)}
-    together = {}
+    together: dict[nn.Module, nn.Module] = {}
     for sequential in sequentials(copy):
         narrow: dict[nn.Module, nn.Module] = {}
         for run in runs(sequential):

@@ -53,12 +53,11 @@ def initial_masks(
         raise ValueError(f"unknown method {method!r}; there are {', '.join((*RANDOM, *SCORES))}")
     if method in ("snip", "grasp", "synflow") and batch is None:
         raise ValueError(f"{method} needs a batch of inputs and targets")
-    names = [*chosen_candidates(model, include, exclude)]
     model = copy.deepcopy(model)
-    chosen = {name: each for name, each in chosen_candidates(model, include, exclude).items() if name in names}
+    chosen = chosen_candidates(model, include, exclude)
     n_keep = kept_weights(sum(each.weight.numel() for each in chosen.values()), sparsity)
     if method in RANDOM:
-        return _drawn(chosen, RANDOM[method](_matrices(chosen), n_keep), generator)
+        return _drawn(chosen, RANDOM[method]([each.sizes for each in chosen.values()], n_keep), generator)
     kept = SCORES[method](model, [each.weight for each in chosen.values()], n_keep, batch, loss)
     return {name: each.flat(mask) for (name, each), mask in zip(chosen.items(), kept, strict=True)}
 
@@ -69,10 +68,6 @@ def shuffled(masks: Mapping[str, torch.Tensor], generator: torch.Generator | Non
         name: mask.flatten()[torch.randperm(mask.numel(), generator=generator).to(mask.device)].view_as(mask)
         for name, mask in masks.items()
     }
-
-
-def _matrices(chosen: Mapping[str, Candidate]) -> list[tuple[int, int]]:
-    return [each.sizes for each in chosen.values()]
 
 
 def _uniform(sizes: Sequence[tuple[int, int]], n_keep: int) -> list[int]:

@@ -15,7 +15,7 @@ Indices = Any  # an integer array or tensor; this module counts with either, and
 
 def check_factor(n_in: int, n_out: int, k: int) -> None:
     """Raise ``ValueError`` unless ``k`` is a neuroseed factor of an n_in → n_out layer (section 3.1)."""
-    _check_whole("neuroseed factor", k)
+    whole_number("neuroseed factor", k)
     for name, value in (("n_in", n_in), ("n_out", n_out)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
@@ -23,9 +23,11 @@ def check_factor(n_in: int, n_out: int, k: int) -> None:
         raise ValueError(f"neuroseed factor must be between 1 and n_out = {n_out}, got {k}")
 
 
-def _check_whole(name: str, value: object) -> None:
+def whole_number(name: str, value: object) -> int:
+    """``value``; raises ``ValueError`` if it is no whole number."""
     if not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return int(value)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Band:
         if self.scheme not in SCHEMES:
             raise ValueError(f"unknown scheme {self.scheme!r}; there are {' and '.join(SCHEMES)}")
         for name, value, whole in (("parts", self.parts, self.n_out), ("channels", self.channels, self.n_in)):
-            _check_whole(name, value)
+            whole_number(name, value)
             if value < 1 or whole % value:
                 raise ValueError(f"{name} must divide the {whole} features of the layer, got {value}")
         check_factor(self.n_in, self.width, self.k)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 
 from nist.sparse.linear import NISTLinear
-from nist.sparse.sharded import whole
 
 
 def best_paths(layers: Sequence[NISTLinear]) -> list[torch.Tensor]:
@@ -33,7 +32,7 @@ def _widest(layers: Sequence[NISTLinear]) -> tuple[torch.Tensor, list[torch.Tens
     for layer in layers:
         inputs, outputs = (each.cpu() for each in layer.connections())
         sizes = torch.full((layer.out_features, layer.in_features), -1.0, dtype=torch.float64)
-        sizes[outputs, inputs] = whole(layer.values()).abs().double().cpu().nan_to_num(nan=torch.inf)
+        sizes[outputs, inputs] = layer.values().abs().double().cpu().nan_to_num(nan=torch.inf)
         widths, source = torch.minimum(sizes, widths).max(dim=1)
         sources.append(source)
     return widths, sources

@@ -47,7 +47,7 @@ def _check(inputs: torch.Tensor, outputs: torch.Tensor, values: torch.Tensor, la
 
 
 def _band_in(saved: dict[str, torch.Tensor], layer: Stored) -> Band | None:
-    """The band that a saved state says it had before any prune, if it says so, as earlier versions did not always.
+    """The band that a saved state says it had before any prune; none if its mask comes from another method.
 
     Raises ``ValueError`` for a narrower one than the layer's: its state would count as pruned.
     """

@@ -61,9 +61,7 @@ def _drawn(layers: Sequence[NISTLinear], generator: torch.Generator) -> list[tor
         in_order = torch.argsort(outputs * layer.in_features + inputs).cpu()
         numbers = torch.empty(len(in_order))
         numbers[in_order] = torch.rand(len(in_order), generator=generator)
-        everywhere = torch.zeros(layer.stored.shape, device=layer.stored.device)
-        everywhere.view(-1)[layer.storage.active(layer)] = numbers.to(everywhere.device)
-        found.append(everywhere)
+        found.append(layer.arranged(inputs, outputs, numbers.to(inputs.device)))
     return found
 
 

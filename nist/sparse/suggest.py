@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from numbers import Integral
 
 from torch import nn
 
 from nist.sparse.budgets import Sizes, erk
 from nist.sparse.candidates import Patterns, chosen_candidates
 from nist.sparse.checks import check_changeable
-from nist.sparse.mask import kept_weights
+from nist.sparse.mask import kept_weights, whole_number
 
 RULES = ("paper", "erk")
 
@@ -60,7 +59,7 @@ def suggest(
     sizes = [(n_in, n_out // each.experts) for each in chosen.values() for n_in, n_out in [each.sizes]]
     copies = [each.experts for each in chosen.values()]
     n_dense = sum(count * n_in * n_out for count, (n_in, n_out) in zip(copies, sizes, strict=True))
-    n_keep = kept_weights(n_dense, sparsity) if sparsity is not None else _whole(parameters)
+    n_keep = kept_weights(n_dense, sparsity) if sparsity is not None else whole_number("parameters", parameters)
     if not 1 <= n_keep <= n_dense:
         raise ValueError(f"the layers have {n_dense} weights, and {n_keep} of them cannot be kept")
     factors = (_by_the_paper if rule == "paper" else _by_erk)(sizes, copies, n_keep)
@@ -71,12 +70,6 @@ def suggest(
         kept_weights=n_keep,
         dense_weights=n_dense,
     )
-
-
-def _whole(parameters: object) -> int:
-    if not isinstance(parameters, Integral):
-        raise ValueError(f"parameters must be a whole number, got {parameters!r}")
-    return int(parameters)
 
 
 def _weights(sizes: Sizes, copies: Sequence[int], factors: Sequence[int]) -> int:

@@ -1,8 +1,7 @@
 """A model's NIST layers as a table."""
 
-from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
@@ -30,28 +29,19 @@ class Row(NamedTuple):
     unconnected: int
 
 
-class Summary(Sequence[Row]):
+class Summary(tuple[Row, ...]):
     """The rows of ``summary``, one a layer; it prints as a table, in a terminal and in a notebook."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = tuple(rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, place: Any) -> Any:
-        return self.rows[place]
 
     @property
     def total(self) -> Row:
         """Sums over the layers."""
-        if not self.rows:
+        if not self:
             return Row("total", "", "", "", 0, 0, 0, 0, 0, 0)
-        sums = [int(sum(column)) for column in list(zip(*self.rows, strict=True))[HEADINGS.index("active") :]]
+        sums = [int(sum(column)) for column in list(zip(*self, strict=True))[HEADINGS.index("active") :]]
         return Row("total", "", "", "", *sums)
 
     def __str__(self) -> str:
-        cells = [HEADINGS, *map(_cells, (*self.rows, self.total))]
+        cells = [HEADINGS, *map(_cells, (*self, self.total))]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(map(_aligned, HEADINGS, row, widths)).rstrip() for row in cells]
         rule = "-" * max(map(len, lines))
@@ -62,8 +52,7 @@ class Summary(Sequence[Row]):
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in HEADINGS)
         body = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>"
-            for row in (*self.rows, self.total)
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in (*self, self.total)
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

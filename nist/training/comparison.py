@@ -4,10 +4,10 @@ import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil, floor
 from typing import Any
 
 import torch
-from torch import nn
 
 from nist.data.on_device import Split
 from nist.errors import InputError
@@ -38,7 +38,7 @@ class Comparison:
         self.dynamic: DynamicTraining | None = None
         self.cost = {"images": 0, "seconds": 0.0}
         head = run.network.head
-        sparsify(head, factors=[layer.out_features for layer in _linear(head)], form="masked")
+        sparsify(head, density=1, form="masked")
         self.layers = nist_layers(head)
         self.n_keep = kept_weights(sum(layer.dense_weights for layer in self.layers), self.settings["sparsity"])
 
@@ -75,7 +75,8 @@ class Comparison:
         if self.settings["name"] not in ("set", "rigl"):
             return
         training = self.run.configuration["training"]
-        steps = training["epochs"] * len([*self.run.training.batches(training["batch_size"], training["drop_last"])])
+        batches = len(self.run.training) / training["batch_size"]
+        steps = training["epochs"] * (floor(batches) if training["drop_last"] else ceil(batches))
         until = max(1, round(self.settings["until"] * steps))
         head, every, drop = self.run.network.head, self.settings["every"], self.settings["drop"]
         if self.settings["name"] == "set":
@@ -149,10 +150,6 @@ class Comparison:
         torch.set_rng_state(numbers)
         for each, state in zip(own, states, strict=True):
             each.set_state(state)
-
-
-def _linear(head: nn.Module) -> list[nn.Linear]:
-    return [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 from math import floor
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,29 +10,18 @@ from torch import nn
 from nist.errors import InputError
 
 
-class Phase(NamedTuple):
-    """An optimizer's settings and the first epoch, counted from 1, that it trains."""
+def starts(training: dict) -> dict[int, dict]:
+    """Settings of the optimizers of a study's ``training``, by the first epoch, counted from 1, that each trains.
 
-    first_epoch: int
-    settings: dict
-
-
-def phases(optimizers: list[dict], epochs: int) -> list[Phase]:
-    """Split ``epochs`` by the optimizers' shares, each boundary rounded down (U32).
-
-    Of 120 epochs, Adam with a share of 0.8 trains 1 to 96 and SGD 97 to 120.
+    The epochs are split by the optimizers' shares, each boundary rounded down (U32): of 120, Adam with a share of 0.8
+    trains 1 to 96 and SGD 97 to 120.
     """
-    result, share = [], 0.0
-    for settings in optimizers:
+    result, share = {}, 0.0
+    for settings in training["optimizers"]:
         # The shares' sum can fall a rounding error short of a whole epoch.
-        result.append(Phase(floor(share * epochs + 1e-9) + 1, settings))
+        result[floor(share * training["epochs"] + 1e-9) + 1] = settings
         share += settings["share"]
     return result
-
-
-def starts(training: dict) -> dict[int, dict]:
-    """Settings of the optimizers of a study's ``training``, by the first epoch that each trains."""
-    return {phase.first_epoch: phase.settings for phase in phases(training["optimizers"], training["epochs"])}
 
 
 def create(settings: dict, network: nn.Module) -> torch.optim.Optimizer:

@@ -5,6 +5,7 @@ import torch
 
 from nist import densify, initial_masks
 from nist.data import splits
+from nist.data.on_host import LoadedSplit
 from nist.errors import InputError
 from nist.sparse.initial_masks import shuffled
 from nist.sparse.mask import kept_weights
@@ -172,3 +173,19 @@ def test_more_images_than_there_are_is_one_line(run):
     subject.method.settings = {**subject.method.settings, "images": 10**6}
     with pytest.raises(InputError, match=r"method.images: 1000000 of the \d+ training images"):
         subject.begin()
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_connections_move_until_the_same_step_where_images_stay_on_the_host(experiment, images, drop_last):
+    configuration = experiment.configuration("rigl")
+    configuration["training"]["drop_last"] = drop_last
+    prepared = splits.prepare(images, configuration["data"], CPU)
+    device = prepared.training
+    host = LoadedSplit(device.images.permute(0, 2, 3, 1).numpy(), device.labels.numpy(), CPU)
+    steps = []
+    for training in (device, host):
+        run = Run(configuration, 3, prepared._replace(training=training))
+        run.begin()
+        steps.append(run.method.dynamic.until)
+    batches = len([*device.batches(configuration["training"]["batch_size"], drop_last)])
+    assert steps == [round(MOVING["until"] * 5 * batches)] * 2

@@ -7,7 +7,7 @@ from nist.training import optimizers
 
 
 def first_epochs(shares, epochs):
-    return [phase.first_epoch for phase in optimizers.phases([{"share": share} for share in shares], epochs)]
+    return [*optimizers.starts({"optimizers": [{"share": share} for share in shares], "epochs": epochs})]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def write_shard(path, images, labels, column="image", **options):
 
 
 def load(root, cache="cache", size=SIZE, classes=None, n_classes=3, **options):
-    return folders.load("toy", root, root / cache, size, classes, n_classes=n_classes, **options)
+    return folders.load("toy", root, root / cache, size, classes, n_classes=n_classes, **options)[0]
 
 
 def message(root, **options):

@@ -311,7 +311,7 @@ def test_the_command_prepares_and_says_what_there_is(root, capsys):
 
 def test_what_the_command_is_not_told_is_as_for_imagenet100(monkeypatch):
     asked, nothing = {}, np.zeros((1, 1, 1, 3))
-    monkeypatch.setattr(folders, "load", lambda name, **options: asked.update(options) or Images(*[nothing] * 4))
+    monkeypatch.setattr(folders, "load", lambda name, **options: asked.update(options) or (Images(*[nothing] * 4), []))
     folders.main(["imagenet100"])
     del asked["data_root"], asked["cache"]
     assert asked == {"size": 224, "fit": "stretch", "classes": None, "n_classes": 100, "verify": False}
