@@ -50,17 +50,30 @@ def run(main: Callable[[], None]) -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     warnings.formatwarning = lambda message, *place: f"warning: {message}\n"
+    ended = _ended(main)
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        ended = ended or 1
+    if _is_read_no_further():  # what is left in the buffer would fail again when the interpreter flushes it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    if ended is not None:
+        sys.exit(ended)
+
+
+def _ended(main: Callable[[], None]) -> int | str | None:
+    """Call ``main``; what to end the command with: an exit status, a message, or nothing."""
     try:
         main()
-        print(end="", flush=True)
+    except SystemExit as error:
+        return error.code
+    except BrokenPipeError as error:
+        return 1 if _is_read_no_further() else f"error: {printable(str(error))}"
     except (InputError, StoppedError, OSError) as error:
-        if isinstance(error, BrokenPipeError) and _is_read_no_further():
-            # What is left in its buffer is flushed when the interpreter ends, and would fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
-            sys.exit(1)
-        sys.exit(f"error: {printable(str(error))}")
+        return f"error: {printable(str(error))}"
     except KeyboardInterrupt:
-        sys.exit("error: interrupted")
+        return "error: interrupted"
+    return None
 
 
 def _is_read_no_further() -> bool:

@@ -20,7 +20,9 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def short(value: str, unit: str = "") -> str:
-    """A number with four digits, or all before the point, of which the table's file has more; nothing for NaN.
+    """A number with four digits, or up to ten million all before the point, of which the table's file has more.
+
+    Nothing for NaN.
 
     Points, and percents of 1 and more, have two decimals.
     """
@@ -30,4 +32,4 @@ def short(value: str, unit: str = "") -> str:
         return value
     size = abs(float(value))
     in_hundredths = unit == "points" or (unit == "%" and size >= 1)
-    return f"{float(value):{'.2f' if in_hundredths else '.0f' if 1e4 <= size < 1e7 else '.4g'}}"
+    return f"{float(value):{'.2f' if in_hundredths else '.0f' if 9999.5 <= size < 1e7 else '.4g'}}"

@@ -101,8 +101,9 @@ def is_statement(claim: Claim) -> bool:
 
 
 def printed(claim: Claim) -> str:
-    """A printed figure with its unit, and whether it is a bound."""
-    return BOUNDS.get(claim.parameters.get("relation", ""), "") + figure(claim.printed, claim.unit)
+    """A printed figure with its unit, and whether it is a bound; an end of a range is none."""
+    is_bound = is_number(claim.printed) and not claim.changed and not claim.quantity.endswith(("_lo", "_hi"))
+    return BOUNDS.get(claim.parameters.get("relation", "") if is_bound else "", "") + figure(claim.printed, claim.unit)
 
 
 def figure(text: str, unit: str) -> str:

@@ -60,7 +60,7 @@ class Verdicts:
             {
                 "Where": claim.source,
                 "Printed": words.printed(claim),
-                "Recomputed": words.figure(short(row["ours"]), claim.unit) or "–",
+                "Recomputed": words.figure(short(row["ours"], claim.unit), claim.unit) or "–",
             }
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict

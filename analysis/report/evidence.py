@@ -15,7 +15,6 @@ NEEDED = (
     *("run_scores", "sd_permutation", "simultaneous_band"),
 )
 FEW = 3  # heads with their intervals that a sentence has room for
-CONSTANT = "constant"
 SCORES = {comparisons.SCORE: "Best epoch with the final weights", "last": "Last epoch"}
 
 
@@ -42,26 +41,32 @@ def answer(source: Source) -> list[str]:
     """
     names, variants = comparisons.compared(source), source.study.variants
     baseline = variants[source.study.baseline]["label"]
-    said, untold, n = [], [], 0
+    said, same, untold, n = [], [], [], 0
     brackets = "" if len(names) > FEW else ", 95 % CI in brackets"
-    for question, subject in ((MORE_ACCURATE, "accuracy at the best epoch"), (STEADIER, "spread over seeds")):
+    for question, subject in (
+        (MORE_ACCURATE, "accuracy at the best epoch with the final weights"),
+        (STEADIER, "spread over seeds"),
+    ):
         found = {name: comparisons.answer(source, name, question) for name in names}
         n = max((one.n for one in found.values()), default=0)
+        constant = [name for name, one in found.items() if question is STEADIER and one.effect["value"] == 0]
+        found = {name: one for name, one in found.items() if name not in constant}
+        if constant:  # as where every weight is cut off
+            same.append(
+                f"All runs of {formatting.listed([variants[name]['label'] for name in constant])} are the same."
+            )
         if all(math.isnan(one.effect["low"]) for one in found.values()):
-            untold.append(subject)
+            untold += [subject] if found else []
             continue
         groups: dict[str, dict[str, pd.Series]] = {}
         for name, one in found.items():
-            is_constant = question is STEADIER and one.effect["value"] == 0  # as where every weight is cut off
-            groups.setdefault(CONSTANT if is_constant else one.word, {})[variants[name]["label"]] = one.effect
-        constant = groups.pop(CONSTANT, {})
+            groups.setdefault(one.word, {})[variants[name]["label"]] = one.effect
         parts = [f"{_as_said(word)} with {_heads(question, word, heads, len(names))}" for word, heads in groups.items()]
         said.append(f"Beside {baseline} (n = {n} seeds{brackets}), {subject} is {formatting.listed(parts)}.")
-        said += [f"All runs of {formatting.listed([*constant])} are the same."] * bool(constant)
     if untold and n:
         runs = formatting.counted(n, "run")
         said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold)} differs.")
-    return said
+    return said + same
 
 
 def _heads(question: Question, word: str, heads: dict[str, pd.Series], of: int) -> str:

@@ -186,6 +186,7 @@ function filter(controls) {
   const boxes = [...controls.querySelectorAll("[type=checkbox]")];
   const search = controls.querySelector("[type=search]");
   const status = controls.querySelector("[role=status]");
+  let hasAsked = false;
   function apply() {
     const words = (search?.value ?? "").toLowerCase();
     const verdicts = boxes.filter((box) => box.checked).map((box) => box.value);
@@ -198,10 +199,12 @@ function filter(controls) {
       row.hidden = !fits;
       count += fits;
     }
+    const asks = Boolean(words || selects.some((select) => select.value));
     for (const group of place.querySelectorAll("details")) {
       group.hidden = rows.every((row) => row.hidden || !group.contains(row));
-      if (words || selects.some((select) => select.value)) group.open = true;
+      if (asks || hasAsked) group.open = asks && !group.hidden;  // before, a link may have opened it
     }
+    hasAsked = asks;
     status.textContent = `${count} of ${rows.length} claims`;
   }
   [...selects, ...boxes].forEach((control) => control.addEventListener("change", apply));

@@ -19,7 +19,7 @@ SIZES = ["value", "low", "high"]
 RATIO = ("× {}", "{:.2f}".format)
 POINTS = ("{} points", points)
 PAIRS = ("better in {} % of pairs", partial(bare_percent, digits=0))
-LATER = ("{} epochs", partial(signed, digits=1))
+IN_EPOCHS = ("{} epochs", partial(signed, digits=1))
 
 
 class Question(NamedTuple):
@@ -51,7 +51,8 @@ class Question(NamedTuple):
 
     def write_range(self, effects: Iterable[pd.Series]) -> str:
         """From the least of these effects to the greatest, without intervals."""
-        return self.unit.format(formatting.extremes((effect["value"] for effect in effects), self.number))
+        values = [effect["value"] for effect in effects if not np.isnan(effect["value"])]
+        return self.unit.format(formatting.extremes(values, self.number)) if values else "–"
 
 
 class Answer(NamedTuple):
@@ -153,7 +154,7 @@ def questions(margin: float) -> list[Question]:
             *("better", "worse", 0.5),
         ),
         Question(within, named_tests.EQUIVALENCE, SCORE, _difference, *POINTS, "equivalent", "equivalent"),
-        Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, *LATER, "slower", "faster"),
+        Question("Is it faster?", named_tests.PAIRED_T, EPOCHS, _epochs, *IN_EPOCHS, "slower", "faster"),
         Question(
             *("Does it overfit less, at equal training accuracy?", named_tests.PAIRED_T, GAP, _gap, *POINTS),
             *("more", "less"),

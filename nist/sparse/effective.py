@@ -60,7 +60,10 @@ def reached_outputs(layers: Sequence[Linear]) -> list[torch.Tensor]:
 
 
 def _on_paths(layers: Sequence[Linear], reached: Sequence[torch.Tensor]) -> tuple[list[int], torch.Tensor]:
-    """Weights of each layer on a path, and which inputs of the first lead to an output; ``reached_outputs`` too."""
+    """Weights of each layer on a path, and which inputs of the first lead to an output.
+
+    ``reached`` is what ``reached_outputs`` gives.
+    """
     counts = []
     leading = torch.ones(layers[-1].out_features, dtype=torch.bool, device=layers[-1].weight.device)
     for layer, before in zip(reversed(layers), reversed(reached[:-1]), strict=True):

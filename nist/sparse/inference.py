@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from nist.sparse import csr, gathering
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
-from nist.sparse.linear import NISTLinear, check_form, check_width
+from nist.sparse.linear import NISTLinear, check_rows, check_width
 from nist.sparse.narrowing import Matrix, can_be_narrowed, is_listed, narrowed, of_layer
 from nist.sparse.prune import nist_layers
 from nist.sparse.sharded import plain_copy
@@ -108,7 +108,7 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     The copy computes what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
     gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
     """
-    check_form("auto", rows)
+    check_rows(rows)
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)

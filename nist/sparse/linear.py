@@ -26,7 +26,13 @@ def check_form(form: str, rows: int | None = None) -> None:
     """Raise ``ValueError`` for a form that a layer cannot be asked for, and for rows a batch that are no count."""
     if form not in ("auto", *FORMS):
         raise ValueError(f"unknown form {form!r}; there are auto, {', '.join(FORMS)}")
-    if rows is not None and not (isinstance(rows, Integral) and rows >= 1):
+    if rows is not None:
+        check_rows(rows)
+
+
+def check_rows(rows: object) -> None:
+    """Raise ``ValueError`` for rows a batch that are no count."""
+    if not (isinstance(rows, Integral) and int(rows) >= 1):
         raise ValueError(f"rows must be a whole number of at least 1, got {rows!r}")
 
 

@@ -24,7 +24,7 @@ def check_factor(n_in: int, n_out: int, k: int) -> None:
 
 
 def whole_number(name: str, value: object) -> int:
-    """``value``; raises ``ValueError`` if it is no whole number."""
+    """``value`` as an int; raises ``ValueError`` if it is no whole number."""
     if not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
     return int(value)

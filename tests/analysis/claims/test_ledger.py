@@ -331,7 +331,11 @@ def test_points_and_percents_have_two_decimals():
     shown = [("0.46667", "points"), ("-4.9694", "points"), ("53.9", "%"), ("0.021345", "%"), ("1.8871", "×")]
     assert [ledger_file.short(*one) for one in shown] == ["0.47", "-4.97", "53.90", "0.02134", "1.887"]
     assert [ledger_file.short(one, "%") for one in ("60", "nan", "negligible")] == ["60", "", "negligible"]
-    assert [ledger_file.short(one) for one in ("10001.60524", "1.247451546e+15")] == ["10002", "1.247e+15"]
+    assert [ledger_file.short(one) for one in ("9999.7", "10001.60524", "1.2474e+15")] == [
+        "10000",
+        "10002",
+        "1.247e+15",
+    ]
 
 
 def test_figures_stand_as_a_reader_writes_them():

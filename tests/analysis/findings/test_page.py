@@ -70,7 +70,7 @@ def verdicts(verdicts_without_runs):
 def statistics(make_rows, description, load_study, tmp_path):
     """Compute what the findings read of a study from generated runs; return the study, shortened, and the files."""
 
-    def compute(name, accuracies, epochs, sessions=()):
+    def compute(name, accuracies, epochs, sessions=(), whole=0):
         content, folder = study.load(name).content, tmp_path / name
         content["statistics"] |= {"resamples": 199, "calibration_splits": 100, "calibration_resamples": 19}
         content["training"]["epochs"] = epochs
@@ -78,7 +78,8 @@ def statistics(make_rows, description, load_study, tmp_path):
             variant.pop("runs_of", None)
         experiment, metrics = load_study(content), []
         for variant, (validation, train) in accuracies.items():
-            weights = [218 if content["variants"][variant]["prune"] else 10_920] * epochs
+            dense = whole if content["variants"][variant]["prune"] else epochs
+            weights = [10_920] * dense + [218] * (epochs - dense)
             rows = make_rows(validation, study=name, variant=variant, train_accuracy=train, active=weights)
             metrics.append(tmp_path / f"{name}-{variant}.parquet")
             configuration = experiment.configuration(variant)
@@ -116,10 +117,21 @@ def test_the_numbers_are_those_of_the_runs(text, accuracies):
     difference = f"{100 * (sparse - dense).mean():+.2f}".replace("-", "−")
     assert f"**Answer.** At 98 % the accuracy is lower than the dense head's, {difference} points (" in text
     assert "there the paper prints −0.4, " in text  # 90.9 and 91.3
+    assert "AlexNet's pilot comes first: " in text
     before, after = 100 * accuracies["nist-1-5-p99.5"][0].mean(axis=0)[3:5]
     assert f"from {before:.1f} to {after:.1f} % for (1, 5)" in text
     assert "6 epochs of the 120 of Table A1" in text
     assert f"| Dense | 10,920 | 91.3 ± 0.1 | {100 * dense.mean():.1f} ± " in text
+
+
+def test_a_peak_before_the_prune_counts_beside_the_papers_alone(accuracies, statistics, verdicts):
+    validation, train = accuracies["nist-1-10-p99.5"]
+    early = validation.copy()
+    early[:, 1] = accuracies["dense"][0].max(axis=1) + np.linspace(0.01, 0.03, SEEDS)
+    experiment, paths = statistics(NAME, {**accuracies, "nist-1-10-p99.5": (early, train)}, EPOCHS, whole=4)
+    text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
+    assert "At 99.5 % it is lower for (1, 10), −" in text
+    assert re.search(r"which may lie before the prune: −[^,]*, \+2\.00 points \(", text)
 
 
 def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
@@ -286,7 +298,7 @@ def test_a_study_that_lacks_a_head_is_no_error_and_nothing_is_said_of_it(accurac
     experiment, paths = statistics(NAME, two, EPOCHS)
     text = page.page(study_results.read([experiment], paths), verdicts)
     assert "## LeNet-5 on Fashion-MNIST (Table A2)\n\nNot all four heads have runs" in text
-    assert "**At 98 %**" not in text
+    assert "At 98 % the accuracy" not in text
 
 
 def test_two_runs_of_two_epochs_are_no_error(statistics, verdicts):
@@ -326,22 +338,26 @@ def test_the_choice_of_the_epoch_on_test_images_is_sized(accuracies, statistics,
 
 def test_methods_are_told_from_nist_or_not(statistics, verdicts, monkeypatch):
     rng, name = np.random.default_rng(2), "lenet5-fmnist-comparison-98"
-    ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "rigl": 0.87, "snip": 0.85}
+    ends = {"nist": 0.85, "dense": 0.88, "erk": 0.8, "magnitude": 0.1, "rigl": 0.87, "snip": 0.85}
     curves = {
         variant: (end + 0.004 * rng.standard_normal((SEEDS, 4)), np.full((SEEDS, 4), 0.9))
         for variant, end in ends.items()
     }
+    curves["magnitude"][0][:] = 0.1  # no path is left
     counts = {"effective": 200, "unused": 3, "unreached": 0}
     sessions = [{"paths": {str(seed): counts for seed in range(SEEDS)}}]
     experiment, paths = statistics(name, curves, 4, sessions)
     given = study_results.read([experiment], paths)
     text = in_lines(page.page(given, verdicts))
     assert "## Beside other methods with as many weights" in text
-    apart = "less accurate than Dense and RigL; more accurate than Random (ERK)"
-    assert f"by mean rank NIST is number 3 of 4 sparse methods. It is {apart}; not" in text
+    apart = "less accurate than Dense and RigL; more accurate than Random (ERK) and Magnitude at initialisation"
+    assert f"by mean rank NIST is number 3 of 5 sparse methods. It is {apart}; not" in text
+    answers = text.partition("What the published runs")[0]
+    assert f".** By mean rank NIST is number 3 of 5 sparse methods. It is {apart}; not" in answers
     assert "not significantly different from SNIP." in text
     assert re.search(r"beside NIST: RigL \+[12]\.\d\d points \([^)]*\) and SNIP [+−]0\.\d\d points", text)
-    assert "From run to run NIST is not significantly different from Dense, Random (ERK), RigL and SNIP." in text
+    assert "From run to run NIST is not significantly different from Dense, Random (ERK), RigL and SNIP. All " in text
+    assert " All runs of Magnitude at initialisation are the same." in text
     rigl = r"\| RigL \| 8[67]\.\d ± \d\.\d\d \| \+\d\.\d\d points \(.*?\) \| \d\.\d\d \| 1\.\d\d \| 98\.17 \| 8 \|"
     assert re.search(rigl, text)
 

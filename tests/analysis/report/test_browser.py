@@ -121,6 +121,20 @@ def test_variants_are_toggled_and_runs_shown(opened):
 
 
 @pytest.mark.slow
+def test_of_many_variants_means_alone_are_drawn_at_first(browser, metrics_file, make_page, tmp_path):
+    experiment = study.load("mlp-digits-comparison")
+    experiment.content["feeds"] = {}
+    names = [*experiment.variants][:5]
+    files = [metrics_file(name, [[0.5, 0.8]] * 2, study=experiment.name, variant=name) for name in names]
+    (tmp_path / "report.html").write_text(make_page(experiment, files), encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto((tmp_path / "report.html").as_uri())
+    assert tab.get_by_label("Lines").input_value() == "only"
+    assert tab.locator(CURVES).count() == 5
+    tab.close()
+
+
+@pytest.mark.slow
 def test_the_ledger_is_filtered(opened):
     rows = pd.DataFrame({name: [getattr(one, name) for one in read_claims().values()] for name in ("study", "kind")})
     status = opened.locator("[data-filter=claims] [role=status]")
@@ -143,6 +157,9 @@ def test_the_ledger_is_filtered(opened):
     assert set(shown) == {"arithmetic wrong"}
     opened.get_by_label("Containing").fill("a3.alexnet")
     assert 0 < opened.locator("#claims tbody tr:visible").count() < len(shown)
+    opened.get_by_label("Containing").fill("")
+    opened.locator("[data-by=verdict]").select_option("")
+    assert opened.locator("#claims details[open]").count() == 0
 
 
 @pytest.mark.slow

@@ -73,7 +73,7 @@ def test_inputs_that_have_a_gradient_are_taken_without(way):
     assert not sparse(torch.randn(1, 30, requires_grad=True)).requires_grad
 
 
-@pytest.mark.parametrize("rows", [0, 1.5, "1"])
+@pytest.mark.parametrize("rows", [0, 1.5, "1", None])
 def test_rows_are_a_count(rows):
     with pytest.raises(ValueError, match="rows must be a whole number of at least 1"):
         for_inference(pruned(), rows)

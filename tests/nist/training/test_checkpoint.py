@@ -137,7 +137,6 @@ import contextlib, os, pathlib, random, signal, sys, time
 import pandas, torch._dynamo  # what the first table and the first optimizer step import, for seconds
 from nist import digest, train
 from nist.studies import study
-from tests.nist.training.block import train_block
 draw, longest, arguments = random.Random(0), float(sys.argv[1]), sys.argv[2:]
 digest.of_training_code("lenet5")  # read once, not by every child, and so the schema of studies
 study.load(arguments[arguments.index("--study") + 1])
