@@ -30,17 +30,13 @@ class Methods(Accuracy):
 
     def steadiness(self) -> str:
         """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words."""
-        there = [name for name in self.compared if name not in self._constant]
+        there = [name for name in self.compared if name not in comparisons.constant(self.source)]
         found = {self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in there}
         return _in_words({"less steady": "steadier than", "steadier": "less steady than"}, found)
 
     def constant(self) -> str:
-        """Methods whose runs are all the same, as where every weight is cut off; empty if there are none."""
-        return formatting.listed([self.label(name) for name in self._constant])
-
-    @property
-    def _constant(self) -> list[str]:
-        return [name for name in self.compared if self.accuracy(name, SCORE)["sd"] == 0]
+        """Methods whose runs are all the same; empty if there are none."""
+        return formatting.listed([self.label(name) for name in comparisons.constant(self.source)])
 
     def best_others(self) -> str:
         """The two most accurate of the other sparse methods, and by how much they are more accurate than NIST."""

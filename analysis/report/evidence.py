@@ -41,7 +41,7 @@ def answer(source: Source) -> list[str]:
     """
     names, variants = comparisons.compared(source), source.study.variants
     baseline = variants[source.study.baseline]["label"]
-    said, same, untold, n = [], [], [], 0
+    said, untold, n, constant = [], [], 0, comparisons.constant(source)
     brackets = "" if len(names) > FEW else ", 95 % CI in brackets"
     for question, subject in (
         (MORE_ACCURATE, "accuracy at the best epoch with the final weights"),
@@ -49,12 +49,8 @@ def answer(source: Source) -> list[str]:
     ):
         found = {name: comparisons.answer(source, name, question) for name in names}
         n = max((one.n for one in found.values()), default=0)
-        constant = [name for name, one in found.items() if question is STEADIER and one.effect["value"] == 0]
-        found = {name: one for name, one in found.items() if name not in constant}
-        if constant:  # as where every weight is cut off
-            same.append(
-                f"All runs of {formatting.listed([variants[name]['label'] for name in constant])} are the same."
-            )
+        if question is STEADIER:
+            found = {name: one for name, one in found.items() if name not in constant}
         if all(math.isnan(one.effect["low"]) for one in found.values()):
             untold += [subject] if found else []
             continue
@@ -66,7 +62,9 @@ def answer(source: Source) -> list[str]:
     if untold and n:
         runs = formatting.counted(n, "run")
         said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold)} differs.")
-    return said + same
+    if constant:
+        said.append(f"All runs of {formatting.listed([variants[name]['label'] for name in constant])} are the same.")
+    return said
 
 
 def _heads(question: Question, word: str, heads: dict[str, pd.Series], of: int) -> str:

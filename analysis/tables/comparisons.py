@@ -180,6 +180,11 @@ def compared(source: Source) -> list[str]:
     return [name for name in source.study.variants if name in there]
 
 
+def constant(source: Source) -> list[str]:
+    """Those of them whose runs are all the same, as where every weight is cut off."""
+    return [name for name in compared(source) if _sd_ratio(source, name)["value"] == 0]
+
+
 def _row(name: str, question: Question, source: Source) -> dict:
     found = answer(source, name, question)
     power = source.statistic("power")
