@@ -30,7 +30,8 @@ class Methods(Accuracy):
 
     def steadiness(self) -> str:
         """Which methods have runs that differ more, or less, than those of NIST, once corrected, in words."""
-        there = [name for name in self.compared if name not in comparisons.constant(self.source)]
+        constant = comparisons.constant(self.source)
+        there = [name for name in self.compared if name not in constant]
         found = {self.label(name): comparisons.answer(self.source, name, comparisons.STEADIER).word for name in there}
         return _in_words({"less steady": "steadier than", "steadier": "less steady than"}, found)
 

@@ -181,8 +181,10 @@ def compared(source: Source) -> list[str]:
 
 
 def constant(source: Source) -> list[str]:
-    """Those of them whose runs are all the same, as where every weight is cut off."""
-    return [name for name in compared(source) if _sd_ratio(source, name)["value"] == 0]
+    """Those of them whose runs are all the same, as where every weight is cut off: their SDs are 0."""
+    rows = source.statistic("sd_permutation")
+    found = {*rows.loc[(rows["metric"] == SPREAD) & np.isneginf(rows["log_sd_ratio"]), "variant"]}
+    return [name for name in source.study.variants if name in found]
 
 
 def _row(name: str, question: Question, source: Source) -> dict:
