@@ -86,7 +86,7 @@ def effects(source: Source, *questions: Question) -> dict:
     """A row a variant: look, ``size`` of the effect in words, n, dot and bar, and ``tests``, an answer a question.
 
     With them ``ticks`` of the axis that they share, where ``null`` lies on it, and ``errors``: how often each test
-    finds a difference between random halves of an arm's runs. All ``questions`` are of one effect.
+    finds a difference between random halves of an arm's runs, in the worst arm. All ``questions`` are of one effect.
     """
     found = {
         name: [comparisons.answer(source, name, one) for one in questions] for name in comparisons.compared(source)
@@ -102,7 +102,7 @@ def effects(source: Source, *questions: Question) -> dict:
         for name, answers in found.items()
     ]
     rates = zip(*([one.errors for one in answers] for answers in found.values()), strict=True)
-    errors = [next((rate for rate in of_test if not math.isnan(rate)), math.nan) for of_test in rates]
+    errors = [max((rate for rate in of_test if not math.isnan(rate)), default=math.nan) for of_test in rates]
     return {
         "rows": rows,
         "ticks": where.ticks(5),
