@@ -136,11 +136,10 @@ def _difference(claim: Claim, evidence: Evidence, statistic: str, pair: tuple[st
     Runs of one study are paired by seed, and those of one variant at two epochs with themselves. Sides of two studies
     are not paired, and compared by Welch's interval.
     """
-    rows = where(claim)
     if any("/" in side for side in pair):
-        more, less = (evidence.sample(statistic, side, claim.study, **rows) for side in pair)
+        more, less = (evidence.sample(statistic, side, claim.study, **where(claim)) for side in pair)
         return partial(intervals.of_difference, more, less), min(more.n, less.n)
-    left, right = (evidence.values(statistic, side, claim.study, **rows) for side in pair)
+    left, right = (evidence.values(statistic, side, claim.study, **where(claim)) for side in pair)
     return partial(intervals.of_pairs, left, right), len(left.index.intersection(right.index))
 
 

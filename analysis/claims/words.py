@@ -101,7 +101,10 @@ def is_statement(claim: Claim) -> bool:
 
 
 def printed(claim: Claim) -> str:
-    """A printed figure with its unit, and whether it is a bound; an end of a range is none."""
+    """A printed figure with its unit, and whether it is a bound.
+
+    An end of a range is none, nor is a figure that is compared with one under other parameters (``changed``).
+    """
     is_bound = is_number(claim.printed) and not claim.changed and not claim.quantity.endswith(("_lo", "_hi"))
     return BOUNDS.get(claim.parameters.get("relation", "") if is_bound else "", "") + figure(claim.printed, claim.unit)
 

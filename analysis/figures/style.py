@@ -83,7 +83,7 @@ def epochs_axis(axes: Axes, last: int | None = None) -> None:
 def percent_axis(axes: Axes, label: str) -> None:
     """Show the y axis, fractions in the data, in percent."""
     axes.set_ylabel(label)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, None))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def compose(given: list[Source], module: ModuleType, figure: str) -> Figure:
