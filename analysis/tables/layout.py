@@ -5,14 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.study_results import MISSING
+from analysis.tables import latex
 from nist.runtime.files import replacing
 from nist.studies.study import Study
 
-LATEX_SYMBOLS = {"±": r"$\pm$", "−": "$-$", "×": r"$\times$", "–": "--", "→": r"$\to$", "¹²": "$^{12}$", "⁹": "$^{9}$"}
-LATEX_SPECIAL = str.maketrans(
-    {symbol: f"\\{symbol}" for symbol in "%&_#${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-)
 MARKDOWN_SPECIAL = str.maketrans({"|": r"\|", "<": "&lt;"})  # would end a cell, or begin a tag
 
 DATASETS = {"cifar10": "CIFAR-10", "fashion_mnist": "FMNIST", "imagenet100": "ImageNet-100"}
@@ -56,7 +52,11 @@ def split(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 
 def write(table: pd.DataFrame, title: str, path: Path) -> None:
     """Write a table of strings as CSV at ``path``, and with its title as Markdown and LaTeX beside it."""
-    contents = {".csv": table.to_csv(index=False), ".md": _markdown(table, title), ".tex": _latex(table, title)}
+    contents = {
+        ".csv": table.to_csv(index=False),
+        ".md": _markdown(table, title),
+        ".tex": latex.written(*split(table), title),
+    }
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -66,13 +66,3 @@ def _markdown(table: pd.DataFrame, title: str) -> str:
     cells, note = split(table.map(lambda cell: cell.translate(MARKDOWN_SPECIAL)))
     text = cells.to_markdown(index=False, disable_numparse=True)
     return "\n\n".join(filter(None, (title.translate(MARKDOWN_SPECIAL), text, note))) + "\n"
-
-
-def _latex(table: pd.DataFrame, title: str) -> str:
-    cells, note = split(table)
-    text = cells.to_latex(index=False, escape=True, caption=title.translate(LATEX_SPECIAL))
-    if note:
-        text = text.replace("\\end{tabular}\n", f"\\end{{tabular}}\n\\par {note.translate(LATEX_SPECIAL)}\n")
-    for symbol, macro in LATEX_SYMBOLS.items():
-        text = text.replace(symbol, macro)
-    return text

@@ -134,4 +134,4 @@ def test_the_command_writes_what_the_table_reads(costs, experiment, tmp_path):
     csv = str(folder / "training_cost.csv")
     items.main([*arguments, csv, "--only", "trainingcost", "-o", str(tmp_path)])
     assert pd.read_csv(output)["Runs"].tolist() == [2]
-    assert "$^{12}$" in output.with_suffix(".tex").read_text(encoding="utf-8")
+    assert r"10\textsuperscript{1}\textsuperscript{2}" in output.with_suffix(".tex").read_text(encoding="utf-8")

@@ -373,7 +373,7 @@ def test_tables_are_written_in_three_formats(tmp_path):
     assert (tmp_path / "t.md").read_text().startswith("98 % sparse & small\n\n| Model   | Mean        |")
     latex = (tmp_path / "t.tex").read_text()
     assert r"A \& B & 91.3 $\pm$ 0.10 \\" in latex
-    assert r"\caption{98 \% sparse \& small}" in latex
+    assert r"\caption{98~\% sparse \& small}" in latex
 
 
 def test_what_was_not_run_stands_below_a_table(tmp_path):
@@ -384,7 +384,7 @@ def test_what_was_not_run_stands_below_a_table(tmp_path):
     lines = (tmp_path / "t.md").read_text().splitlines()
     assert [lines[-3], lines[-1]] == ["| Dense   | 91.3   |", f"{said}."]
     end = (tmp_path / "t.tex").read_text().split(r"\end{tabular}")[1]
-    assert end == "\n\\par Not run: NIST, 98 \\%. To run it: make.\n\\end{table}\n"
+    assert end == "\n\\par Not run: NIST, 98~\\%. To run it: make.\n\\end{table}\n"
 
 
 @pytest.mark.parametrize(
