@@ -1,4 +1,4 @@
-"""``python -m analysis.items``: figures and tables of a study, or the paper's own, in one process."""
+"""``python -m analysis.items``: figures and tables of studies, or the paper's own, in one process."""
 
 import argparse
 from importlib import import_module
@@ -12,7 +12,7 @@ from nist.studies import study
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Make figures and tables of a study, or of the paper, in folders ``figures`` and ``tables``.
+    """Make figures and tables of studies, or of the paper, in folders ``figures`` and ``tables``.
 
     A study's own lie in folders of its name there.
     """
@@ -30,35 +30,44 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _chosen(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Item]:
-    """Those that a study feeds or, with ``--paper``, those of the paper that need no runs or have some."""
-    if not arguments.paper and len(arguments.study) != 1:
-        parser.error("give one --study, or --paper with all of its studies")
+    """Those that the studies feed or, with ``--paper``, those of the paper that need no runs or have some."""
+    if not arguments.study and not arguments.paper:
+        parser.error("give a --study, or --paper with all of its studies")
     sources = {source.study.name: source for source in study_results.read(arguments.study, arguments.inputs)}
     items = manifest.read({one.name: one for one in arguments.study})
     if arguments.paper:
         known = [name for kind in SUFFIXES for name in manifest.of_the_paper(items, kind)]
-        names = [name for name in known if not items[name]["statistics"] or _has_runs(items[name], sources)]
-    else:
-        names, known = (
-            [name for kind in SUFFIXES for name in found(arguments.study[0], items, kind)]
+        fed = [name for name in known if not items[name]["statistics"] or _has_runs(items[name], sources)]
+        return [_item(name, items, sources, "") for name in _only(arguments.only, known, parser) or fed]
+    chosen = []
+    for one in arguments.study:
+        fed, known = (
+            [name for kind in SUFFIXES for name in found(one, items, kind)]
             for found in (manifest.fed_by, manifest.feeds)
         )
-    for name in arguments.only or []:
+        names = _only(arguments.only, known, parser) or fed
+        chosen += [_item(name, items, sources, one.name) for name in names]
+    return chosen
+
+
+def _only(names: list[str] | None, known: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    for name in names or []:
         if name not in known:
             parser.error(f"--only {name}: there are {', '.join(known)}")
-    return [_item(name, items, sources, arguments.paper) for name in arguments.only or names]
+    return names or []
 
 
 def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:
     return any(sources[name].is_run for name in entry["studies"] if name in sources)
 
 
-def _item(name: str, items: dict[str, dict], sources: dict[str, Source], is_of_the_paper: bool) -> Item:
-    studies = items[name]["studies"] if is_of_the_paper else [*sources]
+def _item(name: str, items: dict[str, dict], sources: dict[str, Source], owner: str) -> Item:
+    """An item from the study that owns it or, of the paper, from those that it is made from."""
+    studies = [owner] if owner else items[name]["studies"]
     if absent := [one for one in studies if one not in sources]:
         raise InputError(f"{name} is made from {', '.join(studies)}; give --study {absent[0]} too")
     given = [sources[one].only(items[name]["statistics"]) for one in studies]
-    return Item(name, manifest.module_of(items, name), given, "" if is_of_the_paper else given[0].study.name)
+    return Item(name, manifest.module_of(items, name), given, owner)
 
 
 if __name__ == "__main__":

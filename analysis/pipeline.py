@@ -86,43 +86,55 @@ class Pipeline:
             if not self.items[item]["statistics"] or {*self.items[item]["studies"]} & self.studies.keys()
         ]
 
-    def item_files(self, name: str | None, is_first: bool = True) -> list[str]:
+    def items_by_study(self, names: Iterable[str | None]) -> list[tuple[str | None, str]]:
+        """Items of several studies, each with its study."""
+        return [(name, item) for name in names for item in self.items_of(name)]
+
+    def item_files(self, names: Iterable[str | None], is_first: bool = True) -> list[str]:
         """Their files, of the format that is shown or of the others."""
         files = []
-        for item in self.items_of(name):
+        for name, item in self.items_by_study(names):
             kind = self.items[item]["kind"]
             suffixes = SUFFIXES[kind][:1] if is_first else SUFFIXES[kind][1:]
             files += ["/".join(filter(None, ["results", f"{kind}s", name, f"{item}{suffix}"])) for suffix in suffixes]
         return files
 
-    def item_statistics(self, name: str | None) -> list[str]:
+    def item_statistics(self, names: Iterable[str | None]) -> list[str]:
         """Statistics that they show; of the paper's studies those that there are, as nothing is trained for it."""
-        entries = [self.items[item] for item in self.items_of(name)]
-        found = [self.statistics([name] if name else entry["studies"], entry["statistics"]) for entry in entries]
+        entries = [(name, self.items[item]) for name, item in self.items_by_study(names)]
+        found = [self.statistics([name] if name else entry["studies"], entry["statistics"]) for name, entry in entries]
         return sorted({path for paths in found for path in paths})
 
-    def item_modules(self, name: str | None) -> list[str]:
+    def item_modules(self, names: Iterable[str | None]) -> list[str]:
         """Modules that make them."""
-        entries = [(item, f"analysis.{self.items[item]['kind']}s.item") for item in self.items_of(name)]
-        return [module for item, writer in entries for module in (writer, manifest.module_of(self.items, item))]
+        items = sorted({item for _, item in self.items_by_study(names)})
+        writers = [f"analysis.{self.items[item]['kind']}s.item" for item in items]
+        return [*writers, *(manifest.module_of(self.items, item) for item in items)]
 
-    def item_looks(self, name: str | None) -> list:
+    def item_looks(self, names: Iterable[str | None]) -> list:
         """What else decides them: looks of their studies, and their entries in the list of items."""
-        shown = [self.studies[name]] if name else self.paper_studies.values()
+        shown = [one for name in names for one in ([self.studies[name]] if name else self.paper_studies.values())]
         looks = [[one.content[key] for key in LOOKS] for one in shown]
-        return [looks, {item: self.items[item] for item in self.items_of(name)}]
+        return [looks, {item: self.items[item] for _, item in self.items_by_study(names)}]
 
-    def item_options(self, name: str | None) -> list[str]:
+    def item_options(self, names: Iterable[str | None]) -> list[str]:
         """Options of the command that makes them."""
-        if name:
-            return [f"--study={name}"]
+        if studies := [name for name in names if name]:
+            return [f"--study={name}" for name in studies]
         items = [f"--only={item}" for item in self.items_of(None)]
         return ["--paper", *items, *(f"--study={one}" for one in self.paper_studies)]
 
     @property
-    def shown(self) -> list[str | None]:
-        """Studies, and ``None`` for the paper, that have items."""
-        return [name for name in [None, *self.studies] if self.items_of(name)]
+    def item_jobs(self) -> dict[str, list[str | None]]:
+        """Rules that make items, and of which studies; ``None`` is the paper.
+
+        Published studies share a process, as most of the time of one of its own would go into imports.
+        """
+        trained = [name for name in self.studies if self.is_training and name in self.plan.studies]
+        published = [name for name in self.studies if name not in trained]
+        jobs: dict[str, list[str | None]] = {"paper_items": [None], "published_items": [*published]}
+        jobs |= {f"items_of_{name}": [name] for name in trained}
+        return {job: names for job, names in jobs.items() if self.items_by_study(names)}
 
     @cached_property
     def ledger_studies(self) -> list[str]:

@@ -23,7 +23,7 @@ def trained():
 
 
 def test_an_item_of_the_paper_takes_what_is_configured_of_its_studies(trained):
-    statistics = trained.item_statistics(None)
+    statistics = trained.item_statistics([None])
     there = {Path(path).parent.name for path in statistics}
     published = {"lenet5-fmnist", "lenet5-cifar10", "mobilenetv1-cifar10", "mlp-fmnist-comparison-98"}
     assert there == {"alexnet-cifar10", *published}
@@ -34,22 +34,36 @@ def test_an_item_of_the_paper_is_made_where_there_are_runs_of_it(trained):
     made = trained.items_of(None)
     assert {"fig1", "tablea1", "table1", "tablea3"} <= {*made}  # of no runs, and of one of three studies
     assert {"fig3a", "tablea5", "figa6"}.isdisjoint(made)
-    assert "results/tables/tablea3.csv" in trained.item_files(None)
-    assert {"--only=tablea3", "--study=alexnet-cifar10"} <= {*trained.item_options(None)}
+    assert "results/tables/tablea3.csv" in trained.item_files([None])
+    assert {"--only=tablea3", "--study=alexnet-cifar10"} <= {*trained.item_options([None])}
 
 
 def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(trained):
-    files, others = trained.item_files("lenet5-digits"), trained.item_files("lenet5-digits", is_first=False)
+    files, others = trained.item_files(["lenet5-digits"]), trained.item_files(["lenet5-digits"], is_first=False)
     assert files[:2] == ["results/figures/lenet5-digits/figa2.svg", "results/figures/lenet5-digits/figa3.svg"]
     assert "results/tables/lenet5-digits/tablea2.csv" in files
     assert len(others) == 2 * len(files)
-    assert not any("figa4" in path for path in trained.item_files("alexnet-cifar10"))  # the paper's
-    assert trained.item_options("lenet5-digits") == ["--study=lenet5-digits"]
+    assert not any("figa4" in path for path in trained.item_files(["alexnet-cifar10"]))  # the paper's
+    assert trained.item_options(["lenet5-digits"]) == ["--study=lenet5-digits"]
+
+
+def test_published_studies_share_a_job_and_a_trained_one_has_its_own(published, trained):
+    assert {*trained.item_jobs} == {
+        "paper_items",
+        "published_items",
+        "items_of_lenet5-digits",
+        "items_of_alexnet-cifar10",
+    }
+    assert {*published.item_jobs} == {"paper_items", "published_items"}
+    names = published.item_jobs["published_items"]
+    assert {"lenet5-fmnist", "mobilenetv1-cifar10-pilot"} <= {*names}
+    assert "results/tables/lenet5-fmnist/comparisons.csv" in published.item_files(names)
+    assert "--study=lenet5-fmnist" in published.item_options(names)
 
 
 def test_a_look_of_a_study_is_part_of_what_decides_its_items(trained):
-    before = trained.item_looks("lenet5-digits")
-    assert before == trained.item_looks("lenet5-digits")
+    before = trained.item_looks(["lenet5-digits"])
+    assert before == trained.item_looks(["lenet5-digits"])
     assert before[0][0][2]["dense"]["colour"] == "red"
 
 

@@ -1,12 +1,13 @@
-# Figures and tables. One process makes all of a study, or all of the paper's own of which there are runs.
-for name in PIPELINE.shown:
+# Figures and tables. One process makes the paper's own of which there are runs, one those of all studies that are only
+# rendered, and one those of each study that is trained, as soon as it is.
+for job, names in PIPELINE.item_jobs.items():
 
     rule:
         name:
-            f"items_of_{name}" if name else "paper_items"
+            job
         input:
-            statistics=PIPELINE.item_statistics(name),
-            code=code_of("analysis.items", *PIPELINE.item_modules(name)),
+            statistics=PIPELINE.item_statistics(names),
+            code=code_of("analysis.items", *PIPELINE.item_modules(names)),
         output:
             shown=[
                 report(
@@ -14,14 +15,14 @@ for name in PIPELINE.shown:
                     category=name or "The paper's figures and tables",
                     labels={"kind": PIPELINE.items[item]["kind"], "item": item},
                 )
-                for path, item in zip(PIPELINE.item_files(name), PIPELINE.items_of(name))
+                for path, (name, item) in zip(PIPELINE.item_files(names), PIPELINE.items_by_study(names))
             ],
-            others=PIPELINE.item_files(name, is_first=False),
+            others=PIPELINE.item_files(names, is_first=False),
         log:
-            f"results/logs/items/{name or 'paper'}.log",
+            f"results/logs/items/{job}.log",
         localrule: True
         params:
-            PIPELINE.item_looks(name),
-            options=PIPELINE.item_options(name),
+            PIPELINE.item_looks(names),
+            options=PIPELINE.item_options(names),
         shell:
             "python -m analysis.items {params.options:q} {input.statistics:q} -o results > {log} 2>&1"

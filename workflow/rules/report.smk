@@ -44,7 +44,7 @@ rule report:
     input:
         metrics=[path for name in STUDIES for path in metrics_of(name)],
         statistics=PIPELINE.statistics(STUDIES),
-        shown=[path for name in PIPELINE.shown for path in PIPELINE.item_files(name)],
+        shown=[path for names in PIPELINE.item_jobs.values() for path in PIPELINE.item_files(names)],
         benchmarks=expand("results/published/benchmarks/{machine}/layers.parquet", machine=MACHINES),
         drawn=expand(
             "results/figures/benchmarks/{machine}/{figure}.svg", machine=MACHINES, figure=["crossover", "deployment"]

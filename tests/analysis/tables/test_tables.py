@@ -392,7 +392,7 @@ def test_what_was_not_run_stands_below_a_table(tmp_path):
     [
         (["--study", "alexnet-cifar10", "--only", "tablea9"], "--only tablea9: there are fig"),
         (["--paper", "--only", "heads"], "--only heads: there are fig"),  # of a benchmark, not of the paper
-        ([], "give one --study, or --paper"),
+        ([], "give a --study, or --paper"),
     ],
 )
 def test_a_table_that_is_not_there_is_refused_in_one_line(arguments, said, tmp_path, capsys):
