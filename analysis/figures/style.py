@@ -38,6 +38,7 @@ LAYOUT: dict = {
     "legend.frameon": False,
     "legend.handlelength": 3,
     "lines.linewidth": 1.8,
+    "pdf.fonttype": 42,  # TrueType: publishers refuse matplotlib's default, Type 3
     "savefig.dpi": 200,
     "svg.hashsalt": "nist",  # the same figure has the same bytes
     "text.parse_math": False,  # a study's texts are shown as they are; between dollars they would be formulas

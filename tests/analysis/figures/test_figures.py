@@ -206,7 +206,7 @@ def test_figa1_connects_inputs_one_to_one_and_then_densely():
 
 HOSTILE = {
     "black": "figure.facecolor: black\naxes.facecolor: black\ntext.color: yellow\nlines.linewidth: 9\nsavefig.dpi: 30",
-    "letters": "text.usetex: True\nfont.family: monospace\nsvg.fonttype: none\npdf.fonttype: 42\nfont.size: 30",
+    "letters": "text.usetex: True\nfont.family: monospace\nsvg.fonttype: none\npdf.fonttype: 3\nfont.size: 30",
     "shape": "savefig.bbox: tight\nsavefig.pad_inches: 3\naxes.formatter.use_locale: True\npath.sketch: 5, 50, 9\n"
     "axes.prop_cycle: cycler('color', ['k'])\nlegend.loc: center\nfigure.autolayout: True\nsvg.hashsalt: other",
 }
@@ -237,6 +237,11 @@ def test_the_users_environment_changes_no_byte(drawn_by_default, tmp_path):
     assert done.returncode == 0, done.stderr
     for path in (tmp_path / "out/figures").iterdir():
         assert path.read_bytes() == drawn_by_default[path.name], path.name
+
+
+def test_a_pdf_has_its_font_as_publishers_take_it(drawn_by_default):
+    assert b"/CIDFontType2" in drawn_by_default["fig1.pdf"]
+    assert b"/Type3" not in drawn_by_default["fig1.pdf"]
 
 
 def test_the_font_is_one_that_matplotlib_brings():
@@ -274,6 +279,26 @@ def test_files_in_another_order_give_the_same_bytes(metrics_file, tmp_path):
     for suffix in (".svg", ".pdf", ".png"):
         first, second = (tmp_path / copy / "figures/mobilenetv1-cifar10" / f"fig4{suffix}" for copy in ("a", "b"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_studies_of_one_command_have_what_they_have_alone(metrics_file, tmp_path):
+    names = ["mobilenetv1-cifar10", "mobilenetv1-cifar10-pilot"]
+    inputs = {}
+    for number, name in enumerate(names):
+        values = np.random.default_rng(number).uniform(0.2, 0.9, (3, 5))
+        variant = next(iter(study.load(name).variants))
+        inputs[name] = tmp_path / name / "learning_curve.csv"
+        inputs[name].parent.mkdir()
+        table = learning_curve(runs.read([metrics_file(name, values, study=name, variant=variant)]))
+        table.to_csv(inputs[name], index=False)
+        main([f"--study={name}", str(inputs[name]), "--only", "fig4", "-o", str(tmp_path / "alone")])
+    paths = map(str, inputs.values())
+    main([*(f"--study={name}" for name in names), *paths, "--only", "fig4", "-o", str(tmp_path / "together")])
+    drawn = [
+        [(tmp_path / to / "figures" / name / "fig4.svg").read_bytes() for name in names] for to in ("alone", "together")
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0][0] != drawn[0][1]
 
 
 def test_a_statistic_of_another_study_is_refused(tmp_path):
