@@ -9,6 +9,7 @@ rule benchmarks:
         expand("results/tables/benchmarks/{{machine}}/{cost}{suffix}", cost=COSTS, suffix=SUFFIXES["table"]),
     log:
         "results/logs/benchmarks/{machine}.log",
+    priority: -1  # nothing but the report waits for it; much waits for statistics
     localrule: True
     shell:
         "python -m analysis.measured results/published/benchmarks/{wildcards.machine}"
