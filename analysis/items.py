@@ -38,23 +38,24 @@ def _chosen(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> l
     if arguments.paper:
         known = [name for kind in SUFFIXES for name in manifest.of_the_paper(items, kind)]
         fed = [name for name in known if not items[name]["statistics"] or _has_runs(items[name], sources)]
-        return [_item(name, items, sources, "") for name in _only(arguments.only, known, parser) or fed]
+        return [_item(name, items, sources, "") for name in _asked(arguments.only or fed, known, parser)]
     chosen = []
     for one in arguments.study:
         fed, known = (
             [name for kind in SUFFIXES for name in found(one, items, kind)]
             for found in (manifest.fed_by, manifest.feeds)
         )
-        names = _only(arguments.only, known, parser) or fed
+        names = _asked(arguments.only or fed, known, parser)
         chosen += [_item(name, items, sources, one.name) for name in names]
     return chosen
 
 
-def _only(names: list[str] | None, known: list[str], parser: argparse.ArgumentParser) -> list[str]:
-    for name in names or []:
+def _asked(names: list[str], known: list[str], parser: argparse.ArgumentParser) -> list[str]:
+    """The ``names``, each of which has to be ``known``."""
+    for name in names:
         if name not in known:
             parser.error(f"--only {name}: there are {', '.join(known)}")
-    return names or []
+    return names
 
 
 def _has_runs(entry: dict, sources: dict[str, Source]) -> bool:

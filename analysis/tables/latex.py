@@ -1,4 +1,4 @@
-"""Tables in LaTeX that fit a page: long cells wrap, and a table of many rows goes on on the next page."""
+"""Tables in LaTeX that fit a page: long cells wrap, and a long table continues on the next page."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ PAGE = 15  # rows, where cells wrap
 GAP = "6pt"  # between columns that wrap
 
 
-def written(cells: pd.DataFrame, note: str, title: str) -> str:
+def render(cells: pd.DataFrame, note: str, title: str) -> str:
     """A table of strings with its title above and its note below, for ``\\input``."""
     is_long = len(cells) > PAGE
     options = {"index": False, "caption": _escaped(title), "column_format": _columns(cells), "longtable": is_long}

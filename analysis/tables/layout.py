@@ -55,7 +55,7 @@ def write(table: pd.DataFrame, title: str, path: Path) -> None:
     contents = {
         ".csv": table.to_csv(index=False),
         ".md": _markdown(table, title),
-        ".tex": latex.written(*split(table), title),
+        ".tex": latex.render(*split(table), title),
     }
     for suffix, text in contents.items():
         with replacing(path.with_suffix(suffix)) as temporary:
