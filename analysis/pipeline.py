@@ -68,7 +68,7 @@ class Pipeline:
 
     def made(self, name: str) -> list[str]:
         """Metrics files of a study that are to be made."""
-        return self.plan.metrics(name) if self.is_training and name in self.plan.studies else []
+        return [] if name in self.rendered else self.plan.metrics(name)
 
     def statistics(self, names: Iterable[str], statistics: Iterable[str] = STATISTICS) -> list[str]:
         """Files of statistics of those of the studies ``names`` that there are runs of."""
@@ -125,15 +125,15 @@ class Pipeline:
         return ["--paper", *items, *(f"--study={one}" for one in self.paper_studies)]
 
     @property
-    def item_jobs(self) -> dict[str, list[str | None]]:
-        """Rules that make items, and of which studies; ``None`` is the paper.
+    def rendered(self) -> list[str]:
+        """Studies of which nothing is trained. They share processes: most of the time of one of its own is imports."""
+        return [name for name in self.studies if not (self.is_training and name in self.plan.studies)]
 
-        Published studies share a process, as most of the time of one of its own would go into imports.
-        """
-        trained = [name for name in self.studies if self.is_training and name in self.plan.studies]
-        published = [name for name in self.studies if name not in trained]
-        jobs: dict[str, list[str | None]] = {"paper_items": [None], "published_items": [*published]}
-        jobs |= {f"items_of_{name}": [name] for name in trained}
+    @property
+    def item_jobs(self) -> dict[str, list[str | None]]:
+        """Rules that make items, and of which studies; ``None`` is the paper."""
+        jobs: dict[str, list[str | None]] = {"paper_items": [None], "published_items": [*self.rendered]}
+        jobs |= {f"items_of_{name}": [name] for name in self.studies if name not in self.rendered}
         return {job: names for job, names in jobs.items() if self.items_by_study(names)}
 
     @cached_property

@@ -78,14 +78,18 @@ def _named(text: str, package: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def code_of(*modules: str) -> list[str]:
-    """Files that the results of ``modules`` depend on: their code, what it imports of this project, and data beside it.
+def of_code(*modules: str) -> str:
+    """SHA-256, in hex, of all that the results of ``modules`` depend on.
 
-    Paths are relative to the project's folder, sorted.
+    That is their code, what it imports of this project, and data beside it.
     """
     code = {*imported(modules).values()}
     data = {path for folder in {path.parent for path in code} for path in folder.iterdir() if path.suffix in DATA}
-    return sorted(str(path.relative_to(PACKAGE.parent)) for path in code | data)
+    total = hashlib.sha256()
+    for path in sorted(code | data):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        total.update(f"{path.relative_to(PACKAGE.parent)}\0{content}\0".encode())
+    return total.hexdigest()
 
 
 def source(name: str) -> Path | None:

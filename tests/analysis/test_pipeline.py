@@ -48,6 +48,8 @@ def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(traine
 
 
 def test_published_studies_share_a_job_and_a_trained_one_has_its_own(published, trained):
+    assert published.rendered == [*published.studies]
+    assert {*trained.studies} - {*trained.rendered} == {"lenet5-digits", "alexnet-cifar10"}
     assert {*trained.item_jobs} == {
         "paper_items",
         "published_items",

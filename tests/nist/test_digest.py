@@ -62,6 +62,17 @@ def test_the_code_of_a_run_is_what_its_training_imports():
     assert "nist.models.mobilenetv1" not in names
 
 
+def test_code_counts_with_what_it_imports_and_the_data_beside_it(monkeypatch):
+    whole = digest.of_code("analysis.findings.__main__")
+    assert digest.of_code("analysis.findings.__main__") == whole
+    assert digest.of_code("analysis.claims.__main__") != whole
+    with monkeypatch.context() as patched:
+        patched.setattr(digest, "DATA", set())  # as if the template of the findings were not there
+        assert digest.of_code("analysis.findings.__main__") != whole
+    monkeypatch.setattr(digest, "_named", lambda *_: ())  # as if it imported nothing
+    assert digest.of_code("analysis.findings.__main__") != whole
+
+
 def test_the_rooms_that_decide_numbers_count_and_no_other():
     names = {name for name in digest.imported(["nist.train", "nist.models.lenet5"]) if digest._decides(name)}
     assert {name.split(".")[1] for name in names} == {*digest.DECISIVE}

@@ -10,7 +10,7 @@ from analysis import queues
 from analysis.console import Failures, is_of_use
 from analysis.contracts import STATISTICS, SUFFIXES
 from analysis.pipeline import Pipeline, extended_by
-from nist.digest import code_of
+from nist import digest
 from nist.errors import InputError
 from nist.studies import study
 

@@ -7,7 +7,6 @@ for job, names in PIPELINE.item_jobs.items():
             job
         input:
             statistics=PIPELINE.item_statistics(names),
-            code=code_of("analysis.items", *PIPELINE.item_modules(names)),
         output:
             shown=[
                 report(
@@ -24,5 +23,6 @@ for job, names in PIPELINE.item_jobs.items():
         params:
             PIPELINE.item_looks(names),
             options=PIPELINE.item_options(names),
+            code=digest.of_code("analysis.items", *PIPELINE.item_modules(names)),
         shell:
             "python -m analysis.items {params.options:q} {input.statistics:q} -o results > {log} 2>&1"

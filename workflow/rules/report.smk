@@ -8,7 +8,6 @@ rule ledger:
         statistics=PIPELINE.statistics(PIPELINE.of_editions("paper", "reading")),
         studies=lambda wildcards: PIPELINE.ledger_studies,
         extended=lambda wildcards: extended_by(PIPELINE.ledger_studies),
-        code=code_of("analysis.claims.__main__"),
     output:
         report(
             "results/claims.csv",
@@ -19,6 +18,8 @@ rule ledger:
     log:
         "results/logs/ledger.log",
     localrule: True
+    params:
+        code=digest.of_code("analysis.claims.__main__"),
     shell:
         "python -m analysis.claims {input.statistics:q} --studies {input.studies:q} -o {output} > {log} 2>&1"
 
@@ -29,12 +30,13 @@ rule findings:
         studies=lambda wildcards: PIPELINE.findings_studies,
         extended=lambda wildcards: extended_by(PIPELINE.findings_studies),
         claims="results/claims.csv",
-        code=code_of("analysis.findings.__main__"),
     output:
         "results/findings.md",
     log:
         "results/logs/findings.log",
     localrule: True
+    params:
+        code=digest.of_code("analysis.findings.__main__"),
     shell:
         "python -m analysis.findings --studies {input.studies:q} --claims {input.claims:q} -o {output} {input.statistics:q}"
         " > {log} 2>&1"
@@ -57,7 +59,6 @@ rule report:
         claims="results/claims.csv",
         findings="results/findings.md",
         assumptions="docs/assumptions.md",
-        code=code_of("analysis.report.__main__"),
     output:
         "results/report.html",
     log:
@@ -65,6 +66,7 @@ rule report:
     localrule: True
     params:
         replays=REPLAYS,
+        code=digest.of_code("analysis.report.__main__"),
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
         " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q}"

@@ -1,16 +1,43 @@
-# The statistics of a study, in one process: started one by one, each would read the same metrics and import the same
-# libraries. Their parameters stand in the study's YAML. Names of metrics come through a pipe: as arguments, tens of thousands
-# would exceed what the system lets a command have.
+# The statistics of a study come from one process: started one by one, each would read the same metrics and import the same
+# libraries. Studies that are only rendered share processes for the same reason. Their parameters stand in the studies' YAML.
+# Names of metrics come through a pipe: as arguments, tens of thousands would exceed what the system lets a command have.
+MODULES = ("__main__", *STATISTICS)
+STATISTICS_CODE = digest.of_code(*(f"analysis.statistics.{name}" for name in MODULES))
+
+
+def statistics_of(name):
+    """What decides a study's statistics beside its metrics' rows."""
+    return [STATISTICS_CODE, STUDIES[name].content["statistics"], PIPELINE.checksums[name]]
+
+
+rule published_statistics:
+    output:
+        PIPELINE.statistics(PIPELINE.rendered),
+    log:
+        "results/logs/published_statistics.log",
+    localrule: True
+    threads: 8  # or as many as there are
+    params:
+        [statistics_of(name) for name in PIPELINE.rendered],
+        metrics=[path for name in PIPELINE.rendered for path in PIPELINE.published(name)],
+        studies=[f"--study={name}" for name in PIPELINE.rendered],
+    shell:
+        "printf '%s\\n' {params.metrics:q} | python -m analysis.statistics {params.studies:q} @/dev/stdin"
+        " --jobs {threads} -o results/statistics > {log} 2>&1"
+
+
 rule statistics:
     input:
         metrics=lambda wildcards: metrics_of(wildcards.study),
-        code=code_of("analysis.statistics.__main__", *(f"analysis.statistics.{name}" for name in STATISTICS)),
     output:
         expand("results/statistics/{{study}}/{statistic}.csv", statistic=STATISTICS),
     log:
         "results/logs/statistics/{study}.log",
     params:
-        lambda wildcards: [STUDIES[wildcards.study].content["statistics"], PIPELINE.checksums[wildcards.study]],
+        lambda wildcards: statistics_of(wildcards.study),
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics --study {wildcards.study} @/dev/stdin"
-        " -o results/statistics/{wildcards.study} > {log} 2>&1"
+        " -o results/statistics > {log} 2>&1"
+
+
+ruleorder: published_statistics > statistics

@@ -58,12 +58,13 @@ rule trunk:
 rule take:
     input:
         metrics=lambda wildcards: PLAN.taken_file(wildcards.source, wildcards.variant, block_of(wildcards)),
-        code=code_of("analysis.metrics.reuse"),
     output:
         "results/metrics/{study}/{variant}/from-{source}/seeds{first}-{last}.parquet",
     log:
         "results/logs/take/{study}/{variant}/{source}/seeds{first}-{last}.log",
     localrule: True
+    params:
+        code=digest.of_code("analysis.metrics.reuse"),
     shell:
         "python -m analysis.metrics.reuse {input.metrics:q} --study {wildcards.study} --variant {wildcards.variant}"
         " --seeds {wildcards.first}-{wildcards.last} -o {output} > {log} 2>&1"

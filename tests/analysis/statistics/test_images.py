@@ -180,7 +180,7 @@ def test_the_command_writes_a_statistic_with_or_without_images(statistic, with_i
     paths = [str(write(variant, range(3), with_images)[0]) for variant in ("dense", "nist-1-10-p98")]
     name = statistic.__name__.rpartition(".")[2]
     main(["--study", str(tmp_path / "lenet5-digits.yaml"), *paths, "--only", name, "-o", str(tmp_path)])
-    frame = pd.read_csv(tmp_path / f"{name}.csv")
+    frame = pd.read_csv(tmp_path / f"lenet5-digits/{name}.csv")
     assert frame.columns.tolist() == statistic.COLUMNS
     assert set(frame["variant"]) == ({"dense", "nist-1-10-p98"} if with_images else set())
     assert study.load(tmp_path / "lenet5-digits.yaml").baseline == "dense"

@@ -127,11 +127,10 @@ def test_without_runs_of_the_baseline_there_is_no_ratio_and_what_is_unknown_is_a
 
 def test_the_command_writes_what_the_table_reads(costs, experiment, tmp_path):
     costs(("dense", "a", []))
-    folder = tmp_path / experiment.name
     output = tmp_path / "tables" / experiment.name / "trainingcost.csv"
     arguments = ["--study", str(experiment.path)]
-    statistics.main([*arguments, str(tmp_path / "0.parquet"), "--only", "training_cost", "-o", str(folder)])
-    csv = str(folder / "training_cost.csv")
+    statistics.main([*arguments, str(tmp_path / "0.parquet"), "--only", "training_cost", "-o", str(tmp_path)])
+    csv = str(tmp_path / experiment.name / "training_cost.csv")
     items.main([*arguments, csv, "--only", "trainingcost", "-o", str(tmp_path)])
     assert pd.read_csv(output)["Runs"].tolist() == [2]
     assert r"10\textsuperscript{1}\textsuperscript{2}" in output.with_suffix(".tex").read_text(encoding="utf-8")
