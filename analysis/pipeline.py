@@ -75,6 +75,10 @@ class Pipeline:
         there = [name for name in names if name in self.studies]
         return [f"results/statistics/{name}/{statistic}.csv" for name in there for statistic in statistics]
 
+    def decides(self, names: Iterable[str]) -> list:
+        """What decides the statistics of studies beside rows that are made and code: settings, and published files."""
+        return [[self.studies[name].content["statistics"], self.checksums[name]] for name in names]
+
     def items_of(self, name: str | None) -> list[str]:
         """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""
         if name:

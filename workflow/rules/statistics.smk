@@ -5,11 +5,6 @@ MODULES = ("__main__", *STATISTICS)
 STATISTICS_CODE = digest.of_code(*(f"analysis.statistics.{name}" for name in MODULES))
 
 
-def statistics_of(name):
-    """What decides a study's statistics beside its metrics' rows."""
-    return [STATISTICS_CODE, STUDIES[name].content["statistics"], PIPELINE.checksums[name]]
-
-
 rule published_statistics:
     output:
         PIPELINE.statistics(PIPELINE.rendered),
@@ -18,7 +13,8 @@ rule published_statistics:
     localrule: True
     threads: 8  # or as many as there are
     params:
-        [statistics_of(name) for name in PIPELINE.rendered],
+        STATISTICS_CODE,
+        PIPELINE.decides(PIPELINE.rendered),
         metrics=[path for name in PIPELINE.rendered for path in PIPELINE.published(name)],
         studies=[f"--study={name}" for name in PIPELINE.rendered],
     shell:
@@ -34,7 +30,8 @@ rule statistics:
     log:
         "results/logs/statistics/{study}.log",
     params:
-        lambda wildcards: statistics_of(wildcards.study),
+        STATISTICS_CODE,
+        lambda wildcards: PIPELINE.decides([wildcards.study]),
     shell:
         "printf '%s\\n' {input.metrics:q} | python -m analysis.statistics --study {wildcards.study} @/dev/stdin"
         " -o results/statistics > {log} 2>&1"
