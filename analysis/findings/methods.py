@@ -48,7 +48,7 @@ class Methods(Accuracy):
     def methods(self) -> str:
         """A Markdown table: accuracy, spread, rank and effective sparsity of each method."""
         table = methods.build([self.source])
-        shown = ["Method", "Accuracy, last epoch (%)", f"Less {self.label(self.baseline)}'s", "SD (points)"]
+        shown = ["Method", "Accuracy, last epoch (%)", f"Difference from {self.label(self.baseline)}", "SD (points)"]
         return formatting.markdown_table(
             table[[*shown, "Mean rank", "Effective sparsity (%)", "Runs"]].to_dict("records")
         )

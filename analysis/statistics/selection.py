@@ -1,4 +1,4 @@
-"""How much of an accuracy is the choice of the best epoch on test images (assumption U1)?"""
+"""How much does choosing the best epoch on test images raise the accuracy (assumption U1)?"""
 
 from collections.abc import Mapping
 from pathlib import Path

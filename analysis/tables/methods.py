@@ -27,7 +27,7 @@ def _row(source: Source, name: str, rank: float) -> dict[str, str]:
         "Weights": f"{source.statistic('cost').set_index('variant').loc[name, 'final']:,.0f}",
         "Accuracy, last epoch (%)": formatting.margin_of(accuracy),
         "SD (points)": formatting.bare_percent(accuracy["sd"], 2),
-        f"Less {baseline}'s": formatting.interval_in_points(beside.loc[name]) if name in beside.index else "–",
+        f"Difference from {baseline}": formatting.interval_in_points(beside.loc[name]) if name in beside.index else "–",
         "Mean rank": formatting.or_dash(rank, "{:.2f}"),
         "Effective sparsity (%)": formatting.or_dash(100 * shown["effective_sparsity"], "{:.2f}"),
         "Unused features": formatting.or_dash(shown["unused"], "{:.1f}"),

@@ -69,8 +69,8 @@ def source(name):
 def test_methods_stand_by_rank_and_the_dense_network_last():
     table = methods.build([source(NAMES[0])]).set_index("Method")
     assert [*table.index[:2], table.index[-1]] == ["NIST", "Random (uniform)", "Dense"]
-    assert table.loc["NIST", "Less NIST's"] == "–"
-    assert table.loc["SNIP", "Less NIST's"] == "−5.00 points (−5.20 to −4.80)"
+    assert table.loc["NIST", "Difference from NIST"] == "–"
+    assert table.loc["SNIP", "Difference from NIST"] == "−5.00 points (−5.20 to −4.80)"
     assert table.loc["SNIP", "Accuracy, last epoch (%)"] == "85.0 ± 0.50"
     assert table.loc["Dense", "Mean rank"] == "–"
     assert table.loc["Magnitude after training", "Extra epochs"] == "30"
