@@ -59,9 +59,10 @@ def check(name: str, frame: pd.DataFrame, where: object) -> None:
     """Raise ``InputError``, which begins with ``where``, unless ``frame`` can be the statistic ``name``.
 
     A column that is read has to be there, numbers have to be numbers or blank, and no two rows may be of the same.
-    Statistics without a contract are taken as they are.
     """
-    keys, numbers = CONTRACTS.get(name, ((), ()))
+    if name not in CONTRACTS:
+        raise InputError(f"{where}: no statistic is called {name!r}")
+    keys, numbers = CONTRACTS[name]
     missing = {*keys, *numbers} - set(frame.columns)
     if missing:
         raise InputError(f"{where}: not a statistic of a study's variants: it has no column {min(missing)!r}")
@@ -71,6 +72,6 @@ def check(name: str, frame: pd.DataFrame, where: object) -> None:
         wrong = frame[column][pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()]
         if len(wrong):
             raise InputError(f"{where}: column {column!r}, row {wrong.index[0] + 2}: {wrong.iloc[0]!r} is no number")
-    if keys and frame.duplicated(list(keys)).any():
+    if frame.duplicated(list(keys)).any():
         twice = frame[frame.duplicated(list(keys))].iloc[0]
         raise InputError(f"{where}: two rows of {', '.join(str(twice[key]) for key in keys)}")

@@ -163,10 +163,4 @@ def with_longer_runs(
 
 def read_statistics(paths: list[Path]) -> dict[tuple[str, str], pd.DataFrame]:
     """Statistics by study, their folder's name, and their own. Raises ``InputError`` for a file that is not one."""
-    frames = {}
-    for path in paths:
-        frame = cli.read_csv(path)
-        if "variant" not in frame.columns:
-            raise InputError(f"{path}: not a statistic of a study's variants: it has no column 'variant'")
-        frames[(path.parent.name, path.stem)] = frame
-    return frames
+    return {(path.parent.name, path.stem): cli.read_csv(path) for path in paths}

@@ -1,6 +1,6 @@
 """Claims that are settings: does a study's YAML say what the paper prints? No run decides that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.claims.claim import Claim
@@ -9,7 +9,7 @@ from analysis.claims.outcome import Estimate, NotRun, Outcome, SetOtherwise
 from nist.data.catalog import DATASETS
 from nist.studies.study import Study
 
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW(wd={weight_decay})", "sgd": "SGD(momentum={momentum})"}
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD", "adamw": "AdamW"}
 
 
 def setting(claim: Claim, evidence: Evidence) -> Outcome:
@@ -66,15 +66,22 @@ def _head_units(experiment: Study) -> str:
     return "->".join(map(str, [experiment.content["model"]["head"]["n_in"], *sizes]))
 
 
-def _optimizers(experiment: Study) -> str:
-    return " + ".join(OPTIMIZERS[one["name"]].format(**one) for one in experiment.content["training"]["optimizers"])
+def optimizers(experiment: Study) -> str:
+    """A study's optimizers, one after the other, as Table A1 prints them: ``Adam + SGD(momentum=0.9)``."""
+    return " + ".join(_optimizer(stage) for stage in experiment.content["training"]["optimizers"])
+
+
+def _optimizer(stage: Mapping[str, Any]) -> str:
+    options = {"momentum": stage.get("momentum"), "wd": stage["weight_decay"]}
+    given = ", ".join(f"{name}={value:g}" for name, value in options.items() if value)
+    return OPTIMIZERS[stage["name"]] + (f"({given})" if given else "")
 
 
 MEASURES: dict[str, Callable[[Study], object]] = {
     "runs": lambda experiment: len(experiment.seeds),
     "input_shape": _input_shape,
     "head_units": _head_units,
-    "optimizers": _optimizers,
+    "optimizers": optimizers,
     "classes": lambda experiment: next(iter(experiment.variants.values()))["sizes"][-1],
 }
 

@@ -1,4 +1,4 @@
-"""Figs. A2, A4A, A4B and the curves of 3B: mean accuracy by epoch, one line a variant, without bands."""
+"""Figs. 3B, A2, A4A and A4B: mean accuracy by epoch, one line a variant, without bands."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,3 +25,11 @@ def plot(curves: pd.DataFrame, study: Study, axes: Axes, figure: str) -> None:
     style.epochs_axis(axes, last=min(last, curves["epoch"].max()))
     style.percent_axis(axes, f"{'Training' if metric == 'train_accuracy' else 'Validation'} accuracy (mean)")
     style.legend_below(axes)  # curves may leave no room among them
+    if figure == "fig3b":
+        _mark_prunes(study, axes)
+
+
+def _mark_prunes(study: Study, axes: Axes) -> None:
+    for epoch in sorted({variant["prune"]["epoch"] for variant in study.variants.values() if variant["prune"]}):
+        axes.axvline(epoch, color=style.LINE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
+        axes.annotate("prune", (epoch, 1), (3, -2), ("data", "axes fraction"), "offset points", va="top", fontsize=8)

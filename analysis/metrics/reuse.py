@@ -9,11 +9,11 @@ from nist.errors import InputError, run
 from nist.studies import study
 
 
-def take(source: Path, experiment: study.Study, variant: str, target: Path, seeds: range | None = None) -> None:
+def take(source: Path, experiment: study.Study, variant: str, target: Path, seeds: range) -> None:
     """Write runs in the metrics file ``source`` to ``target``, as runs of ``variant`` of ``experiment``.
 
-    They are those of ``seeds``, or else all of them, with what is known of the images they got right. The description
-    stays as it is but for its seeds, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they
+    They are those of ``seeds``, with what is known of the images they got right. The description stays as it is but
+    for its seeds, and says under ``taken_from`` whose runs they are. Raises ``InputError`` if they
     are not runs of the study and variant that ``experiment`` takes them from, or if one of ``seeds`` is not among them.
     """
     block = metrics_file.read(source)
@@ -21,15 +21,14 @@ def take(source: Path, experiment: study.Study, variant: str, target: Path, seed
     if runs.name(block) != wanted:
         raise InputError(f"{source}: runs of {'/'.join(runs.name(block))}, where those of {wanted[0]}/{variant} belong")
     there = block.description["seeds"]
-    taken = sorted(there) if seeds is None else list(seeds)
-    if lacking := set(taken) - set(there):
+    if lacking := {*seeds} - {*there}:
         raise InputError(
             f"{source}: holds no run of seed {min(lacking)}; there are {', '.join(map(str, sorted(there)))}"
         )
-    rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in taken]
+    rows = [{**row, "study": experiment.name} for row in block.table.to_pylist() if row["seed"] in seeds]
     if hits := correctness.read(source, block):
-        correctness.write_hits(target, rows, {key: each for key, each in hits.items() if key[0] in taken})
-    metrics_file.write(target, rows, {**block.description, "seeds": taken, "taken_from": wanted[0]})
+        correctness.write_hits(target, rows, {key: each for key, each in hits.items() if key[0] in seeds})
+    metrics_file.write(target, rows, {**block.description, "seeds": [*seeds], "taken_from": wanted[0]})
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         "--study", required=True, type=study.load, help="name or YAML file of the study that takes them"
     )
     parser.add_argument("--variant", required=True)
-    parser.add_argument("--seeds", type=study.parse_seeds, help="first and last to take, instead of all")
+    parser.add_argument("--seeds", required=True, type=study.parse_seeds, help="first and last to take")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args(argv)
     take(arguments.source, arguments.study, arguments.variant, arguments.output, arguments.seeds)

@@ -14,7 +14,6 @@ from nist import correctness, metrics_file
 from nist.errors import InputError, run
 from nist.metrics_file import MetricsFile
 from nist.runtime.files import replacing
-from nist.studies import study
 
 
 def find(source: Path, name: str | None = None) -> list[Path]:
@@ -40,10 +39,8 @@ def _says_what_it_is(path: Path) -> bool:
         return True
 
 
-def publish(
-    sources: list[Path], folder: Path = FOLDER, studies: Path = study.FOLDER, kind: str = METRICS
-) -> dict[str, MetricsFile]:
-    """Add metrics files to ``folder``, with their sums and provenance; return what was added, by name in ``folder``.
+def publish(sources: list[Path], kind: str = METRICS) -> dict[str, MetricsFile]:
+    """Add metrics files to the published ones, with sums and provenance; return what was added, by name in ``FOLDER``.
 
     ``kind`` says whether they are runs, ``METRICS``, or ``REPLAYS`` of published ones. Files that are published already
     are passed over. With runs come the files that say which images they got right, where there are such. Everything is
@@ -51,19 +48,19 @@ def publish(
     does. Then all is written under temporary names; ``SHA256SUMS`` takes its place last. If that is cut short, files
     are there that it does not list: they are refused by every reader, and publishing them again makes them whole.
     """
-    sums = store.read_sums(folder)
+    sums = store.read_sums()
     sums.pop(PROVENANCE, None)  # it is written anew
-    store.check_sums(folder, sums)
+    store.check_sums(sums)
     new = {kind: [path for path in sources if store.sha256(path) not in sums.values()]}
-    there = store.paths_by_kind(folder, sums)
-    blocks = {each: validate.read([*there[each], *new.get(each, [])], studies) for each in KINDS}
+    there = store.paths_by_kind(sums)
+    blocks = {each: validate.read([*there[each], *new.get(each, [])]) for each in KINDS}
     for each in KINDS:
-        store.check_places(folder, {path: blocks[each][path] for path in there[each]}, each)
+        store.check_places({path: blocks[each][path] for path in there[each]}, each)
     places = {store.place(path, block, each): path for each in KINDS for path, block in blocks[each].items()}
     beside = _beside(places, blocks[METRICS])
-    store.check_listed(folder, {*places, *beside, PROVENANCE})
+    store.check_listed({*places, *beside, PROVENANCE})
     added = {name: path for name, path in sorted(places.items()) if name not in sums}
-    _write(folder, {**added, **{name: path for name, path in beside.items() if name not in sums}}, sums, blocks)
+    _write({**added, **{name: path for name, path in beside.items() if name not in sums}}, sums, blocks)
     return {name: blocks[kind][path] for name, path in added.items()}
 
 
@@ -76,16 +73,16 @@ def _beside(places: dict[str, Path], blocks: dict[Path, MetricsFile]) -> dict[st
     }
 
 
-def _write(folder: Path, new: dict[str, Path], sums: dict[str, str], blocks: store.ByKind) -> None:
-    """Copy ``new`` into ``folder`` and write its page and its sums, which are those of the bytes that were copied."""
+def _write(new: dict[str, Path], sums: dict[str, str], blocks: store.ByKind) -> None:
+    """Copy ``new`` into ``FOLDER`` and write its page and its sums, which are those of the bytes that were copied."""
     page = store.page_of(blocks)
     with ExitStack() as renames:  # the first to enter takes its place last
-        listing = renames.enter_context(replacing(folder / SUMS))
-        text = renames.enter_context(replacing(folder / PROVENANCE))
+        listing = renames.enter_context(replacing(FOLDER / SUMS))
+        text = renames.enter_context(replacing(FOLDER / PROVENANCE))
         text.write_text(page, encoding="utf-8")
         all_sums = {**sums, PROVENANCE: store.sha256(text)}
         for name, source in new.items():
-            copy = renames.enter_context(replacing(folder / name))
+            copy = renames.enter_context(replacing(FOLDER / name))
             shutil.copyfile(source, copy)
             all_sums[name] = store.sha256(copy)
         lines = [f"{value}  {name}\n" for name, value in sorted(all_sums.items())]

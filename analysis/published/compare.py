@@ -5,7 +5,6 @@ from pathlib import Path
 
 from analysis.published import add, replays, store, validate
 from nist.errors import run
-from nist.studies import study
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -14,7 +13,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("source", type=Path, help="folder laid out as results/replays")
     parser.add_argument("--study", help="compare the replays of this study alone")
     arguments = parser.parse_args(argv)
-    found = validate.read(add.find(arguments.source, arguments.study), study.FOLDER)
+    found = validate.read(add.find(arguments.source, arguments.study))
     for one in replays.compare_all(found, store.read().values()):
         print(replays.sentence(one))
 

@@ -26,29 +26,28 @@ KINDS = METRICS, REPLAYS = "metrics", "replays"  # no statistic is made from a r
 ByKind = dict[str, dict[Path, MetricsFile]]
 
 
-def read(folder: Path = FOLDER, studies: Path = study.FOLDER) -> dict[Path, MetricsFile]:
+def read() -> dict[Path, MetricsFile]:
     """All published runs, sorted by path; none where nothing is published. Errors as those of ``read_by_kind``."""
-    return read_by_kind(folder, studies)[METRICS]
+    return read_by_kind()[METRICS]
 
 
-def read_by_kind(folder: Path = FOLDER, studies: Path = study.FOLDER, outdated: dict[str, str] | None = None) -> ByKind:
+def read_by_kind(outdated: dict[str, str] | None = None) -> ByKind:
     """All published blocks of each of ``KINDS``, sorted by path.
 
-    ``studies`` is the folder of the studies' YAML files; those that have changed since are left out where there is
-    ``outdated``, which then says why, by name. Raises ``InputError`` that names the first file which is not
-    listed in ``SHA256SUMS``, not there, not what its sum says, not a metrics file of this version of the contract, not
-    of runs that the studies ask for, no replay of a published run (see ``analysis.published.replays.compare_all``), or,
-    of ``PROVENANCE.md``, not what the metrics files say.
+    Studies that have changed since are left out where there is ``outdated``, which then says why, by name. Raises
+    ``InputError`` that names the first file which is not listed in ``SHA256SUMS``, not there, not what its sum says,
+    not a metrics file of this version of the contract, not of runs that the studies ask for, no replay of a published
+    run (see ``analysis.published.replays.compare_all``), or, of ``PROVENANCE.md``, not what the metrics files say.
     """
-    sums = read_sums(folder)
-    check_listed(folder, sums)
-    check_sums(folder, sums)
+    sums = read_sums()
+    check_listed(sums)
+    check_sums(sums)
     sums.pop(PROVENANCE, None)
-    blocks = {kind: validate.read(paths, studies, outdated) for kind, paths in paths_by_kind(folder, sums).items()}
+    blocks = {kind: validate.read(paths, outdated) for kind, paths in paths_by_kind(sums).items()}
     for kind in KINDS:
-        check_places(folder, blocks[kind], kind)
-    check_beside(folder, sums)
-    check_provenance(folder, blocks)
+        check_places(blocks[kind], kind)
+    check_beside(sums)
+    check_provenance(blocks)
     return {kind: _without(outdated or {}, found) for kind, found in blocks.items()}
 
 
@@ -56,7 +55,7 @@ def _without(names: Iterable[str], blocks: dict[Path, MetricsFile]) -> dict[Path
     return {path: block for path, block in blocks.items() if runs.name(block)[0] not in names}
 
 
-def paths_by_kind(folder: Path, names: Iterable[str]) -> dict[str, list[Path]]:
+def paths_by_kind(names: Iterable[str]) -> dict[str, list[Path]]:
     """Paths of published files by kind, to be read apart, as a replay has the seed of a run.
 
     A name that is of neither kind counts as metrics, where its place is refused. What lies beside metrics is no block.
@@ -65,13 +64,13 @@ def paths_by_kind(folder: Path, names: Iterable[str]) -> dict[str, list[Path]]:
     for name in names:
         if name.endswith(correctness.SUFFIX):
             continue
-        paths[REPLAYS if name.startswith(f"{REPLAYS}/") else METRICS].append(folder / name)
+        paths[REPLAYS if name.startswith(f"{REPLAYS}/") else METRICS].append(FOLDER / name)
     return paths
 
 
-def read_sums(folder: Path) -> dict[str, str]:
-    """Published files by name relative to ``folder``, sorted, with their SHA-256; empty where nothing is published."""
-    path, sums = folder / SUMS, {}
+def read_sums() -> dict[str, str]:
+    """Published files by name relative to ``FOLDER``, sorted, with their SHA-256; empty where nothing is published."""
+    path, sums = FOLDER / SUMS, {}
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for number, line in enumerate(text.splitlines(), start=1):
         entry = re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line)
@@ -82,30 +81,30 @@ def read_sums(folder: Path) -> dict[str, str]:
     return dict(sorted(sums.items()))
 
 
-def check_listed(folder: Path, names: set[str] | dict[str, str]) -> None:
-    """Check that ``folder`` holds no published file that is not in ``names``; those with a leading dot are none."""
-    present = [path for kind in KINDS for path in (folder / kind).rglob("[!.]*") if path.is_file()]
-    for path in sorted([*present, *folder.glob(PROVENANCE)]):
-        if path.relative_to(folder).as_posix() not in names:
-            raise InputError(f"{path}: not listed in {folder / SUMS}; publish it with make publish, or remove it")
+def check_listed(names: set[str] | dict[str, str]) -> None:
+    """Check that ``FOLDER`` holds no published file that is not in ``names``; those with a leading dot are none."""
+    present = [path for kind in KINDS for path in (FOLDER / kind).rglob("[!.]*") if path.is_file()]
+    for path in sorted([*present, *FOLDER.glob(PROVENANCE)]):
+        if path.relative_to(FOLDER).as_posix() not in names:
+            raise InputError(f"{path}: not listed in {FOLDER / SUMS}; publish it with make publish, or remove it")
 
 
-def check_sums(folder: Path, sums: dict[str, str]) -> None:
+def check_sums(sums: dict[str, str]) -> None:
     """Check that every file is there and has the SHA-256 that ``sums`` says."""
     for name, expected in sums.items():
-        path = folder / name
+        path = FOLDER / name
         if not path.is_file():
-            raise InputError(f"{path}: not there, but listed in {folder / SUMS}; restore it, or delete that line")
+            raise InputError(f"{path}: not there, but listed in {FOLDER / SUMS}; restore it, or delete that line")
         if sha256(path) != expected:
-            raise InputError(f"{path}: altered, as its SHA-256 is not the one in {folder / SUMS}; restore it")
+            raise InputError(f"{path}: altered, as its SHA-256 is not the one in {FOLDER / SUMS}; restore it")
 
 
-def check_beside(folder: Path, names: Iterable[str]) -> None:
+def check_beside(names: Iterable[str]) -> None:
     """Check that what says which images runs got right lies beside them. Its content was checked when it came."""
     wanted = {str(correctness.path_of(Path(name))) for name in names if name.startswith(f"{METRICS}/")}
     for name in names:
         if name.endswith(correctness.SUFFIX) and name not in wanted:
-            raise InputError(f"{folder / name}: no metrics beside it; restore them, or remove it and its sum")
+            raise InputError(f"{FOLDER / name}: no metrics beside it; restore them, or remove it and its sum")
 
 
 def sha256(path: Path) -> str:
@@ -114,21 +113,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_places(folder: Path, blocks: dict[Path, MetricsFile], kind: str) -> None:
+def check_places(blocks: dict[Path, MetricsFile], kind: str) -> None:
     """Check that every block is in the file whose name says what it holds."""
     for path, block in blocks.items():
-        wanted = folder / place(path, block, kind)
+        wanted = FOLDER / place(path, block, kind)
         if path != wanted:
             raise InputError(
                 f"{path}: holds what belongs in {wanted}; it was renamed, or a run is missing or one too many"
             )
 
 
-def check_provenance(folder: Path, blocks: ByKind) -> None:
+def check_provenance(blocks: ByKind) -> None:
     """Check that ``PROVENANCE.md`` says what the blocks say of themselves."""
-    path, page = folder / PROVENANCE, page_of(blocks)
+    path, page = FOLDER / PROVENANCE, page_of(blocks)
     if any(blocks.values()) and not (path.is_file() and path.read_bytes() == page.encode()):
-        raise InputError(f"{path}: not what the metrics files say; make publish FROM={folder / METRICS} writes it anew")
+        raise InputError(f"{path}: not what the metrics files say; make publish FROM={FOLDER / METRICS} writes it anew")
 
 
 def page_of(blocks: ByKind) -> str:
@@ -194,9 +193,7 @@ def checksums(paths: Iterable[Path | str]) -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Check everything that is published, and say of which studies runs are missing."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.published", description=main.__doc__)
-    parser.add_argument("--check", action="store_true", help="say nothing unless something is wrong")
-    silent, blocks = parser.parse_args(argv).check, read()
+    argparse.ArgumentParser(prog="python -m analysis.published", description=main.__doc__).parse_args(argv)
+    blocks = read()
     for name in sorted({runs.name(block)[0] for block in blocks.values()}):
-        if not silent:
-            print(f"{name}: not published: {gaps(blocks, study.load(name)) or 'nothing'}")
+        print(f"{name}: not published: {gaps(blocks, study.load(name)) or 'nothing'}")

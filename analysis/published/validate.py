@@ -22,21 +22,21 @@ TOLD = {"paths": {"effective", "unused", "unreached"}, "method": {"images", "sec
 MOST_OUTPUTS = 10**6  # of a head
 
 
-def read(paths: list[Path], studies: Path, outdated: dict[str, str] | None = None) -> dict[Path, MetricsFile]:
-    """Read metrics files and check that they are runs of the paper's studies as these stand in ``studies``, none twice.
+def read(paths: list[Path], outdated: dict[str, str] | None = None) -> dict[Path, MetricsFile]:
+    """Read metrics files and check that they are runs of studies as these are configured now, none twice.
 
     Raises ``InputError`` that names the first file for which that is not so. With ``outdated``, runs that do not fit
     their study as it is now are none, and it says why, by the study's name.
     """
     blocks = runs.read_blocks(paths) if paths else {}
-    experiments = {path.stem: path for path in studies.glob("*.yaml")}
+    experiments = {path.stem: path for path in study.FOLDER.glob("*.yaml")}
     wanted = {runs.name(block)[0] for block in blocks.values()}
     loaded = {name: study.load(experiments[name]) for name in sorted(wanted & experiments.keys())}
     for path, block in blocks.items():
         name = runs.name(block)[0]
         try:
             if name not in loaded:
-                raise InputError(f"{path}: runs of the study {name!r}, which is not in {studies}")
+                raise InputError(f"{path}: runs of the study {name!r}, which is not in {study.FOLDER}")
             check(path, block, loaded[name])
         except InputError as error:
             if outdated is None:

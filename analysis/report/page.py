@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis import cli
 from analysis.claims import ledger_file
+from analysis.manifest import MANIFEST
 from analysis.metrics import runs
 from analysis.report import assumptions, curves, evidence, findings, provenance, replays, texts, verdicts
 from analysis.report.items import DRAWINGS, SETTINGS, cost_items, item, paper_items, shown_in
@@ -67,7 +68,6 @@ def main(argv: list[str] | None = None) -> None:
     """Build the page from metrics files and the figures and tables made from them."""
     parser = argparse.ArgumentParser("python -m analysis.report", description=main.__doc__, fromfile_prefix_chars="@")
     parser.add_argument("--studies", nargs="+", required=True, type=study.load)
-    parser.add_argument("--manifest", required=True, type=Path, help="config/figures.yaml")
     parser.add_argument("--results", required=True, type=Path, help="folder with figures/ and tables/")
     parser.add_argument("--claims", required=True, type=Path, help="claims.csv of analysis.claims")
     parser.add_argument("--findings", required=True, type=Path, help="findings.md of analysis.findings")
@@ -88,7 +88,7 @@ def _counted(counts: pd.DataFrame, name: str, entry: dict, folder: str) -> pd.Da
 def contents(arguments: argparse.Namespace) -> dict:
     """Read the files that the arguments name into the content of the page."""
     blocks = runs.read_blocks(arguments.inputs)
-    manifest, results = yaml_file.read(arguments.manifest), arguments.results
+    manifest, results = yaml_file.read(MANIFEST), arguments.results
     frame = runs.join(blocks)
     counts, names = runs.count(frame), shown_in(arguments.studies, manifest)
     sections = []

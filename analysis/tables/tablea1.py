@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 
 from analysis.claims.claim import Claim, read
+from analysis.claims.settings import optimizers
 from analysis.study_results import Source
 from analysis.tables.printed import PAPER, cell
 from nist.studies.study import Study
@@ -20,7 +20,6 @@ MODELS = {  # by name of the studies' model: the paper's name, and those in the 
     "mobilenetv1": ("MobileNetV1", "mobilenetv1", "mobilenet"),
     "deit_small": ("DeiT_small", "deit_small", "deit"),
 }
-OPTIMIZERS = {"adam": "Adam", "sgd": "SGD", "adamw": "AdamW"}
 
 
 def build(given: list[Source]) -> pd.DataFrame:
@@ -52,17 +51,11 @@ def _settings(study: Study) -> dict:
     constant = schedule == "constant"
     keys = ("lr_min", "warmup_lr_init", "warmup_t", "cycle_decay")
     return {
-        "Optimizer": " + ".join(_optimizer(stage) for stage in training["optimizers"]),
+        "Optimizer": optimizers(study),
         "Epochs": str(training["epochs"]),
         "LR": rate if constant else _cosine(rate, {key: _number(schedule[key]) for key in keys}),
         "Batch size": str(training["batch_size"]),
     }
-
-
-def _optimizer(stage: Mapping[str, Any]) -> str:
-    options = {"momentum": stage.get("momentum"), "wd": stage["weight_decay"]}
-    given = ", ".join(f"{name}={value:g}" for name, value in options.items() if value)
-    return OPTIMIZERS[stage["name"]] + (f"({given})" if given else "")
 
 
 def _cosine(rate: str, schedule: Mapping[str, str]) -> str:

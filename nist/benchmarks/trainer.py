@@ -116,14 +116,10 @@ def commands(name: str, variant: str, path: Path, epochs: int, seeds: int, devic
     """Processes to run at once, by trainer."""
     stock = [
         "nist.benchmarks.plain_pytorch",
-        "--study",
-        name,
-        "--variant",
-        variant,
-        "--images",
-        str(path),
-        "--epochs",
-        str(epochs),
+        f"--study={name}",
+        f"--variant={variant}",
+        f"--images={path}",
+        f"--epochs={epochs}",
     ]
     together = [f"0-{seeds - 1}"] if device == "cuda" else [f"{seed}-{seed}" for seed in range(seeds)]
     script = {

@@ -68,6 +68,6 @@ rule report:
         replays=REPLAYS,
         code=digest.of_code("analysis.report.__main__"),
     shell:
-        "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q} --manifest {input.manifest:q}"
+        "printf '%s\\n' {input.metrics:q} | python -m analysis.report --studies {input.studies:q}"
         " --results results --claims {input.claims:q} --findings {input.findings:q} --benchmarks {input.benchmarks:q}"
         " --replays {input.replays:q} -o {output} @/dev/stdin > {log} 2>&1"

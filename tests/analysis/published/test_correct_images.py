@@ -47,7 +47,7 @@ def read(path):
 def test_they_come_with_the_runs_and_are_listed(train_with_images, train):
     added = add.publish([train_with_images(), train(first=2)])
     assert [*added] == ["metrics/small/dense/seeds0-1.parquet", "metrics/small/dense/seeds2-3.parquet"]
-    assert DENSE in store.read_sums(store.FOLDER)
+    assert DENSE in store.read_sums()
     assert len(store.read()) == 2
     copy, original = (folder / "small/dense/seeds0-1.parquet" for folder in (store.FOLDER / "metrics", OWN))
     np.testing.assert_equal(read(copy), read(original))

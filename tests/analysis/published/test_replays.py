@@ -71,12 +71,6 @@ def test_what_is_no_replay_is_refused_and_nothing_changes(replayed, replay, bloc
     assert state(replayed) == before
 
 
-def test_a_block_of_several_seeds_is_no_replay(replayed, train):
-    block = train(folder="again", seconds=0.25)
-    with pytest.raises(InputError, match="dense/seeds0-1.parquet: holds 2 seeds; a replay is of one"):
-        add.publish([block], kind=store.REPLAYS)
-
-
 def test_the_command_publishes_replays_and_another_says_where_they_differ(tree, replay, capsys):
     replay(device="another")
     compare(["results/replays", "--study", "small"])

@@ -167,12 +167,6 @@ def test_five_pairs_bound_no_ratio_however_far_the_search_goes():
         assert inverted(ours, reference, flips, complete, 0.95) == (-np.inf, np.inf)
 
 
-def test_five_pairs_bound_no_ratio():
-    rng = np.random.default_rng(15)
-    ours, reference = rng.normal(0, 1, (5, 4)), rng.normal(0, 9, (5, 4))
-    assert inverted(ours, reference, *resampling.flips(5, 32, rng), 0.95) == (-np.inf, np.inf)
-
-
 def test_a_constant_arm_has_no_interval(arms):
     assert np.isnan(inverted(np.full((8, 4), 0.5), arms[1], *ALL, 0.95)).all()
     assert np.isnan(inverted(np.full((8, 4), 0.5), np.full((8, 4), 0.1), *ALL, 0.95)).all()

@@ -110,14 +110,14 @@ def test_runs_that_are_not_the_same_are_not_taken(pair, change, message):
 def test_taken_runs_are_the_same_rows_under_another_name(pair, metrics_file, tmp_path):
     experiment = study.load(pair())
     source = metrics_file("dense", [[0.5, 0.6], [0.4, 0.7]], study="lenet5-digits", variant="dense")
-    reuse.take(source, experiment, "dense", tmp_path / "taken.parquet")
+    reuse.take(source, experiment, "dense", tmp_path / "taken.parquet", range(2))
     before, after = record.read(source), record.read(tmp_path / "taken.parquet")
     assert after.table.drop_columns("study").equals(before.table.drop_columns("study"))
     assert after.table["study"].unique().to_pylist() == ["controls"]
     assert after.description["taken_from"] == "lenet5-digits"
     other = metrics_file("other", [[0.5, 0.6]], study="lenet5-digits", variant=VARIANT)
     with pytest.raises(InputError, match=f"runs of lenet5-digits/{VARIANT}, where those of lenet5-digits/dense belong"):
-        reuse.take(other, experiment, "dense", tmp_path / "wrong.parquet")
+        reuse.take(other, experiment, "dense", tmp_path / "wrong.parquet", range(2))
     assert not (tmp_path / "wrong.parquet").exists()
 
 

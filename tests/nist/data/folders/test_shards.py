@@ -109,13 +109,6 @@ def test_a_row_without_an_image_is_named_by_both_readers(shard_root, arrays, ima
         assert str(error.value) == f"{path}: row 1: {expected}"
 
 
-def test_paths_alone_are_named_for_what_they_are(tmp_path):
-    path = tmp_path / "train-0.parquet"
-    pq.write_table(pa.table({"image": [{"bytes": None, "path": "images/1.png"}], "label": [0]}), path)
-    with pytest.raises(InputError, match="row 0: a path .images/1.png. and no bytes"):
-        parquet.decode(TOY, "train", [path])
-
-
 def test_a_column_of_other_than_bytes_is_named(tmp_path):
     path = tmp_path / "train-0.parquet"
     pq.write_table(pa.table({"image": [{"bytes": "text", "path": ""}], "label": [0]}), path)
