@@ -37,7 +37,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "run_curves": (("variant", "seed", "epoch"), ("val_accuracy", "train_accuracy", "gap")),
     "run_epochs": (("variant", "seed"), ("epochs_to_converge", "epochs_to_accuracy")),
     "run_scores": (("variant", "seed", "score"), ("accuracy",)),
-    "sd_permutation": (TESTED, ("log_sd_ratio", "sd_ratio", "low", "high", "p", "p_two_sided", "n")),
+    "sd_permutation": (TESTED, ("log_sd_ratio", "sd_ratio", "low", "high", "p", "n")),
     "selection": (("variant", "seed"), ("epoch", "selected", "peak", "optimism")),
     "selection_difference": (TESTED, ("difference", "low", "high", "p", "n")),
     "simultaneous_band": (("variant", "epoch"), ("epoch", "mean", "low", "high")),

@@ -70,7 +70,7 @@ def steadier(claim: Claim, evidence: Evidence) -> Outcome:
 def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: int) -> Comparison:
     """The log ratio of SDs, ``more`` over ``less``: its two-sided p decides; the interval is of the same test."""
     tested = evidence.row("sd_permutation", claim.study, less, baseline=more, metric=claim.parameters["metric"])
-    ratio, p = -float(tested["log_sd_ratio"]), float(tested["p_two_sided"])
+    ratio, p = -float(tested["log_sd_ratio"]), float(tested["p"])
     has_spread = isfinite(ratio) and isfinite(p)
     found = Measured(ratio, -float(tested["high"]), -float(tested["low"]), int(tested["n"]))
     said = f"p = {p:.2g} over whole runs" if isfinite(p) else "p undefined over whole runs"

@@ -246,7 +246,7 @@ def _if_whole_runs_agree(claim: Claim, evidence: Evidence, found: Outcome) -> Ou
     far too often (``analysis.coverage``).
     """
     row = evidence.row("sd_permutation", claim.study, claim.variant, metric=claim.parameters["metric"])
-    ratio, p = exp(row["log_sd_ratio"]), float(row["p_two_sided"])
+    ratio, p = exp(row["log_sd_ratio"]), float(row["p"])
     differs = p <= LEVEL and isfinite(ratio)
     agrees = {"reproduced": differs and 0 < ratio < 1, "contradicted": differs and ratio > 1}.get(found.verdict, True)
     size = f"is × {ratio:.2f}, p = {p:.2g}" if isfinite(ratio) and isfinite(p) else "of either arm is undefined"

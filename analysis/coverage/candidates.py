@@ -68,7 +68,7 @@ def of_log_sd_ratio(sample: Sample) -> dict[str, np.ndarray]:
     sds = [resampling.sd(arm) for arm in sample.arms]
     leaving_out = log_sd_ratio(*(resampling.jackknife_sd(arm) for arm in sample.arms))
     observed, resampled = log_sd_ratio(*sds), bootstrap.log_sd_ratio_errors(sample.drawn, *sample.arms)
-    p = sd_permutation.permutation_test(*sample.arms, flips, complete, "two-sided")["p"]
+    p = sd_permutation.permutation_test(*sample.arms, flips, complete)["p"]
     one = np.ones((1, sample.n))
     error = bootstrap.log_sd_ratio_errors(one, *sample.arms)[1][..., 0]
     half = np.log(stats.f.isf(TAIL, sample.n - 1, sample.n - 1)) / 2

@@ -29,7 +29,7 @@ class Spread(Accuracy):
             if math.isnan(low)
             else f"× {estimate:.2f} {formatting.interval(low, high, '{:.2f}'.format)}",
             "papers": formatting.p_value(self.row("wilcoxon", variant, metric="val_accuracy")["p"]),
-            "valid": formatting.p_value(ratio["p_two_sided"]),
+            "valid": formatting.p_value(ratio["p"]),
             "said": said,
             "needed": f"{needed:,.0f}" if is_open else "",
         }

@@ -12,7 +12,7 @@ from analysis.tables.comparisons import MORE_ACCURATE, PAPERS_TEST, STEADIER, An
 
 NEEDED = (
     *("accuracy", "epochwise_sd", "holm", "learning_curve", "paired_difference"),
-    *("run_scores", "sd_permutation", "simultaneous_band"),
+    *("run_scores", "sd_permutation", "simultaneous_band", "wilcoxon"),
 )
 FEW = 3  # heads with their intervals that a sentence has room for
 SCORES = {comparisons.SCORE: "Best epoch with the final weights", "last": "Last epoch"}

@@ -24,7 +24,7 @@ WILSON = "Wilson interval over epochs"
 class Settings(NamedTuple):
     """Parameters of the tests, as a study's schema describes them. The level is 1 - confidence."""
 
-    alternative: str
+    alternative: str  # of the Wilcoxon test
     confidence: float
     margin: float
 
@@ -48,7 +48,7 @@ def of_curves(n: int, resamples: int, settings: Settings, rng: np.random.Generat
         return (low > 0.5) | (high < 0.5)
 
     def permutation(ours: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return sd_permutation.permutation_test(ours, other, flips, complete, settings.alternative)["p"] <= level
+        return sd_permutation.permutation_test(ours, other, flips, complete)["p"] <= level
 
     return {wilcoxon.TEST: signed_rank, WILSON: share, sd_permutation.TEST: permutation}
 

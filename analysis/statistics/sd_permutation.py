@@ -17,7 +17,7 @@ from analysis.statistics.study_runs import StudyRuns
 TEST = named_tests.PERMUTATION
 QUANTITY = "log_sd_ratio"
 SIZE = [QUANTITY, "sd_ratio", "low", "high", "interval", "coverage", "confidence"]
-COLUMNS = ["test", "alternative", "method", "patterns", *SIZE, "p", "p_two_sided"]
+COLUMNS = ["test", "alternative", "method", "patterns", *SIZE, "p"]
 TIE = 1e-9  # statistics closer than this are equal but for rounding
 IN_CACHE = 2**15  # values at a time, so that they stay in the processor's cache
 CLOSE, STEP, FAR = 0.002, 0.25, 8.0  # of log ratios: precision of an interval's ends; first and last step outwards
@@ -75,41 +75,32 @@ class Permuted:
                 yield slice(sample, sample + step), slice(pattern, pattern + n_patterns)
 
 
-def p_values(log_ratios: np.ndarray, complete: bool) -> dict[str, np.ndarray]:
-    """p by alternative, each of shape (...), from ``log_ratios`` of ``Permuted``; NaN where the observed one is."""
+def p_values(log_ratios: np.ndarray, complete: bool) -> np.ndarray:
+    """Two-sided p, shape (...), from ``log_ratios`` of ``Permuted``; NaN where the observed one is."""
     observed, permuted = log_ratios[..., :1], log_ratios[..., 1:]
     more = 0 if complete else 1  # the observed pattern is one of a complete set, and counts as one of a random set
-    as_extreme = {
-        "less": permuted <= observed + TIE,
-        "greater": permuted >= observed - TIE,
-        "two-sided": abs(permuted) >= abs(observed) - TIE,
-    }
-    known, patterns = ~np.isnan(observed[..., 0]), permuted.shape[-1] + more
-    return {name: np.where(known, (found.sum(axis=-1) + more) / patterns, np.nan) for name, found in as_extreme.items()}
+    as_extreme = (abs(permuted) >= abs(observed) - TIE).sum(axis=-1)
+    return np.where(np.isnan(observed[..., 0]), np.nan, (as_extreme + more) / (permuted.shape[-1] + more))
 
 
-def permutation_test(
-    ours: np.ndarray, reference: np.ndarray, flips: np.ndarray, complete: bool, alternative: str = "less"
-) -> dict:
+def permutation_test(ours: np.ndarray, reference: np.ndarray, flips: np.ndarray, complete: bool) -> dict:
     """Test that two variants have the same spread over runs, from curves of shape (..., seeds, epochs) paired by seed.
 
     ``flips`` says which pairs change sides in each pattern, and ``complete`` whether these are all patterns, from
-    ``analysis.statistics.resampling.flips``. The statistic is ``log_sd_ratio``. Returns it, ``sd_ratio``, ``p`` and
-    ``p_two_sided``, each of shape (...), and how the patterns were chosen; p is undefined (NaN) for a single pair.
+    ``analysis.statistics.resampling.flips``. The statistic is ``log_sd_ratio``. Returns it, ``sd_ratio`` and the
+    two-sided ``p``, each of shape (...), and how the patterns were chosen; p is undefined (NaN) for a single pair.
     """
     if ours.shape[-2] < 2:
         ratios = np.full((*ours.shape[:-2], 2), np.nan)
     else:
         ratios = Permuted(ours, reference, flips).log_ratios()
-    p = p_values(ratios, complete)
     return {
-        "alternative": alternative,
+        "alternative": "two-sided",
         "method": "exact" if complete else "Monte Carlo",
         "patterns": len(flips),
         QUANTITY: ratios[..., 0],
         "sd_ratio": np.exp(ratios[..., 0]),
-        "p": p[alternative],
-        "p_two_sided": p["two-sided"],
+        "p": p_values(ratios, complete),
     }
 
 
@@ -129,7 +120,7 @@ def inverted(
         return np.nan, np.nan
 
     def is_rejected(log_ratio: float) -> bool:
-        return bool(p_values(permuted.log_ratios(log_ratio), complete)["two-sided"] <= level)
+        return bool(p_values(permuted.log_ratios(log_ratio), complete) <= level)
 
     low, high = (_last_kept(is_rejected, observed, direction) for direction in (-1, 1))
     return low, high
@@ -155,21 +146,20 @@ def sd_permutation(
     *,
     resamples: int,
     rng: np.random.Generator,
-    alternative: str = "less",
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Permutation test of every variant's mean epochwise SD against the baseline's, for either accuracy.
 
     ``frame`` holds the rows of ``nist.metrics_file.SCHEMA``. All patterns of flips are tried where there are at most
-    ``resamples``, else so many drawn from ``rng``, the same for every comparison; ``alternative='less'`` asks whether
-    the variant's spread is the lower one. Returns one row a comparison: ``pairing.NAMES`` and ``COLUMNS``. ``low`` and
-    ``high`` bound ``log_sd_ratio``; see ``analysis.statistics.intervals`` for the columns beside them.
+    ``resamples``, else so many drawn from ``rng``, the same for every comparison. Returns one row a comparison:
+    ``pairing.NAMES`` and ``COLUMNS``. ``low`` and ``high`` bound ``log_sd_ratio``; see
+    ``analysis.statistics.intervals`` for the columns beside them.
     """
     flips, complete = resampling.flips(frame["seed"].nunique(), resamples, rng)
 
     def measure(ours: np.ndarray, reference: np.ndarray) -> list[dict]:
-        tested = permutation_test(ours, reference, flips, complete, alternative)
-        tested |= {name: float(tested[name]) for name in (QUANTITY, "sd_ratio", "p", "p_two_sided")}
+        tested = permutation_test(ours, reference, flips, complete)
+        tested |= {name: float(tested[name]) for name in (QUANTITY, "sd_ratio", "p")}
         ends = inverted(ours, reference, flips, complete, confidence)
         return [{"test": TEST, **tested, **intervals.row(QUANTITY, len(ours), *ends, confidence)}]
 
@@ -184,6 +174,5 @@ def of_study(study_runs: StudyRuns) -> pd.DataFrame:
         study_runs.baseline,
         resamples=settings["resamples"],
         rng=study_runs.generator(),
-        alternative=settings["alternative"],
         confidence=settings["confidence"],
     )

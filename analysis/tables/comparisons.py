@@ -59,7 +59,7 @@ class Answer(NamedTuple):
     """A question's answer of one variant: a word, the size of the effect, and the test that it rests on.
 
     ``corrected`` is p by Holm's procedure over a ``family`` of comparisons, which decides the word; ``sides`` is
-    "one-sided", "two-sided", or "one-sided, the other way" where 1 − p decides; ``errors`` is how often the test finds
+    "one-sided", "two-sided", or "one-sided, the other way"; ``errors`` is how often the test finds
     a difference between random halves of the runs of one arm.
     """
 
@@ -79,8 +79,8 @@ def answer(source: Source, name: str, question: Question) -> Answer:
     effect = question.effect(source, name)
     level = 1 - source.study.content["statistics"]["confidence"]
     p, corrected, way = float(tested["p"]), float(tested["p_holm"]), sides(tested["alternative"])
-    if _is_other_way(tested, level):
-        p, corrected, way = 1 - p, (1 - p) * tested["family"], f"{way}, the other way"
+    if (other := _other_way(source, name, question)) * tested["family"] <= level:
+        p, corrected, way = other, other * tested["family"], f"{way}, the other way"
     word = UNTOLD if np.isnan(corrected) else _word(question, effect["value"], corrected <= level)
     n = 0 if pd.isna(tested["n"]) else int(tested["n"])
     return Answer(word, effect, p, corrected, way, float(tested["false_positive_rate"]), n, int(tested["family"]))
@@ -91,9 +91,14 @@ def sides(alternative: str) -> str:
     return "two-sided" if alternative == "two-sided" else "one-sided"
 
 
-def _is_other_way(tested: pd.Series, level: float) -> bool:
-    """Whether a test of one direction tells the other one: 1 − p is its p, corrected by Bonferroni's bound."""
-    return tested["alternative"] == "less" and 1 - tested["p"] <= level / tested["family"]
+def _other_way(source: Source, name: str, question: Question) -> float:
+    """p of the paper's test, if it asks for less, in the other direction; 1 where there is none. To be corrected by
+    Bonferroni's bound."""
+    if question.test != named_tests.WILCOXON:
+        return 1.0
+    tested = _only(source.statistic("wilcoxon"), variant=name, metric=question.metric)
+    # Two-sided p is twice the lower one of the two directions.
+    return float(tested["p_two_sided"]) / 2 if tested["alternative"] == "less" and tested["p"] > 0.5 else 1.0
 
 
 def _word(question: Question, value: float, is_told: bool) -> str:

@@ -149,7 +149,7 @@ def spreads(ratio, p, n=20, low=None, high=None, **frames):
     """Evidence on the SD of ``b`` beside the baseline ``a``: ``ratio`` is that of a over b."""
     names = {"variant": "b", "metric": "val_accuracy", "baseline": "a"}
     ends = {"low": -log(high or 1.5 * ratio), "high": -log(low or ratio / 1.5)}
-    tested = pd.DataFrame([{**names, "log_sd_ratio": -log(ratio), **ends, "p_two_sided": p, "n": n}])
+    tested = pd.DataFrame([{**names, "log_sd_ratio": -log(ratio), **ends, "p": p, "n": n}])
     return evidence(sd_permutation=tested, n=n, **frames)
 
 
@@ -207,7 +207,7 @@ class TestSteadier:
         rng, decided = np.random.default_rng(1), []
         for _ in range(20):
             a, b = (curves_of_runs(rng, scale) for scale in (1.0, sd))
-            result = permutation_test(b, a, *flips(20, 499, rng), "two-sided")
+            result = permutation_test(b, a, *flips(20, 499, rng))
             given = spreads(1 / float(result["sd_ratio"]), float(result["p"]))
             decided.append(decide(make("steadier", self.RULE), given).verdict)
         share = decided.count("reproduced") / 20

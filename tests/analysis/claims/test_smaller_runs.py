@@ -100,7 +100,7 @@ def random_tables(variants, rng, epochs, n):
         "run_scores": runs(score, accuracy=rng.uniform(0.5, 0.9, (len(score), 1))),
         "run_curves": runs(long, **{name: long[["mean"]].to_numpy() for name in metrics}, gap=long[["gap"]].to_numpy()),
         "run_epochs": runs(one, **dict.fromkeys(EPOCHS_TO, rng.uniform(2, 20, (len(one), 1)))),
-        "sd_permutation": one.assign(baseline=variants[0], log_sd_ratio=-0.2, low=-0.4, high=0.1, p_two_sided=0.2),
+        "sd_permutation": one.assign(baseline=variants[0], log_sd_ratio=-0.2, low=-0.4, high=0.1, p=0.2),
         "auc_sd": one.assign(mean_sd=rng.uniform(0.001, 0.05, len(one)), auc_sd=rng.uniform(0.1, 1, len(one))),
         "wilson": one.assign(share=0.8, low=0.7, high=0.9),
         "wilcoxon": one.assign(p=0.001, p_two_sided=0.002),

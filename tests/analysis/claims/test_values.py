@@ -147,7 +147,7 @@ class TestMaximumAndSpread:
 
 def whole_runs(ratio, p):
     """The permutation test of whole runs."""
-    return pd.DataFrame([{"variant": "a", "metric": "val_accuracy", "log_sd_ratio": np.log(ratio), "p_two_sided": p}])
+    return pd.DataFrame([{"variant": "a", "metric": "val_accuracy", "log_sd_ratio": np.log(ratio), "p": p}])
 
 
 STEADIER, NEITHER, LESS = whole_runs(0.7, 0.05), whole_runs(0.7, 0.051), whole_runs(1.3, 0.05)

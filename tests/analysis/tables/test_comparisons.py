@@ -8,7 +8,15 @@ from analysis.items import main
 from analysis.statistics.study_runs import StudyRuns
 from analysis.tables import comparisons
 
-NAMES = ["sd_permutation", "paired_difference", "superiority", "epochs_to_accuracy", "gap_at_accuracy", "power"]
+NAMES = [
+    "wilcoxon",
+    "sd_permutation",
+    "paired_difference",
+    "superiority",
+    "epochs_to_accuracy",
+    "gap_at_accuracy",
+    "power",
+]
 
 
 @pytest.fixture
@@ -73,7 +81,7 @@ def test_what_differs_is_found_and_what_does_not_is_not(table):
     ratio = float(better.loc["Is it steadier?", "Effect"].split()[1])
     assert 0.3 < ratio < 0.8
     assert better.loc["Is it more accurate?", "Effect"].startswith("+")
-    for question, word, sides in (("steadier", "steadier", "one-sided"), ("more accurate", "higher", "two-sided")):
+    for question, word, sides in (("steadier", "steadier", "two-sided"), ("more accurate", "higher", "two-sided")):
         assert better.loc[f"Is it {question}?", "Answer"] == word
         assert same.loc[f"Is it {question}?", "Answer"] == "not significant"
         assert better.loc[f"Is it {question}?", "p"].endswith(f", {sides}")
@@ -89,12 +97,14 @@ def test_what_differs_is_found_and_what_does_not_is_not(table):
         assert (holm_p >= p - 1e-9).all()
 
 
-@pytest.mark.parametrize(
-    ("alternative", "p", "told"), [("less", 0.999, True), ("less", 0.97, False), ("two-sided", 1, False)]
-)
-def test_a_test_of_one_direction_tells_the_other_one_too(alternative, p, told):
-    tested = pd.Series({"alternative": alternative, "p": p, "family": 3})
-    assert comparisons._is_other_way(tested, 0.05) == told
+def test_the_papers_test_tells_the_other_direction_too_and_three_whole_runs_none(make_table):
+    curves = {name: np.full((3, 8), 0.5) for name in ("dense", "nist-1-10-p98")}
+    for sd, runs in zip((0.01, 0.02), curves.values(), strict=True):  # twice the SD at every epoch: W is the largest
+        runs += sd * np.arange(1, 9) * np.array([[-1], [0], [1]])
+    rows = make_table(curves, curves).loc["NIST (1, 10), 98 %"]
+    papers, whole = (rows.loc[text] for text in (comparisons.PAPERS_TEST.text, "Is it steadier?"))
+    assert (papers["Answer"], papers["p"]) == ("less steady", f"{2**-8:.2g}, one-sided, the other way")
+    assert (whole["Answer"], whole["p"]) == ("not significant", "0.5, two-sided")  # centred, the middle runs are alike
 
 
 def test_one_point_is_no_plural():
