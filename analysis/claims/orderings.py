@@ -17,6 +17,10 @@ from analysis.claims.outcome import Measured, Outcome
 from analysis.claims.values import LEVEL, where
 
 Interval = Callable[[float], tuple[float, float, float]]
+BY_INTERVAL = {
+    "reproduced": ": the interval supports the claim",
+    "contradicted": ": the interval excludes the claim",
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,11 @@ def _with_endless_images(claim: Claim, evidence: Evidence, less: str) -> str:
     own = table[table["variant"] == less].set_index("score")["ratio"]
     score = next((name for name in ("mean", "last") if name in own.index), None)
     ratio = float(own[score]) if score else nan
-    return f"; with endless validation images the SD would be × {ratio**-0.5:.2f}" if ratio > 0 else ""
+    return (
+        f"; without the sampling noise of validation images the SD ratio would be × {ratio**-0.5:.2f}"
+        if ratio > 0
+        else ""
+    )
 
 
 def _against(evidence: Evidence, claim: Claim, *pair: str) -> str:
@@ -127,7 +135,8 @@ def _judge(claim: Claim, evidence: Evidence, claimed: tuple[float, float], level
                 room=min(low - claimed[0], claimed[1] - high),
             )
         )
-    return Outcome(*_of_all(comparisons, claimed))
+    verdict, reason, found = _of_all(comparisons, claimed)
+    return Outcome(verdict, f"{reason}{BY_INTERVAL.get(verdict, '')}", found)
 
 
 def _difference(claim: Claim, evidence: Evidence, statistic: str, pair: tuple[str, str]) -> tuple[Interval, int]:

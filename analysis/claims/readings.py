@@ -36,7 +36,7 @@ def rests_on(sides: list[Side], evidence: Evidence) -> tuple[str, ...]:
 def contradiction(claim: Claim, evidence: Evidence, outcome: Outcome, rule: Rule, sides: list[Side]) -> Outcome:
     """A ``contradicted`` outcome as far as it reaches: under all readings that were run, or as ours alone."""
     if _is_of_peaks(claim) and rule(_with_final_weights(claim), evidence).verdict != "contradicted":
-        said = "; not so by peaks with the final weights"
+        said = "; not contradicted by the best epoch with the final weights"
         return replace(outcome, verdict="contradicted as read", reason=outcome.reason + said, readings=("U4",))
     others = {label: rule(claim, given).verdict for label, given in _others(sides, evidence)}
     holds = [label for label, verdict in others.items() if verdict != "contradicted"]

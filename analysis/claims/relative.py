@@ -38,8 +38,8 @@ def offset(claim: Claim, evidence: Evidence, outcome: Outcome, decided: Callable
     (least, most), (dense_least, dense_most) = claim.figure.printed_so, dense.figure.printed_so
     printed = f"{float((claim.figure.value - dense.figure.value) / claim.scale):+.4g}"
     seen = f"95 % of differences {100 * low:+.2f} to {100 * high:+.2f} points, printed {printed}"
-    start = f"{outcome.reason}; the dense head misses its figure too"
+    start = f"{outcome.reason}; the dense head misses its printed figure too"
     if low <= most - dense_least and high >= least - dense_most:
-        said = f"{start}, and beside it this one does not ({seen})"
+        said = f"{start}; the difference from it agrees with the paper ({seen})"
         return replace(outcome, reason=said, readings=found.readings, finding=found.finding)
-    return replace(outcome, reason=f"{start}, and beside it so does this one ({seen})")
+    return replace(outcome, reason=f"{start}; the difference from it does not agree either ({seen})")

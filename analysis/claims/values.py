@@ -92,7 +92,7 @@ def margin(claim: Claim, evidence: Evidence) -> Outcome:
         for unit in units
     ]
     best = next((outcome for outcome in outcomes if outcome.verdict != "contradicted"), outcomes[0])
-    found = Outcome(best.verdict, f"{best.reason}; the ± read in {' or '.join(units)}", best.estimate)
+    found = Outcome(best.verdict, f"{best.reason}; the ± read as {' or '.join(units)}", best.estimate)
     return _said_if_before_the_prune(claim, evidence, found)
 
 

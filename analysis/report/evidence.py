@@ -44,8 +44,8 @@ def answer(source: Source) -> list[str]:
     said, untold, n, constant = [], [], 0, comparisons.constant(source)
     brackets = "" if len(names) > FEW else ", 95 % CI in brackets"
     for question, subject in (
-        (MORE_ACCURATE, "accuracy at the best epoch with the final weights"),
-        (STEADIER, "spread over seeds"),
+        (MORE_ACCURATE, "Accuracy at the best epoch with the final weights"),
+        (STEADIER, "Spread over seeds"),
     ):
         found = {name: comparisons.answer(source, name, question) for name in names}
         n = max((one.n for one in found.values()), default=0)
@@ -57,11 +57,11 @@ def answer(source: Source) -> list[str]:
         groups: dict[str, dict[str, pd.Series]] = {}
         for name, one in found.items():
             groups.setdefault(one.word, {})[variants[name]["label"]] = one.effect
-        parts = [f"{_as_said(word)} with {_heads(question, word, heads, len(names))}" for word, heads in groups.items()]
-        said.append(f"Beside {baseline} (n = {n} seeds{brackets}), {subject} is {formatting.listed(parts)}.")
+        parts = [f"{_as_said(word)} for {_heads(question, word, heads, len(names))}" for word, heads in groups.items()]
+        said.append(f"{subject}, compared with {baseline} (n = {n} seeds{brackets}): {'; '.join(parts)}.")
     if untold and n:
         runs = formatting.counted(n, "run")
-        said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold)} differs.")
+        said.append(f"So far {runs} of each head: too few to tell whether {' or '.join(untold).lower()} differs.")
     if constant:
         said.append(f"All runs of {formatting.listed([variants[name]['label'] for name in constant])} are the same.")
     return said
@@ -78,7 +78,7 @@ def _heads(question: Question, word: str, heads: dict[str, pd.Series], of: int) 
 
 def _as_said(word: str) -> str:
     if word == formatting.NOT_SIGNIFICANT:
-        return "not significantly different"
+        return "no significant difference"
     return {"less steady": "larger", "steadier": "smaller"}.get(word, word)
 
 

@@ -48,13 +48,13 @@ ORDERINGS = ("direction", "equivalence")
 GROUPS = (
     Group(
         "Accuracies",
-        "Ours less the printed figure, in points. The interval is where the mean, or the best, of as many runs as the "
-        "paper’s would lie (95 %).",
+        "Ours minus the printed figure, in points. The interval is a 95 % prediction for the mean, or the best run, "
+        "of a new experiment with as many runs as the paper’s.",
         *(("interval", "maximum", "bound"), ("%",), _apart, _signed, 0.0),
     ),
     Group(
         "One is better, or as good",
-        "The claimed difference, in points: right of 0 is as claimed; at 0, if two are claimed to be alike. 95 % CI.",
+        "The difference in points, 95 % CI. Right of 0 supports a claim of “better”, near 0 one of “equal”.",
         *(ORDERINGS, ("points",), _itself, _signed, 0.0),
     ),
     Group(

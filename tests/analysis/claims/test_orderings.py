@@ -191,7 +191,7 @@ class TestSteadier:
     def test_the_variance_of_endless_images_stands_beside_it(self, scores, said):
         table = pd.DataFrame({"variant": "b", "score": [*scores], "ratio": [*scores.values()]})
         found = decide(make("steadier", self.RULE, unit="×"), spreads(1.6, 0.01, distributionwise_variance=table))
-        beside = f"; with endless validation images the SD would be × {said:.2f}" if said else ""
+        beside = f"; without the sampling noise of validation images the SD ratio would be × {said:.2f}" if said else ""
         assert found.reason == f"a against b, p = 0.01 over whole runs{beside}"
 
     @pytest.mark.parametrize("ratio", [1e-300, 1e300])

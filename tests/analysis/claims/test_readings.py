@@ -88,12 +88,12 @@ class TestTheDenseHead:
         found = ledger.decide(claim, self.given(0.542, 0.558))
         assert found.finding == f"{STUDY}: accuracy of dense"
         assert found.readings == ("U12", "U16")
-        assert "beside it this one does not" in found.reason
+        assert "the difference from it agrees with the paper" in found.reason
 
     def test_one_that_is_off_beside_it_too_is_a_finding_of_its_own(self):
         found = ledger.decide(MEAN, self.given(0.542, 0.53))
         assert found.finding == f"{STUDY}: accuracy of {PRUNED}"
-        assert "beside it so does this one (95 % of differences -1.56 to -0.84 points, printed +1.6)" in found.reason
+        assert "the difference from it does not agree either (95 % of differences -1.56 to -0.84 " in found.reason
 
     def test_nothing_is_said_of_a_dense_head_that_is_as_printed(self):
         assert "dense head" not in ledger.decide(MEAN, self.given(0.582, 0.53)).reason

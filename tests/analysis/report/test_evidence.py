@@ -44,10 +44,10 @@ def make_source(written, metrics_file, load_study, study_content, tmp_path):
 def test_the_answer_is_a_word_before_its_size(make_source):
     accuracy, spread = evidence.answer(make_source(RUNS))
     assert accuracy.startswith(
-        "Beside Dense (n = 20 seeds, 95 % CI in brackets), accuracy at the best epoch with the final weights is not "
+        "Accuracy at the best epoch with the final weights, compared with Dense (n = 20 seeds, 95 % CI in brackets): "
     )
-    assert "and lower with NIST (1, 10), 99.5 % (−" in accuracy
-    assert "and larger with NIST (1, 10), 99.5 % (× " in spread
+    assert "; lower for NIST (1, 10), 99.5 % (−" in accuracy
+    assert "; larger for NIST (1, 10), 99.5 % (× " in spread
 
 
 def test_one_run_of_each_head_has_no_answer_and_no_interval(make_source):
