@@ -10,6 +10,8 @@ from functools import partial
 from itertools import pairwise, product
 from math import exp, inf, isfinite, isnan, nan
 
+import numpy as np
+
 from analysis.claims import intervals
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
@@ -79,7 +81,7 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     found = Measured(ratio, -float(tested["high"]), -float(tested["low"]), int(tested["n"]))
     said = f"p = {p:.2g} over whole runs" if isfinite(p) else "p undefined over whole runs"
     return Comparison(
-        f"{_against(evidence, claim, more, less)}, {said}{_with_endless_images(claim, evidence, less)}",
+        f"{_against(evidence, claim, more, less)}, {said}{_without_sampling_noise(claim, evidence, more, less)}",
         found,
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,
@@ -87,19 +89,18 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     )
 
 
-def _with_endless_images(claim: Claim, evidence: Evidence, less: str) -> str:
-    """The ratio of SDs that endless validation images would leave, in words; nothing where no run kept its images."""
+def _without_sampling_noise(claim: Claim, evidence: Evidence, *pair: str) -> str:
+    """The ratio of mean epochwise SDs without what the finite number of validation images adds, in words.
+
+    Nothing where a side's runs did not keep their images. An estimated variance below 0 counts as 0.
+    """
     table = evidence.statistics.get((claim.study, "distributionwise_variance"))
     if table is None or claim.parameters["metric"] != "val_accuracy":
         return ""
-    own = table[table["variant"] == less].set_index("score")["ratio"]
-    score = next((name for name in ("mean", "last") if name in own.index), None)
-    ratio = float(own[score]) if score else nan
-    return (
-        f"; without the sampling noise of validation images the SD ratio would be × {ratio**-0.5:.2f}"
-        if ratio > 0
-        else ""
-    )
+    variances = table[table["score"] == "epoch"].set_index("variant")["distributionwise"].clip(lower=0)
+    more, less = (np.sqrt(variances[variances.index == side]).mean() for side in pair)
+    said = "without the sampling noise of validation images the SD ratio would be"
+    return f"; {said} × {more / less:.2f}" if more > 0 and less > 0 else ""
 
 
 def _against(evidence: Evidence, claim: Claim, *pair: str) -> str:
@@ -118,18 +119,21 @@ def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _judge(claim: Claim, evidence: Evidence, claimed: tuple[float, float], level: float) -> Outcome:
-    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``."""
+    """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``.
+
+    The interval that is shown is that at 1 − ``LEVEL``, whatever decides.
+    """
     statistics, comparisons = claim.parameters["statistic"].split(), []
     named = [(pair, statistic) for pair in named_pairs(claim.parameters) for statistic in statistics]
     for pair, statistic in named:
         interval, n = _difference(claim, evidence, statistic, pair)
-        difference, low, high = interval(1 - level)
+        _, low, high = interval(1 - level)
         _, safe_low, safe_high = interval(1 - LEVEL / len(named))
         by = f", {statistic.replace('_', ' ')}" if len(statistics) > 1 else ""
         comparisons.append(
             Comparison(
                 _against(evidence, claim, *pair) + by,
-                Measured(difference, low, high, n),
+                Measured(*interval(1 - LEVEL), n),
                 holds=claimed[0] < low and high < claimed[1],
                 excluded=safe_high <= claimed[0] or safe_low >= claimed[1],
                 room=min(low - claimed[0], claimed[1] - high),

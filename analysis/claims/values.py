@@ -26,7 +26,10 @@ Interval = Callable[[int], tuple[float, float]]
 
 
 def interval(claim: Claim, evidence: Evidence) -> Outcome:
-    """A mean over runs: prediction interval of the mean of the paper's number of runs, ``tolerance`` to either side."""
+    """A mean over runs: prediction interval of the mean of the paper's number of runs.
+
+    It is to be no wider than ``tolerance`` to either side.
+    """
     sample, runs = _sample(claim, evidence, claim.variant), PAPER[claim.study].runs
 
     def of_runs(n: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from scipy import stats
 from analysis.metrics import runs
 from analysis.statistics import pairing
 from analysis.statistics.paired_difference import paired_test
+from analysis.statistics.resampling import ROUNDING
 from analysis.statistics.study_runs import StudyRuns
 
 METRIC = "epochs_to_accuracy"
@@ -44,7 +45,7 @@ def survival(epochs: np.ndarray, reached: np.ndarray, confidence: float = 0.95) 
     of ``epochs``, with its ``restricted_sd`` over runs.
     """
     curve = stats.ecdf(stats.CensoredData.right_censored(epochs, ~reached)).sf
-    half = curve.quantiles[curve.probabilities <= 0.5]
+    half = curve.quantiles[curve.probabilities <= 0.5 + ROUNDING]
     ordered = np.where(reached, epochs, np.inf)
     ends = stats.quantile_test(ordered, p=0.5).confidence_interval(confidence)
     low, high = (end if np.isfinite(end) else np.nan for end in ends)

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from analysis.statistics.holm import corrected
-from analysis.statistics.resampling import DIGITS
+from analysis.statistics.resampling import DIGITS, difference
 from analysis.statistics.study_runs import StudyRuns
 from analysis.statistics.wilcoxon import signed_rank
 
@@ -55,7 +55,7 @@ def _ranked(table: pd.DataFrame, level: float) -> list[dict]:
     mean_ranks = stats.rankdata(-table.to_numpy(), axis=1).mean(axis=0)
     p = float(stats.friedmanchisquare(*table.to_numpy().T).pvalue) if _differ(table) else 1.0
     pairs = [*combinations(table.columns, 2)]
-    values = np.array([signed_rank(table[one] - table[other], "two-sided")["p"] for one, other in pairs])
+    values = np.array([signed_rank(difference(table[one], table[other]), "two-sided")["p"] for one, other in pairs])
     alike: dict[str, list[str]] = {name: [] for name in table.columns}
     for (one, other), value in zip(pairs, corrected(values), strict=True):
         if value >= level:

@@ -142,7 +142,10 @@ class TestEquivalence:
     )
     def test_edges(self, difference, verdict):
         given = evidence({"a": (0.5 + difference, 0.005), "b": (0.5, 0.005)})
-        assert decide(make("equivalence", self.RULE, unit="points"), given).verdict == verdict
+        found = decide(make("equivalence", self.RULE, unit="points"), given)
+        assert found.verdict == verdict
+        # What decides is narrower than the interval that is shown, which is of 95 % like all others.
+        assert found.estimate.high - found.estimate.low == pytest.approx(2 * self.WIDE)
 
 
 def spreads(ratio, p, n=20, low=None, high=None, **frames):
@@ -185,11 +188,17 @@ class TestSteadier:
         assert "no spread" not in found.reason
 
     @pytest.mark.parametrize(
-        ("scores", "said"),
-        [({"last": 4.0}, 0.5), ({"last": 4.0, "mean": 0.25}, 2.0), ({"peak": 4.0}, None), ({"last": nan}, None)],
+        ("variances", "said"),
+        [
+            ({"a": [9e-4, 1e-4], "b": [1e-4, -1e-9]}, 4.0),  # mean SDs 0.02 and 0.005
+            ({"a": [9e-4, 1e-4]}, None),
+            ({"a": [9e-4], "b": [-1e-9]}, None),
+        ],
     )
-    def test_the_variance_of_endless_images_stands_beside_it(self, scores, said):
-        table = pd.DataFrame({"variant": "b", "score": [*scores], "ratio": [*scores.values()]})
+    def test_the_ratio_without_sampling_noise_stands_beside_it(self, variances, said):
+        rows = [{"variant": side, "distributionwise": each} for side, own in variances.items() for each in own]
+        mean = {"variant": "b", "score": "mean", "distributionwise": 1.0}
+        table = pd.DataFrame([*({**row, "score": "epoch"} for row in rows), mean])
         found = decide(make("steadier", self.RULE, unit="×"), spreads(1.6, 0.01, distributionwise_variance=table))
         beside = f"; without the sampling noise of validation images the SD ratio would be × {said:.2f}" if said else ""
         assert found.reason == f"a against b, p = 0.01 over whole runs{beside}"

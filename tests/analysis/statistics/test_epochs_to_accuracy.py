@@ -25,6 +25,12 @@ def test_against_r():
     assert result["restricted_mean"] == pytest.approx(6.7777778)
 
 
+def test_the_median_is_at_half_of_the_runs_whatever_rounding_leaves():
+    # 1 - 2/10, then × 6/8, × 5/6: in floating point a little more than one half.
+    result = survival(np.array([2, 2, 3, 3, 8, 9, 10, 30, 30, 30]), np.arange(10) < 7)
+    assert result["median"] == 8
+
+
 def test_the_interval_of_the_median_by_hand():
     # Order statistics 2 and 8 of 9 hold the median with probability 1 - 2 P(Binomial(9, 1/2) <= 1) = 0.961; the eighth
     # run never got there. With fewer than six runs, no two of them hold it with 95 %.

@@ -107,6 +107,15 @@ def test_the_papers_test_tells_the_other_direction_too_and_three_whole_runs_none
     assert (whole["Answer"], whole["p"]) == ("not significant", "0.5, two-sided")  # centred, the middle runs are alike
 
 
+def test_the_papers_word_is_its_tests_own_though_one_run_raises_the_mean_sd(make_table):
+    base = 0.5 + 0.01 * np.linspace(-1, 1, 10)[:, np.newaxis] * np.linspace(1, 1.5, 20)
+    steadier = 0.5 + 0.8 * (base - 0.5)
+    steadier[0, -2:] -= 0.3  # one run collapses at the end
+    rows = make_table({"dense": base, "nist-1-10-p98": steadier}, ["dense", "nist-1-10-p98"]).loc["NIST (1, 10), 98 %"]
+    assert rows.loc[comparisons.PAPERS_TEST.text, "Answer"] == "steadier"
+    assert float(rows.loc[comparisons.PAPERS_TEST.text, "Effect"].split()[1]) > 1
+
+
 def test_one_point_is_no_plural():
     assert comparisons.questions(0.01)[4].text == "Is it equivalent, within 1 point?"
 
