@@ -76,8 +76,14 @@ class Pipeline:
         return [f"results/statistics/{name}/{statistic}.csv" for name in there for statistic in statistics]
 
     def decides(self, names: Iterable[str]) -> list:
-        """What decides the statistics of studies beside rows that are made and code: settings, and published files."""
-        return [[self.studies[name].content["statistics"], self.checksums[name]] for name in names]
+        """What decides statistics beside rows that are made and code: settings, variants and published files.
+
+        A variant that is not run counts too: families of comparisons are as large as planned.
+        """
+        studies = [self.studies[name] for name in names]
+        variants = [{variant: one.is_dense(variant) for variant in one.variants} for one in studies]
+        settings = [[one.content["statistics"], self.checksums[one.name]] for one in studies]
+        return [*zip(settings, variants, strict=True)]
 
     def items_of(self, name: str | None) -> list[str]:
         """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""

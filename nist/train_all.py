@@ -128,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train what is missing of studies; started again, it goes on from where it stopped.
 
     Runs in results/metrics and results/published count as trained, whatever code trained them. Files and checkpoints
-    are those of the workflow, so that either can go on from the other. Nothing is published.
+    are those of the workflow, so that either can go on from the other, at the same block size. Nothing is published.
     """
     parser = argparse.ArgumentParser(prog="python -m nist.train_all", description=main.__doc__)
     parser.add_argument("studies", nargs="+", metavar="STUDY", type=study.load, help="names, or YAML files")

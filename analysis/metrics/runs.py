@@ -1,5 +1,6 @@
 """Reading metrics files into one tidy data frame of runs."""
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,11 +33,13 @@ def name(block: metrics_file.MetricsFile) -> tuple[str, str]:
 def check_together(blocks: dict[Path, metrics_file.MetricsFile]) -> None:
     """Check that blocks can be joined.
 
-    Raises ``InputError`` that names both files if two hold the same seed of a variant, or if two blocks of one variant
-    were trained with different configurations and so are not the same experiment.
+    Raises ``InputError`` that names both files if two hold the same seed of a variant, if two blocks of one variant
+    were trained with different configurations and so are not the same experiment, or if two of a study were trained or
+    validated on different numbers of images though their settings of the data are the same.
     """
     owner: dict[tuple, Path] = {}
     configuration: dict[tuple, tuple[str, Path]] = {}
+    images: dict[tuple, tuple[tuple, Path]] = {}
     for path, block in blocks.items():
         study, variant = name(block)
         digest = block.description["configuration_digest"]
@@ -45,12 +48,23 @@ def check_together(blocks: dict[Path, metrics_file.MetricsFile]) -> None:
             raise InputError(
                 f"{path}: configuration of {study}/{variant} differs from that of {other}; retrain one of them"
             )
+        data = json.dumps(block.description["configuration"].get("data"), sort_keys=True)
+        counts = tuple(block.description.get(name) for name in ("training_images", "validation_images"))
+        known_counts, other = images.setdefault((study, data), (counts, path))
+        if known_counts != counts:
+            raise InputError(
+                f"{path}: of {_images(counts)}, where {other} is of {_images(known_counts)}; retrain one of them"
+            )
         for seed in block.description["seeds"]:
             other = owner.setdefault((study, variant, seed), path)
             if other != path:
                 raise InputError(
                     f"{path}: seed {seed} of {study}/{variant} is also in {other}; remove one of the two files"
                 )
+
+
+def _images(counts: tuple) -> str:
+    return f"{counts[0]} training and {counts[1]} validation images"
 
 
 def join(blocks: dict[Path, metrics_file.MetricsFile]) -> pd.DataFrame:

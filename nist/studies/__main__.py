@@ -26,7 +26,7 @@ def _lines(content: dict, *above: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         if isinstance(value, dict) and value:
             yield name, ()
             yield from _lines(value, *keys)
-        elif isinstance(value, list) and isinstance(value[0], dict):
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield name, ()
             yield from ((f"{'  ' * len(keys)}- {_in_one_line(item)} ", keys) for item in value)
         else:

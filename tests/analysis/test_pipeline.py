@@ -47,6 +47,16 @@ def test_a_study_has_its_items_for_itself_unless_the_paper_has_them_of_it(traine
     assert trained.item_options(["lenet5-digits"]) == ["--study=lenet5-digits"]
 
 
+def test_a_variant_without_runs_decides_statistics_too(published):
+    before = published.decides(["lenet5-fmnist"])
+    assert before == published.decides(["lenet5-fmnist"])
+    variants = published.studies["lenet5-fmnist"].variants
+    variants["another"] = variants["dense"]
+    after = published.decides(["lenet5-fmnist"])
+    del variants["another"]
+    assert after != before
+
+
 def test_published_studies_share_a_job_and_a_trained_one_has_its_own(published, trained):
     assert published.rendered == [*published.studies]
     assert {*trained.studies} - {*trained.rendered} == {"lenet5-digits", "alexnet-cifar10"}

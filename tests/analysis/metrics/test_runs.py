@@ -28,6 +28,16 @@ def test_blocks_of_different_configurations_are_not_one_experiment(metrics_file,
         runs.read([first, second])
 
 
+def test_runs_on_other_images_under_the_same_settings_are_not_one_study(metrics_file):
+    first = metrics_file("a", CURVES, describe={"training_images": 36, "validation_images": 18})
+    second = metrics_file("b", CURVES, variant="w", describe={"training_images": 96, "validation_images": 18})
+    message = (
+        "b.parquet: of 96 training and 18 validation images, where .*a.parquet is of 36 training and 18 validation"
+    )
+    with pytest.raises(InputError, match=message):
+        runs.read([first, second])
+
+
 def test_the_same_seed_of_two_variants_is_no_conflict(metrics_file):
     assert len(runs.read([metrics_file("a", CURVES), metrics_file("b", CURVES, variant="w")])) == 8
 

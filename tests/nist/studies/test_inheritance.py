@@ -242,6 +242,10 @@ def test_a_study_that_is_shown_is_the_whole_study(name):
     assert yaml.safe_load(studies.show(name)) == study.load(name).content
 
 
+def test_an_empty_list_is_shown_as_one():
+    assert [*studies._lines({"extra": []})] == [("extra: [] ", ("extra",))]
+
+
 def test_a_study_is_shown_with_the_file_of_each_value(write, capsys):
     path = write("mine", extends="lenet5-fmnist", model={"head": {"bias": False}}, variants=TWO)
     studies.main(["show", str(path)])
