@@ -65,8 +65,13 @@ def check_sharing(model: nn.Module, chosen: Mapping[str, Candidate]) -> None:
             raise ValueError(f"the weight of {name} is shared with {', '.join(others)}: exclude it")
 
 
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a module has a hook of any kind."""
+    return any(getattr(module, kind) for kind in HOOKS)
+
+
 def check_hooks(chosen: Mapping[str, Candidate]) -> None:
     """A NIST layer would not call them."""
     for name, candidate in chosen.items():
-        if candidate.attribute == "weight" and any(getattr(candidate.owner, kind) for kind in HOOKS):
+        if candidate.attribute == "weight" and has_hooks(candidate.owner):
             raise ValueError(f"{name or 'the layer'} has hooks: register them after sparsify, or exclude it")

@@ -56,4 +56,7 @@ class NISTConv2d(NISTLinear):
 
 def slides(module: nn.Conv2d) -> bool:
     """Whether a convolution has groups, stride, padding or dilation, which no linear layer replaces."""
-    return (module.groups, module.stride, module.padding, module.dilation) != (1, (1, 1), (0, 0), (1, 1))
+    return (module.groups, module.stride, module.dilation) != (1, (1, 1), (1, 1)) or module.padding not in (
+        (0, 0),
+        "valid",
+    )

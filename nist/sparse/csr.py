@@ -105,10 +105,15 @@ def _put(
     return result if by_feature else result.contiguous()
 
 
+def is_autocast(device: str) -> bool:
+    """Whether autocast is on for a type of device; on ``meta`` there is none, and torch would raise an error."""
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
 def _plainly(x: torch.Tensor) -> AbstractContextManager:
     """No autocast inside: sparse products know no bfloat16."""
     device = x.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    return torch.autocast(device, enabled=False) if is_autocast(device) else nullcontext()
 
 
 def _csr(values: torch.Tensor, layout: Layout) -> torch.Tensor:

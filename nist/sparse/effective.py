@@ -94,9 +94,17 @@ def sequentials(module: nn.Module) -> list[nn.Sequential]:
 
 
 def runs(sequential: nn.Sequential) -> list[list[nn.Module]]:
-    """Linear layers that follow each other, with the functions of single numbers between and after them."""
+    """Linear layers that follow each other, with the functions of single numbers between and after them.
+
+    A layer of another width than the last one put out does not follow it: the model calls them by itself.
+    """
     found: list[list[nn.Module]] = [[]]
+    width = None
     for child in sequential:
+        if isinstance(child, Linear):
+            if width != child.in_features:
+                found.append([])
+            width = child.out_features
         if isinstance(child, Linear) or (found[-1] and _is_elementwise(child)):
             found[-1].append(child)
         else:

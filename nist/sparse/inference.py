@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import chain, filterfalse, pairwise, product
 from statistics import median
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nist.sparse import csr, gathering
+from nist.sparse.checks import has_hooks
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear, check_rows, check_width
@@ -36,9 +37,9 @@ class SparseLinear(nn.Module):
         super().__init__()
         self.in_features, self.out_features, self.way = matrix.n_in, len(matrix.bias), way
         self.active_weights = len(matrix.weight)
-        tensors = {"bias": matrix.bias, "weight": matrix.weight}
+        tensors = {"bias": matrix.bias, "values": matrix.weight}
         if way == "block":
-            tensors["used"], tensors["weight"] = matrix.block()
+            tensors["used"], tensors["values"] = matrix.block()
         else:
             tensors |= matrix.layout._asdict()
             self.most_gathered = gathering.most_rows_of(matrix.layout, trained=False)
@@ -48,21 +49,31 @@ class SparseLinear(nn.Module):
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
 
+    @property
+    def weight(self) -> torch.Tensor:
+        """Shape ``(n_out, n_in)``, explicit zeros included, for a model that reads it."""
+        b: Any = self._buffers
+        dense = b["values"].new_zeros(self.out_features, self.in_features)
+        if self.way == "block":
+            return dense.index_copy_(1, b["used"], b["values"])
+        dense[b["reached"].repeat_interleave(b["starts"].diff()), b["used"][b["columns"].long()]] = b["values"]
+        return dense
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map ``(..., n_in)`` to ``(..., n_out)``, without gradients. Raises ``ValueError`` for another width."""
         check_width(x, self.in_features)
         b: Any = self._buffers
         x = x.detach()
-        if x.dtype != b["weight"].dtype and torch.is_autocast_enabled(x.device.type):
-            x = x.to(b["weight"].dtype)
+        if x.dtype != b["values"].dtype and torch.is_autocast_enabled(x.device.type):
+            x = x.to(b["values"].dtype)
         if self.way == "block":
-            return F.linear(x if self.is_dense else x.index_select(-1, b["used"]), b["weight"], b["bias"])
+            return F.linear(x if self.is_dense else x.index_select(-1, b["used"]), b["values"], b["bias"])
         rows = x.flatten(0, -2) if x.dim() > 1 else x.unsqueeze(0)
         if gathering.gathers(rows, self.most_gathered, self.by_feature):
-            result = gathering.gathered(rows, b["weight"], b["bias"], b["inputs"], b["outputs"], self.out_features)
+            result = gathering.gathered(rows, b["values"], b["bias"], b["inputs"], b["outputs"], self.out_features)
         else:
             layout = csr.Layout(*(b[name] for name in csr.Layout._fields))
-            result = csr.multiplied(rows, b["weight"], b["bias"], layout, self.out_features, self.by_feature)
+            result = csr.multiplied(rows, b["values"], b["bias"], layout, self.out_features, self.by_feature)
         return result.reshape(*x.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
@@ -71,29 +82,36 @@ class SparseLinear(nn.Module):
 
 
 class Together(nn.Module):
-    """An ``nn.Sequential``: ``narrow``, with fewer features between its layers, when it is called as a whole.
+    """An ``nn.Sequential``: ``_narrow``, with fewer features between its layers, when it is called as a whole.
 
-    A model that calls, slices or iterates over the layers itself gets those of ``wide``, in full width.
+    A model that calls, slices or iterates over the layers itself gets those of ``_wide``, in full width; any other name
+    is one of ``_wide`` too.
     """
 
     def __init__(self, wide: nn.Sequential, narrow: nn.Sequential) -> None:
         super().__init__()
-        self.wide, self.narrow = wide, narrow
+        self._wide, self._narrow = wide, narrow  # names that no layer has
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the whole computes."""
-        for each in self.narrow:
+        for each in self._narrow:
             x = each(x)
         return x
 
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("_wide"), name)
+
     def __getitem__(self, place: int | slice) -> nn.Module:
-        return self.wide[place]
+        return self._wide[place]
 
     def __iter__(self) -> Iterator[nn.Module]:
-        return iter(self.wide)
+        return iter(self._wide)
 
     def __len__(self) -> int:
-        return len(self.wide)
+        return len(self._wide)
 
 
 @torch.no_grad()
@@ -105,19 +123,22 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     ``nn.Sequential`` are timed together too, without the features between them that are constant or unused. That
     takes about a tenth of a second a layer, and a second for one of 100 million dense weights.
 
-    The copy computes what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. It has no
-    gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises ``ValueError`` for rows below 1.
+    The copy computes what ``model`` computes, to rounding, as long as no weight or bias is infinite or NaN. Layers with
+    hooks stay as they are. It has no gradients, and cannot be exported: that is what ``nist.densify`` is for. Raises
+    ``ValueError`` for rows below 1.
     """
     check_rows(rows)
     copy = plain_copy(model).eval().requires_grad_(False)
     for each in list(copy.modules()):
         restore(each)
-    chosen: dict[nn.Module, nn.Module] = {layer: _fastest(_ways(layer), rows) for layer in nist_layers(copy)}
+    chosen: dict[nn.Module, nn.Module] = {
+        layer: _fastest(_ways(layer), rows) for layer in nist_layers(copy) if not has_hooks(layer)
+    }
     together: dict[nn.Module, nn.Module] = {}
-    for sequential in sequentials(copy):
+    for sequential in filterfalse(has_hooks, sequentials(copy)):
         narrow: dict[nn.Module, nn.Module] = {}
         for run in runs(sequential):
-            if any(layer in chosen for layer in run) and can_be_narrowed(run):
+            if any(layer in chosen for layer in run) and can_be_narrowed(run) and not any(map(has_hooks, run)):
                 narrow |= _narrow(run, chosen, rows)
         if narrow:
             layers = (narrow.get(each, chosen.get(each, each)) for each in sequential)
@@ -177,7 +198,7 @@ def _fastest(ways: Sequence[Any], rows: int) -> Any:
 def _times(ways: Sequence[Any], rows: int) -> list[float]:
     """Seconds of each on random inputs, medians."""
     first: Any = ways[0][0] if isinstance(ways[0], nn.Sequential) else ways[0]
-    like = first.stored if isinstance(first, NISTLinear) else first.weight
+    like = next(chain(first.parameters(), first.buffers()))
     x = torch.randn(rows, first.in_features, dtype=like.dtype, device=like.device)
     found: list[list[float]] = [[] for _ in ways]
     for way in ways:

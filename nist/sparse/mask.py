@@ -65,6 +65,8 @@ class Band:
             if value < 1 or whole % value:
                 raise ValueError(f"{name} must divide the {whole} features of the layer, got {value}")
         check_factor(self.n_in, self.width, self.k)
+        for name in ("n_in", "n_out", "k", "parts", "channels"):  # numpy's are no sizes for torch
+            object.__setattr__(self, name, int(getattr(self, name)))
 
     @property
     def width(self) -> int:

@@ -98,6 +98,11 @@ def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> No
                     f"the optimizer's {name} has shape {tuple(value.shape)}, and the parameter of its NIST layer is "
                     f"{tuple(weight.shape)} now: {REMEDY}"
                 )
+        if weight.grad is not None and weight.grad.shape != weight.shape:
+            raise ValueError(
+                f"the gradient of a NIST layer has shape {tuple(weight.grad.shape)} and its parameter "
+                f"{tuple(weight.shape)}: it is of a loss from before a prune; call zero_grad and compute the loss anew"
+            )
         if layer.is_automatic and not works_by_entry(optimizer):
             raise ValueError(
                 f"{type(optimizer).__name__} treats a weight as a whole, or could not be tried, so its steps may "
@@ -124,5 +129,5 @@ def _after(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> Non
     for layer, weight in _watched(optimizer):
         if works_by_entry(optimizer):
             return
-        if layer.form == "masked" and layer.is_masking:
+        if layer.form == "masked":
             zero_outside(weight, layer.mask)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from nist.sparse.checks import HOOKS, check_changeable
+from nist.sparse.checks import check_changeable, has_hooks
 from nist.sparse.effective import Linear, lay_out, runs, sequentials
 from nist.sparse.linear import NISTLinear
 from nist.sparse.narrowing import Matrix, can_be_narrowed, narrowed
@@ -53,7 +53,7 @@ def _is_seen(run: Sequence[nn.Module], model: nn.Module) -> bool:
     owners = Counter(parameter for module in model.modules() for parameter in module._parameters.values())
     layers = [each for each in run if isinstance(each, Linear)]
     is_shared = any(places[each] > 1 or any(owners[own] > 1 for own in each.parameters()) for each in layers)
-    return is_shared or any(getattr(each, kind) for each in run for kind in HOOKS)
+    return is_shared or any(map(has_hooks, run))
 
 
 def _smaller(run: Sequence[nn.Module]) -> dict[nn.Module, nn.Module]:

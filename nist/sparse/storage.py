@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from nist.sparse import csr, csr_gradients, gathering, kernels
@@ -153,7 +154,7 @@ class Compact(Storage):
     def forward(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
         result = self.affine(layer, x)
         device = x.device.type
-        lowered = torch.is_autocast_enabled(device) and result.dtype != torch.float64  # which autocast leaves alone
+        lowered = csr.is_autocast(device) and result.dtype != torch.float64  # which autocast leaves alone
         return result.to(torch.get_autocast_dtype(device)) if lowered else result
 
     @abstractmethod
@@ -195,7 +196,8 @@ class Compressed(Compact):
     """A parameter of shape (active weights,), with its ``inputs`` and ``outputs``, sorted by output, then input."""
 
     def affine(self, layer: Stored, x: torch.Tensor) -> torch.Tensor:
-        if torch.onnx.is_in_onnx_export() or torch._C._functorch.maybe_current_level() is not None:
+        transforms = torch._C._functorch.maybe_current_level() is not None or forward_ad._current_level >= 0
+        if torch.onnx.is_in_onnx_export() or transforms or x.is_meta:
             return F.linear(x, self.dense(layer, layer.stored), layer.bias)  # they know no operators of ours
         places = *layer.layouts(), (layer.inputs, layer.outputs)
         return csr_gradients.compressed(x, layer.stored, layer.bias, *places, layer.out_features, layer.by_feature)

@@ -15,6 +15,11 @@ def error(model, **options):
     return str(found.value)
 
 
+def test_a_convolution_of_one_pixel_needs_no_padding_however_it_says_so():
+    model = sparsify(nn.Sequential(nn.Conv2d(4, 8, 1, padding="valid")), density=0.5, include="0")
+    assert len(audit(model)) == 1
+
+
 def test_what_a_pattern_matches_instead_of_a_linear_layer_is_said():
     network = timm.create_model("resnetv2_18", num_classes=10)
     assert "no other linear layer: name those you mean, " in error(network, density=0.5)

@@ -131,3 +131,14 @@ def test_the_connections_of_a_band_can_be_rewired_too():
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_an_optimizer_of_whole_weights_fills_no_mask_before_a_step_of_rigl():
+    model = network()
+    optimizer = torch.optim.Muon([layer.stored for layer in model if isinstance(layer, NISTLinear)], lr=0.05)
+    dynamic = RigL(model, until=100, every=3)
+    for _ in range(3):
+        backward(model)
+        if not dynamic.step():
+            optimizer.step()
+        assert not any(layer.stored[~layer.mask].any() for layer in model if isinstance(layer, NISTLinear))

@@ -77,3 +77,18 @@ def test_inputs_that_have_a_gradient_are_taken_without(way):
 def test_rows_are_a_count(rows):
     with pytest.raises(ValueError, match="rows must be a whole number of at least 1"):
         for_inference(pruned(), rows)
+
+
+@pytest.mark.parametrize("way", ["listed", "block"])
+def test_its_weight_can_be_read(way):
+    layer = pruned()[0]
+    sparse = SparseLinear(of_layer(layer), way)
+    torch.testing.assert_close(sparse.weight, layer.dense_weight().detach())
+
+
+def test_hooks_are_called_and_change_what_they_changed():
+    model, x, seen = pruned().eval(), torch.randn(3, 60), []
+    model[0].register_forward_hook(lambda module, given, output: output * 2)
+    model.register_forward_hook(lambda *_: seen.append(1))
+    torch.testing.assert_close(for_inference(model)(x), model(x).detach())
+    assert len(seen) == 2

@@ -121,3 +121,8 @@ def test_numbers_that_are_not_whole_are_refused(name, value):
     with pytest.raises(ValueError, match="must be a whole number, got"):
         Band(**{"n_in": 4, "n_out": 4, "k": 2, name: value})
     Band(**{"n_in": 4, "n_out": 4, "k": 2, name: np.int64(2)})
+
+
+def test_whole_numbers_of_numpy_are_kept_as_python_ones():
+    band = Band(np.int64(12), np.int32(8), np.int64(3))
+    assert {type(each) for each in (band.n_in, band.n_out, band.k)} == {int}

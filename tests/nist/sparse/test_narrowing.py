@@ -1,12 +1,13 @@
 """Layers that follow each other, without what does not vary and what is not read."""
 
+from collections import OrderedDict
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
-from nist import NISTLinear, for_inference, prune
+from nist import NISTLinear, for_inference, prune, shrink, sparsify, summary
 from nist.sparse import narrowing
 from nist.sparse.inference import SparseLinear, Together
 from nist.sparse.narrowing import can_be_narrowed, narrowed
@@ -160,5 +161,38 @@ def test_a_pruned_head_is_narrowed():
     prune(model, 0.9999, scope="uniform")
     fast, x = for_inference(model, 64), torch.randn(64, 4096)
     torch.testing.assert_close(fast(x), model(x))
-    assert fast.narrow[0].out_features == fast.narrow[2].in_features < 100
+    assert fast._narrow[0].out_features == fast._narrow[2].in_features < 100
     assert fast[0].out_features == 2048
+
+
+class Branches(nn.Module):
+    """An ``nn.Sequential`` as a list of branches, each called by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.Sequential(nn.Linear(64, 10), nn.Linear(64, 5))
+
+    def forward(self, x):
+        return torch.cat([head(x) for head in self.heads], dim=-1)
+
+
+class ByName(nn.Module):
+    """An ``nn.Sequential`` whose layers are called by their names."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Sequential(OrderedDict(wide=nn.Linear(512, 2048), function=nn.ReLU(), last=nn.Linear(2048, 10)))
+
+    def forward(self, x):
+        return self.head.last(self.head.function(self.head.wide(x)))
+
+
+@pytest.mark.parametrize(("kind", "width"), [(Branches, 64), (ByName, 512)])
+def test_a_model_that_calls_the_layers_of_a_sequential_itself_computes_the_same(kind, width):
+    model, x = sparsify(kind(), density=0.5).eval(), torch.randn(2, width)
+    prune(model, 0.99)
+    assert len(summary(model)) == 2
+    expected = model(x).detach()
+    torch.testing.assert_close(for_inference(model)(x), expected)
+    if kind is Branches:
+        torch.testing.assert_close(shrink(model)(x), expected)

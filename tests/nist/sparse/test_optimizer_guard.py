@@ -287,3 +287,13 @@ def test_modules_that_swap_tensors_and_replicas_of_data_parallel_work(form):
     torch.testing.assert_close(replica(x), layer(x))
     with pytest.raises(TypeError, match="cannot assign 'torch.FloatTensor' as parameter 'weight'"):
         layer.weight = torch.zeros(4, 6)
+
+
+def test_a_gradient_of_before_a_prune_is_refused():
+    layer = nist.NISTLinear(20, 10, 5, form="compressed")
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, fused=True)
+    loss = layer(torch.randn(4, 20)).square().sum()
+    nist.prune(layer, 0.9, optimizer)
+    loss.backward()
+    with pytest.raises(ValueError, match=r"has shape \(100,\) and its parameter \(20,\): it is of a loss from before"):
+        optimizer.step()
