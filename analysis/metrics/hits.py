@@ -8,7 +8,6 @@ import numpy as np
 
 from analysis.metrics import runs
 from nist import correctness
-from nist.errors import InputError
 from nist.metrics_file import MetricsFile
 
 
@@ -26,7 +25,7 @@ def of_blocks(blocks: dict[Path, MetricsFile]) -> Iterator[Hits]:
     """Variants all of whose runs kept their images, one at a time: they are many.
 
     ``blocks`` come from ``analysis.metrics.runs.read_blocks``. Raises ``InputError`` as ``check_together`` there and
-    ``nist.correctness.read`` do, and if runs of a variant were validated on different numbers of images.
+    ``nist.correctness.read`` do.
     """
     by_variant: dict[tuple[str, str], list] = {}
     runs.check_together(blocks)
@@ -40,9 +39,6 @@ def of_blocks(blocks: dict[Path, MetricsFile]) -> Iterator[Hits]:
 
 def _variant(study: str, variant: str, found: list) -> Hits:
     hits = {key: each for *_, own in found for key, each in own.items()}
-    if len({len(each) for each in hits.values()}) > 1:
-        names = ", ".join(str(path) for path, *_ in found)
-        raise InputError(f"{names}: runs of {study}/{variant} were validated on different numbers of images")
     rows = [row for _, block, _ in found for row in block.table.to_pylist()]
     read_at = correctness.score_epochs(rows)
     seeds = sorted(read_at)

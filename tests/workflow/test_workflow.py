@@ -131,7 +131,7 @@ def test_a_list_of_classes_reaches_the_command_that_decodes_them(project):
     studies = "studies=[vgg16-imagenet100,deit-small-imagenet100]"
     done = snakemake(project, "-n", "-p", "--quiet", "host", "--config", studies)
     assert done.stdout.count("python -m nist.image_folder imagenet100") == 2
-    assert done.stdout.count('--n-classes 100 --classes="$NIST_DATA_ROOT/imagenet100/a-hundred.txt"') == 1
+    assert done.stdout.count("--n-classes 100 --classes=data/imagenet100/a-hundred.txt") == 1
     assert "results/images/imagenet100-224-stretch-100-a-hundred.txt/manifest.json" in done.stdout
 
 

@@ -21,13 +21,13 @@ rule image_folder:
         class_list="(-[A-Za-z0-9][A-Za-z0-9._-]*)?",
     params:
         classes=lambda wildcards: (
-            f'--classes="$NIST_DATA_ROOT/{wildcards.dataset}/{wildcards.class_list[1:]}"'
+            [f"--classes={config['data_root']}/{wildcards.dataset}/{wildcards.class_list[1:]}"]
             if wildcards.class_list
-            else ""
+            else []
         ),
     shell:
         'python -m nist.image_folder {wildcards.dataset} --data-root "$NIST_DATA_ROOT" --cache results/images'
-        " --size {wildcards.size} --fit {wildcards.fit} --n-classes {wildcards.classes} {params.classes} > {log} 2>&1"
+        " --size {wildcards.size} --fit {wildcards.fit} --n-classes {wildcards.classes} {params.classes:q} > {log} 2>&1"
 
 
 # Training takes the place of its shell, which a signal to all of a job's processes would end: it could not finish its epoch.

@@ -170,7 +170,9 @@ def test_a_variant_with_a_run_without_images_is_left_out(write):
 
 def test_runs_on_other_images_are_named(write):
     paths = [write("dense", range(2))[0], write("dense", range(2, 4), images=51)[0]]
-    with pytest.raises(InputError, match="dense0.parquet, .*dense2.parquet: runs of .* on different numbers of images"):
+    with pytest.raises(
+        InputError, match="dense2.parquet: of .* and 51 validation images, where .*dense0.parquet is of"
+    ):
         list(hits.of_blocks(runs.read_blocks(paths)))
 
 
