@@ -10,4 +10,4 @@ for variant in dense tenth; do
 done
 python -m analysis.statistics --study $study --only paired_difference \
     -o "$runs" "$runs"/*/*[0-9].parquet
-cut -d , -f 2,3,10,12,13,19 "$runs/paired_difference.csv"
+cut -d , -f 2,3,10,12,13,19 "$runs/own_study/paired_difference.csv"
