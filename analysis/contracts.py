@@ -14,7 +14,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cost": (("variant",), ("epochs", "training_images")),
     "distributionwise_variance": (
         ("variant", "score", "epoch"),
-        ("epoch", "variance", "variance_of_images", "distributionwise", "ratio", "n"),
+        ("epoch", "variance", "variance_of_images", "distributionwise", "n"),
     ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
     "epochs_to_converge": (("variant",), ("run_mean", "run_sd", "n")),

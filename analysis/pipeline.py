@@ -81,9 +81,10 @@ class Pipeline:
         A variant that is not run counts too: families of comparisons are as large as planned.
         """
         studies = [self.studies[name] for name in names]
-        variants = [{variant: one.is_dense(variant) for variant in one.variants} for one in studies]
-        settings = [[one.content["statistics"], self.checksums[one.name]] for one in studies]
-        return [*zip(settings, variants, strict=True)]
+        return [
+            [one.content["statistics"], {name: one.is_dense(name) for name in one.variants}, self.checksums[one.name]]
+            for one in studies
+        ]
 
     def items_of(self, name: str | None) -> list[str]:
         """Figures and tables of a study or, of ``None``, of the paper: drawings, and what there are runs of."""

@@ -121,7 +121,7 @@ def named_pairs(parameters: dict[str, str]) -> list[tuple[str, str]]:
 def _judge(claim: Claim, evidence: Evidence, claimed: tuple[float, float], level: float) -> Outcome:
     """Whether the difference of every pair lies in the open range ``claimed``, by its interval at 1 − ``level``.
 
-    The interval that is shown is that at 1 − ``LEVEL``, whatever decides.
+    The interval at 1 − ``LEVEL`` is shown, whatever decides.
     """
     statistics, comparisons = claim.parameters["statistic"].split(), []
     named = [(pair, statistic) for pair in named_pairs(claim.parameters) for statistic in statistics]

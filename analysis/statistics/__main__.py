@@ -33,21 +33,23 @@ def check_current(study: Study, metrics: Iterable[Path]) -> None:
             )
 
 
-def by_study(studies: Sequence[Study], metrics: Iterable[Path]) -> list[StudyRuns]:
+def by_study(studies: Sequence[Study], metrics: Sequence[Path]) -> list[StudyRuns]:
     """The runs of each study, the most first, so that processes end together. Several are told apart by folder.
 
     Raises ``InputError`` that names a file in no study's folder, or a study that has none.
     """
+    if len(studies) == 1:
+        return [StudyRuns(studies[0], [*metrics])]
     found: dict[str, list[Path]] = {one.name: [] for one in studies}
     for path in metrics:
-        name = path.absolute().parent.parent.name if len(found) > 1 else studies[0].name
+        name = path.absolute().parent.parent.name
         if name not in found:
             raise InputError(f"{path}: in no study's folder; of several studies it is to be STUDY/VARIANT/{path.name}")
         found[name].append(path)
     if lacking := [name for name, paths in found.items() if not paths]:
         raise InputError(f"--study {lacking[0]}: no metrics files given, such as {lacking[0]}/VARIANT/seeds0-4.parquet")
-    runs = [StudyRuns(one, found[one.name]) for one in studies]
-    return sorted(runs, key=lambda one: -sum(path.stat().st_size for path in one.paths)) if len(runs) > 1 else runs
+    bytes_of = {name: sum(path.stat().st_size for path in paths) for name, paths in found.items()}
+    return [StudyRuns(one, found[one.name]) for one in sorted(studies, key=lambda one: -bytes_of[one.name])]
 
 
 def main(argv: list[str] | None = None) -> None:

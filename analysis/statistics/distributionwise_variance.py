@@ -4,8 +4,8 @@ A run's accuracy on n images is the mean of its hits. Its variance over runs has
 distribution that the images come from, and what these very images add. K. Jordan, *Calibrated chaos: variance between
 runs of neural network training is harmless and inevitable* (2023), gives the unbiased estimate of the first one.
 
-No interval of either variance or of their ratio is printed: of runs with long tails each that was tried misses the
-truth far too often (``analysis.coverage``). Whether the spread differs, ``analysis.statistics.sd_permutation`` says.
+No interval of either variance is printed: of runs with long tails each that was tried misses the truth far too often
+(``analysis.coverage``). Whether the spread differs, ``analysis.statistics.sd_permutation`` says.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from analysis.statistics.study_runs import StudyRuns
 
 MEAN, EPOCH = "mean", "epoch"
 QUANTITIES = ["variance", "variance_of_images", "distributionwise"]
-COLUMNS = [*("study", "variant", "baseline", "score", "epoch"), *QUANTITIES, *("ratio", "n", "images")]
+COLUMNS = ["study", "variant", "score", "epoch", *QUANTITIES, "n", "images"]
 
 
 class Parts(NamedTuple):
@@ -49,13 +49,6 @@ def parts(found: np.ndarray) -> Parts:
     return Parts(total, total - m / (m - 1) * (total - of_image))
 
 
-def ratio(ours: Parts, reference: Parts) -> float:
-    """Ratio of the distribution-wise variances; NaN where either estimate is not positive."""
-    if not (ours.distributionwise > 0 and reference.distributionwise > 0):
-        return np.nan
-    return ours.distributionwise / reference.distributionwise
-
-
 def of_variant(found: Hits) -> dict[tuple[str, int | None], Parts]:
     """The parts at every score and epoch, and the mean over epochs where all runs kept more than one."""
     result: dict[tuple[str, int | None], Parts] = {(score, None): parts(each) for score, each in found.scores.items()}
@@ -66,26 +59,21 @@ def of_variant(found: Hits) -> dict[tuple[str, int | None], Parts]:
     return result
 
 
-def distributionwise_variance(variants: Iterable[Hits], baseline: str) -> pd.DataFrame:
-    """One row a variant and score, or epoch: ``QUANTITIES``, in fractions squared, and the ratio to the baseline's.
+def distributionwise_variance(variants: Iterable[Hits]) -> pd.DataFrame:
+    """One row a variant and score, or epoch: ``QUANTITIES``, in fractions squared.
 
     ``variance`` is that of accuracies over ``n`` runs, ``variance_of_images`` what the finite number of ``images`` adds
     to it, ``distributionwise`` the rest. ``score`` is one of ``nist.correctness.SCORES``; ``mean``, the mean over
-    epochs; or ``epoch``. Variants whose runs did not keep their images have no row; without the baseline's there is no
-    ratio.
+    epochs; or ``epoch``. Variants whose runs did not keep their images have no row.
     """
-    found = {each.variant: (each.study, each.scores["last"].shape, of_variant(each)) for each in variants}
-    reference = found[baseline][2] if baseline in found else {}
-    rows = []
-    for variant, (study, shape, by_score) in found.items():
-        for (score, epoch), part in by_score.items():
-            other = reference.get((score, epoch))
-            beside = np.nan if variant == baseline or other is None else ratio(part, other)
-            own = part.total, part.of_images, part.distributionwise
-            rows.append(dict(zip(COLUMNS, (study, variant, baseline, score, epoch, *own, beside, *shape), strict=True)))
+    rows = [
+        (each.study, each.variant, score, epoch, *part, part.distributionwise, *each.scores["last"].shape)
+        for each in variants
+        for (score, epoch), part in of_variant(each).items()
+    ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"epoch": "Int64"})
 
 
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Variance between runs, and how much of it the finite number of validation images makes."""
-    return distributionwise_variance(study_runs.hits(), study_runs.baseline)
+    return distributionwise_variance(study_runs.hits())

@@ -79,9 +79,11 @@ def answer(source: Source, name: str, question: Question) -> Answer:
     effect = question.effect(source, name)
     level = 1 - source.study.content["statistics"]["confidence"]
     p, corrected, way = float(tested["p"]), float(tested["p_holm"]), sides(tested["alternative"])
-    if (other := _other_way(source, name, question)) * tested["family"] <= level:
-        p, corrected, way = other, other * tested["family"], f"{way}, the other way"
-    is_above = _is_above(source, name, question, effect["value"])
+    is_above = effect["value"] > question.null
+    if question.test == named_tests.WILCOXON:
+        is_above, other = _by_ranks(source, name, question)
+        if other * tested["family"] <= level:
+            p, corrected, way = other, other * tested["family"], f"{way}, the other way"
     word = UNTOLD if np.isnan(corrected) else _word(question, is_above, corrected <= level)
     n = 0 if pd.isna(tested["n"]) else int(tested["n"])
     return Answer(word, effect, p, corrected, way, float(tested["false_positive_rate"]), n, int(tested["family"]))
@@ -92,30 +94,17 @@ def sides(alternative: str) -> str:
     return "two-sided" if alternative == "two-sided" else "one-sided"
 
 
-def _other_way(source: Source, name: str, question: Question) -> float:
-    """p of the paper's test, if it asks for less, in the other direction; 1 where there is none. To be corrected by
-    Bonferroni's bound."""
-    if question.test != named_tests.WILCOXON:
-        return 1.0
-    tested = _signed_ranks(source, name, question)
-    # Two-sided p is twice the lower one of the two directions.
-    return float(tested["p_two_sided"]) / 2 if tested["alternative"] == "less" and tested["p"] > 0.5 else 1.0
+def _by_ranks(source: Source, name: str, question: Question) -> tuple[bool, float]:
+    """Whether the paper's test, by its sum of ranks, finds more; and its p in the direction that it does not ask for.
 
-
-def _is_above(source: Source, name: str, question: Question, value: float) -> bool:
-    """Whether the answer is ``more``: by the effect or, of the paper's test, by its sum of ranks.
-
-    They can be at odds: one run that collapses at a few epochs raises the mean SD, though most epochs have a lower one.
+    The mean SD can say otherwise: one run that collapses at a few epochs raises it, though most epochs have a lower SD.
+    The other p is to be corrected by Bonferroni's bound, and 1 where there is none.
     """
-    if question.test != named_tests.WILCOXON:
-        return value > question.null
-    tested = _signed_ranks(source, name, question)
+    tested = _only(source.statistic("wilcoxon"), variant=name, metric=question.metric)
     ranked = tested["pairs"] - tested["zeros"]
-    return tested["w"] > ranked * (ranked + 1) / 4
-
-
-def _signed_ranks(source: Source, name: str, question: Question) -> pd.Series:
-    return _only(source.statistic("wilcoxon"), variant=name, metric=question.metric)
+    # Two-sided p is twice the lower one of the two directions.
+    other = tested["p_two_sided"] / 2 if tested["alternative"] == "less" and tested["p"] > 0.5 else 1.0
+    return tested["w"] > ranked * (ranked + 1) / 4, float(other)
 
 
 def _word(question: Question, is_above: bool, is_told: bool) -> str:

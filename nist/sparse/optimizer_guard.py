@@ -101,7 +101,7 @@ def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> No
         if weight.grad is not None and weight.grad.shape != weight.shape:
             raise ValueError(
                 f"the gradient of a NIST layer has shape {tuple(weight.grad.shape)} and its parameter "
-                f"{tuple(weight.shape)}: it is of a loss from before a prune; call zero_grad and compute the loss anew"
+                f"{tuple(weight.shape)}: it is of a loss from before a prune; call zero_grad, compute the loss again"
             )
         if layer.is_automatic and not works_by_entry(optimizer):
             raise ValueError(

@@ -53,25 +53,16 @@ def test_it_is_unbiased_where_the_variance_of_accuracies_is_not(sd):
     assert np.mean([part.total for part in found]) > sd**2 + 20 * error
 
 
-def test_the_ratio_of_twice_the_spread_is_four():
-    estimates = []
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        estimates.append(dv.ratio(*(dv.parts(generated(rng, 20, 2000, sd)) for sd in (0.06, 0.03))))
-    assert np.median(estimates) == pytest.approx(4, rel=0.1)
-
-
 def test_what_cannot_be_told_is_not():
     single, same = dv.parts(FOUND[:1]), dv.parts(FOUND[[0, 0, 0]])
     assert np.isnan([single.total, single.distributionwise]).all()
     assert same.distributionwise == 0
-    assert np.isnan(dv.ratio(same, dv.parts(FOUND)))
 
 
 def test_a_row_for_every_reading_and_epoch_and_the_mean_of_these():
     epochs = {epoch: generated(RNG, 5, 100, 0.05) for epoch in range(1, 6)}
     ours = Hits("small", "a", SEEDS, dict.fromkeys(correctness.SCORES, epochs[5]), epochs)
-    frame = dv.distributionwise_variance([ours, variant("dense", FOUND, epochs=range(1, 6))], "dense")
+    frame = dv.distributionwise_variance([ours, variant("dense", FOUND, epochs=range(1, 6))])
     rows = frame[frame["variant"] == "a"].set_index("score")
     assert rows.index.tolist() == ["peak", "peak_final", "last", "mean", *["epoch"] * 5]
     every = rows.loc["epoch"]
@@ -79,15 +70,8 @@ def test_a_row_for_every_reading_and_epoch_and_the_mean_of_these():
     assert rows.loc["mean", "distributionwise"] == pytest.approx(every["distributionwise"].mean())
     assert rows.loc["mean", "variance"] == pytest.approx(every["variance"].mean())
     assert (rows["variance_of_images"] + rows["distributionwise"]).tolist() == pytest.approx(rows["variance"].tolist())
-    assert frame[frame["variant"] == "dense"]["ratio"].isna().all()
     assert set(rows["n"]) == {5}
     assert set(rows["images"]) == {100}
-
-
-def test_without_the_baselines_images_there_is_no_ratio():
-    frame = dv.distributionwise_variance([variant("a", FOUND)], "dense")
-    assert len(frame) == 3
-    assert frame["ratio"].isna().all()
 
 
 def test_churn_is_the_mean_over_pairs():

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.autograd import forward_ad
 
 from nist import NISTLinear
 from nist.sparse import csr_gradients, kernels
@@ -381,18 +380,3 @@ def test_none_is_made_on_the_meta_device(form):
         NISTLinear(6, 4, 2, form=form, device="meta")
     with torch.device("meta"), pytest.raises(ValueError, match="no NIST layer is made on the meta device"):
         NISTLinear(6, 4, 2, form=form)
-
-
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # torch's own, on the first use
-@pytest.mark.parametrize("form", FORMS)
-def test_derivatives_can_be_taken_forward(form):
-    layer, (x, direction) = NISTLinear(512, 300, 3, form=form), torch.randn(2, 64, 512)
-    with forward_ad.dual_level():
-        found = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, direction))).tangent
-    torch.testing.assert_close(found, direction @ layer.dense_weight().T)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_shapes_can_be_found_on_the_meta_device(form):
-    layer = NISTLinear(512, 512, 1, form=form).to("meta")
-    assert layer(torch.ones(2, 512, device="meta")).shape == (2, 512)

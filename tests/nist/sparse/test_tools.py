@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.func import functional_call, grad, jvp, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -86,3 +87,18 @@ def test_flops_of_the_masked_form_are_those_of_a_dense_layer():
             each(x)
         counts.append(counter.get_total_flops())
     assert counts == [2 * 4 * 780] * 2
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # torch's own, on the first use
+@pytest.mark.parametrize("form", FORMS)
+def test_derivatives_can_be_taken_forward(form):
+    layer, (x, direction) = NISTLinear(512, 300, 3, form=form), torch.randn(2, 64, 512)
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(layer(forward_ad.make_dual(x, direction))).tangent
+    torch.testing.assert_close(found, direction @ layer.dense_weight().T)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_shapes_can_be_found_on_the_meta_device(form):
+    layer = NISTLinear(512, 512, 1, form=form).to("meta")
+    assert layer(torch.ones(2, 512, device="meta")).shape == (2, 512)
