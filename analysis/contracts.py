@@ -5,19 +5,23 @@ import pandas as pd
 from nist.errors import InputError
 
 TESTED = ("metric", "variant")
+FLOPS = ("flops", "flops_to_converge")
 CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "aa_calibration": (("variant", "test", "metric"), ("false_positive_rate", "low", "high", "splits")),
-    "accuracy": (("variant", "score"), ("mean", "sd", "max", "n", "n_diverged")),
+    "accuracy": (("variant", "score"), ("mean", "sd", "margin", "max", "n", "n_diverged")),
     "auc_sd": (TESTED, ("mean_sd", "auc_sd", "n")),
     "brown_forsythe": (TESTED, ("p", "n")),
     "churn": (("variant", "score"), ("churn", "churn_baseline", "between", "excess", "low", "high", "n")),
-    "cost": (("variant",), ("epochs", "training_images")),
+    "cost": (
+        ("variant",),
+        ("epochs", "training_images", "dense", "initial", "final", "total", "epochs_to_converge", *FLOPS),
+    ),
     "distributionwise_variance": (
         ("variant", "score", "epoch"),
         ("epoch", "variance", "variance_of_images", "distributionwise", "n"),
     ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
-    "epochs_to_converge": (("variant",), ("run_mean", "run_sd", "n")),
+    "epochs_to_converge": (("variant",), ("epochs", "run_mean", "run_sd", "n")),
     "epochwise_sd": (("variant", "metric", "epoch"), ("epoch", "sd", "n")),
     "equivalence": (TESTED, ("margin", "difference", "p", "n")),
     "gap_at_accuracy": (
@@ -47,10 +51,16 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("flops_eq3", "macs", "seconds", "joules", "flops_a_second", "n", "n_measured"),
     ),
     "unreached_outputs": (("variant", "seed"), ("unreached", "accuracy")),
-    "wilcoxon": (TESTED, ("p", "p_two_sided", "n")),
+    "wilcoxon": (TESTED, ("w", "pairs", "zeros", "p", "p_two_sided", "n")),
     "wilson": (TESTED, ("share", "low", "high", "n")),
 }
 
+TEXTS = {  # columns of text that are read beside these
+    "holm": ("alternative",),
+    "sd_permutation": ("baseline", "interval"),
+    "wilcoxon": ("alternative",),
+    **dict.fromkeys(("epochs_to_accuracy", "gap_at_accuracy", "paired_difference", "superiority"), ("interval",)),
+}
 STATISTICS = tuple(CONTRACTS)
 SUFFIXES = {"figure": (".svg", ".pdf", ".png"), "table": (".csv", ".md", ".tex")}  # the first is the one to show
 
@@ -63,7 +73,7 @@ def check(name: str, frame: pd.DataFrame, where: object) -> None:
     if name not in CONTRACTS:
         raise InputError(f"{where}: no statistic is called {name!r}")
     keys, numbers = CONTRACTS[name]
-    missing = {*keys, *numbers} - set(frame.columns)
+    missing = {*keys, *numbers, *TEXTS.get(name, ())} - set(frame.columns)
     if missing:
         raise InputError(f"{where}: not a statistic of a study's variants: it has no column {min(missing)!r}")
     for column in numbers:

@@ -13,9 +13,9 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
-def points(fraction: float, digits: int = 2) -> str:
+def points(fraction: float) -> str:
     """A difference of fractions in percentage points, with its sign."""
-    return signed(100 * fraction, digits)
+    return signed(100 * fraction)
 
 
 def counted(number: float, noun: str) -> str:
@@ -45,14 +45,14 @@ def interval_in_points(row: pd.Series) -> str:
     return f"{points(row['difference'])} points {interval(row['low'], row['high'], points)}"
 
 
-def said(low: float, high: float, more: str, less: str, neither: str = NOT_SIGNIFICANT) -> str:
-    """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or ``neither``.
+def said(low: float, high: float, more: str, less: str) -> str:
+    """What the interval ``low`` to ``high`` of a difference allows to be said: ``more``, ``less`` or neither.
 
     Where there is none, nothing.
     """
     if pd.isna(low) or pd.isna(high):
         return UNTOLD
-    return more if low > 0 else less if high < 0 else neither
+    return more if low > 0 else less if high < 0 else NOT_SIGNIFICANT
 
 
 def extremes(values: Iterable[float], write: Callable[[float], str]) -> str:

@@ -148,7 +148,7 @@ def check(claim: Claim, claims: Mapping[str, Claim], studies: Mapping[str, Study
     """``arithmetic wrong`` if the paper's own figures exclude what a claim says of runs; ``None`` if they allow it.
 
     The parameter ``check`` joins comparisons by "and": of two claims' figures, ``a > b`` or ``a = b``, each possible
-    of values printed so, ``a != b`` as printed, or ``a ~0.5 b``, no further apart than that many of a's units.
+    of values printed so, or ``a ~0.5 b``, no further apart than that many of a's units.
     """
     for comparison in filter(None, claim.parameters.get("check", "").split(" and ")):
         left, sign, right = comparison.split()
@@ -164,8 +164,6 @@ def _possible(a: Figure, sign: str, b: Figure, unit: Fraction) -> bool:
     apart = max(first[0] - second[1], second[0] - first[1])  # negative where the ranges overlap
     if sign.startswith("~"):
         return apart <= Fraction(sign[1:]) * unit
-    if sign == "!=":
-        return a.value != b.value
     return {">": first[1] > second[0], "<": first[0] < second[1], "=": apart < 0}[sign]
 
 
@@ -178,7 +176,7 @@ def _origin(claim: Claim, claims: Mapping[str, Claim]) -> str:
     if agrees(claim, low, high) is None:
         changes = ", ".join(f"{name}={value}" for name, value in claim.changed.items())
         raise InputError(f"claims.csv: {claim.id}: {changes} does not give what is printed either")
-    return origins.in_words(claim.changed, claims)
+    return origins.in_words(claim.changed, claims, is_bound="relation" in claim.parameters)
 
 
 def _scalar(text: str):

@@ -10,12 +10,11 @@ from analysis.claims.outcome import Outcome
 
 SLIP = re.compile(r"[A-Z][0-9]+\b")  # how a note begins that names a contradiction of docs/assumptions.md
 QUANTITIES = {
-    "learning_curve": "accuracy",
     "epochs_to_converge": "speed",
     "epochs_to_accuracy": "speed",
     "overfitting_gap": "overfitting gap",
-    "auc_sd": "SD over epochs",
 }
+OF_CURVES = {"train_accuracy": "training accuracy", "val_loss": "validation loss"}  # by metric
 BY_RULE = {
     "margin": "spread of scores",
     "epochs_to": "speed",
@@ -35,8 +34,9 @@ def finding(claim: Claim, outcome: Outcome, sides: list[tuple[str, str]]) -> str
     if outcome.verdict not in OF_RUNS:
         slip = SLIP.match(claim.note) if outcome.verdict == "arithmetic wrong" else None
         return slip.group() if slip else claim.id
-    statistic = claim.parameters.get("statistic", "").split(" ")[0]
-    quantity = BY_RULE.get(claim.rule) or QUANTITIES.get(statistic, "accuracy")
+    statistic, metric = (claim.parameters.get(name, "").split(" ")[0] for name in ("statistic", "metric"))
+    of_curve = OF_CURVES.get(metric) if statistic == "learning_curve" else None
+    quantity = BY_RULE.get(claim.rule) or of_curve or QUANTITIES.get(statistic, "accuracy")
     names = {variant.partition("@")[0] for _, variant in sides}
     compared = sorted(name for name in names if not name.startswith("dense")) or sorted(names)
     return f"{claim.study}: {quantity} of {', '.join(compared)}"

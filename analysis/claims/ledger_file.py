@@ -9,11 +9,13 @@ from analysis.claims import claim, words
 from analysis.claims.outcome import VERDICTS
 from nist.errors import InputError
 
+COLUMNS = ("id", "verdict", "printed", "ours", "low", "high", "n", "readings", "finding", "reason")  # that pages show
+
 
 def read(path: Path) -> pd.DataFrame:
     """Read ``results/claims.csv``; every cell is text. Raises ``InputError`` if it is not of this version's claims."""
     verdicts, known = cli.read_table(path, dtype=str, keep_default_na=False), claim.read()
-    missing = {"id", "verdict", "printed", "ours", "low", "high", "n", "reason"} - {*verdicts.columns}
+    missing = {*COLUMNS} - {*verdicts.columns}
     if missing or not set(verdicts["id"]) <= known.keys() or not set(verdicts["verdict"]) <= set(VERDICTS):
         raise InputError(f"{path}: not the ledger of {claim.PATH.name}; make it anew")
     return verdicts

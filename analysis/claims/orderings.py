@@ -10,13 +10,12 @@ from functools import partial
 from itertools import pairwise, product
 from math import exp, inf, isfinite, isnan, nan
 
-import numpy as np
-
 from analysis.claims import intervals
 from analysis.claims.claim import Claim
 from analysis.claims.evidence import Evidence
 from analysis.claims.outcome import Measured, Outcome
 from analysis.claims.values import LEVEL, where
+from analysis.statistics import distributionwise_variance
 
 Interval = Callable[[float], tuple[float, float, float]]
 BY_INTERVAL = {
@@ -29,7 +28,8 @@ BY_INTERVAL = {
 class Comparison:
     """Two sides and what their difference is, with its interval: ``holds`` as claimed, ``excluded``, or neither.
 
-    ``room`` is how far the interval stays inside the claimed range, negative where it leaves it.
+    ``room`` is how far the interval stays inside the claimed range, negative where it leaves it. ``needed``: runs
+    a side that would settle it, where a statistic has them.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Comparison:
     holds: bool
     excluded: bool
     room: float
+    needed: int | None = None
 
 
 def direction(claim: Claim, evidence: Evidence) -> Outcome:
@@ -86,21 +87,30 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,
         room=(ratio if isnan(found.low) else found.low) if has_spread else nan,
+        needed=_runs_needed(claim, evidence, less),
     )
+
+
+def _runs_needed(claim: Claim, evidence: Evidence, variant: str) -> int | None:
+    """Runs a side that would show the SD ratio that was seen, if it is true; see ``analysis.statistics.power``."""
+    if (claim.study, "power") not in evidence.statistics:
+        return None
+    where = {"metric": claim.parameters["metric"], "quantity": "log_sd_ratio"}
+    needed = float(evidence.row("power", claim.study, variant, **where)["n_needed"])
+    return int(needed) if isfinite(needed) else None
 
 
 def _without_sampling_noise(claim: Claim, evidence: Evidence, *pair: str) -> str:
     """The ratio of mean epochwise SDs without what the finite number of validation images adds, in words.
 
-    Nothing where a side's runs did not keep their images. An estimated variance below 0 counts as 0.
+    Nothing where a side's runs did not keep their images.
     """
     table = evidence.statistics.get((claim.study, "distributionwise_variance"))
     if table is None or claim.parameters["metric"] != "val_accuracy":
         return ""
-    variances = table[table["score"] == "epoch"].set_index("variant")["distributionwise"].clip(lower=0)
-    more, less = (np.sqrt(variances[variances.index == side]).mean() for side in pair)
+    ratio = distributionwise_variance.sd_ratio(table, *pair)
     said = "without the sampling noise of validation images the SD ratio would be"
-    return f"; {said} × {more / less:.2f}" if more > 0 and less > 0 else ""
+    return "" if isnan(ratio) else f"; {said} × {ratio:.2f}"
 
 
 def _against(evidence: Evidence, claim: Claim, *pair: str) -> str:
@@ -168,7 +178,7 @@ def _of_all(comparisons: list[Comparison], claimed: tuple[float, float]) -> tupl
         return "inconclusive", f"{worst.name}; {reason}", worst.estimate
     found = worst.estimate
     nearest = min(claimed, key=lambda end: abs((found.low + found.high) / 2 - end))
-    needed = intervals.runs_to_settle(found.low, found.high, nearest, found.n)
+    needed = worst.needed or intervals.runs_to_settle(found.low, found.high, nearest, found.n)
     settle = f"; about {needed} runs a side would settle it" if needed else ""
     return "inconclusive", f"{worst.name}{settle}", found
 

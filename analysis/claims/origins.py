@@ -11,13 +11,11 @@ ALONE = {  # a parameter that is changed, by itself
     "prune_epoch": "without the epochs before the prune",
     "factors": "with the factors {}",
     "sparsity": "at a sparsity of {:.2%}",
-    "epochs": "over {:,} epochs",
     "network": "for {}",
-    "c3": "with the layer C3 connected as by LeCun et al. (1998)",
+    "c3": "with the third convolution connected as by LeCun et al. (1998)",
 }
 WHOLE = {  # an expression, of its arguments
     "ratio": "is {a} over {b}",
-    "difference": "is {a} less {b}",
     "reduction": "is the share of {b} that {a} leaves out",
     "multiple": "is {share} of {a}",
     "kept": "is what a sparsity of {sparsity} leaves of {dense} weights",
@@ -26,8 +24,11 @@ WHOLE = {  # an expression, of its arguments
 }
 
 
-def in_words(changed: Mapping[str, str], claims: Mapping[str, Claim]) -> str:
-    """What gives the printed figure: "the printed figure is the printed 78.5 over the printed 8.3"."""
+def in_words(changed: Mapping[str, str], claims: Mapping[str, Claim], is_bound: bool = False) -> str:
+    """What gives the printed figure: "the printed figure is the printed 78.5 over the printed 8.3".
+
+    Of a figure that is a bound: what the bound holds for.
+    """
     expression = changed.get("expression")
     if expression in WHOLE:
         arguments = {name: _argument(text, claims) for name, text in changed.items()}
@@ -35,7 +36,8 @@ def in_words(changed: Mapping[str, str], claims: Mapping[str, Claim]) -> str:
     if "a" in changed:  # the same expression of other printed figures
         return f"the printed figure is of {_argument(changed['a'], claims)} and {_argument(changed['b'], claims)}"
     parts = [ALONE[name].format(_value(name, text)) for name, text in changed.items()]
-    return f"the printed figure comes out {' and '.join(parts)}"
+    holds = "the bound holds" if is_bound else "the printed figure comes out"
+    return f"{holds} {' and '.join(parts)}"
 
 
 def _argument(text: str, claims: Mapping[str, Claim]) -> str:

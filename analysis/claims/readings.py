@@ -83,7 +83,7 @@ def _is_of(reading: Study, experiment: Study) -> bool:
 
 def _reads_otherwise(ours: dict, other: dict) -> bool:
     """Whether another variant is the same head at the same sparsity, by another reading."""
-    heads = [(one["sizes"], one.get("factors"), one.get("prune", {}).get("sparsity")) for one in (ours, other)]
+    heads = [(one["sizes"], one.get("factors"), (one.get("prune") or {}).get("sparsity")) for one in (ours, other)]
     return heads[0] == heads[1] and ("changes" in other or other["prune"] != ours["prune"])
 
 

@@ -87,7 +87,7 @@ def where_printed(claim: Claim, studies: Mapping[str, Study]) -> str:
 
 def sentences(parts: Iterable[str]) -> str:
     """Parts of a reason, which semicolons join, as sentences."""
-    kept = [one.strip() for part in parts for one in part.split(";") if one.strip()]
+    kept = [one.strip() for part in parts for one in re.split(r";(?![^“]*”)", part) if one.strip()]
     return " ".join(f"{_with_capital(one).rstrip('.')}." for one in kept)
 
 

@@ -19,15 +19,15 @@ from pyarrow import parquet
 
 from analysis.coverage import candidates, page, table
 from analysis.statistics import intervals
-from nist.errors import run
+from nist.errors import InputError, run
 
 KEY, SEED, REPLICATIONS = b"coverage", 0, 2000
 
 
-def simulated(replications: int, jobs: int, seed: int = SEED) -> pd.DataFrame:
+def simulated(replications: int, jobs: int) -> pd.DataFrame:
     """The whole table, ``table.COLUMNS``; the same whatever the number of ``jobs``."""
     cells = table.cells()
-    seeds = np.random.SeedSequence(seed).spawn(len(cells))
+    seeds = np.random.SeedSequence(SEED).spawn(len(cells))
     with ProcessPoolExecutor(jobs) as pool:
         rows = pool.map(table.simulate, cells, repeat(replications), seeds)
         return pd.DataFrame(chain.from_iterable(rows), columns=table.COLUMNS)
@@ -60,6 +60,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, default=intervals.PATH, help="Parquet file")
     parser.add_argument("--page", type=Path, help="Markdown page whose tables are made anew")
     arguments = parser.parse_args(argv)
+    if min(arguments.replications, arguments.jobs) < 1:
+        raise InputError("--replications, --jobs: give at least 1")
     started = time.monotonic()
     found = simulated(arguments.replications, arguments.jobs)
     write(found, arguments.output, time.monotonic() - started)

@@ -4,19 +4,20 @@ import math
 from dataclasses import dataclass
 
 from analysis import formatting
+from analysis.findings.accuracy import FINAL
 from analysis.findings.cost import Cost
 from analysis.findings.gap import Gap
 from analysis.findings.methods import Methods
 from analysis.findings.selection import Selection
+from analysis.findings.speed import Speed
 from analysis.findings.spread import Spread
 from analysis.tables import comparisons
 
-FINAL = comparisons.SCORE
 BESIDE = ["Difference (95 % CI)", "Answer"]
 
 
 @dataclass(frozen=True)
-class StudyFacts(Spread, Gap, Cost, Selection, Methods):
+class StudyFacts(Spread, Speed, Gap, Cost, Selection, Methods):
     """A study's facts of every topic, and its tables."""
 
     def beside_the_paper(self, prefix: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from analysis import formatting
 from analysis.findings.accuracy import Accuracy
 from analysis.statistics import named_tests
+from analysis.statistics.distributionwise_variance import sd_ratio
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Spread(Accuracy):
             "said": said,
             "needed": f"{needed:,.0f}" if is_open else "",
         }
+
+    def without_sampling_noise(self, variant: str) -> str:
+        """The ratio to the baseline's SD that endless validation images would leave; empty where it is not known."""
+        found = sd_ratio(self.source.statistic("distributionwise_variance"), variant, self.baseline)
+        return "" if math.isnan(found) else f"× {found:.2f}"
 
     def too_few_for_spread(self) -> bool:
         """Whether no spread can be told from the baseline's, whatever it is."""

@@ -52,9 +52,9 @@ class Verdicts:
         return f" ({formatting.counted(count, 'claim')})" if count else ""
 
     def table(self, verdict: str, kind: str, where: tuple[str, ...]) -> str:
-        """A Markdown table of the claims with a verdict, of one ``kind``, whose source starts with one of ``where``.
+        """A Markdown table of the claims with a verdict, of one ``kind``, printed in one of the places ``where``.
 
-        Figures that are alike stand once.
+        A claim's source lists its places; a place may go on, as "Table 1 caption". Figures that are alike stand once.
         """
         rows = [
             {
@@ -65,6 +65,6 @@ class Verdicts:
             for row in self.verdicts.to_dict("records")
             if row["verdict"] == verdict
             and (claim := self.claims[row["id"]]).kind == kind
-            and claim.source.startswith(where)
+            and any(place.startswith(where) for place in claim.source.split(", "))
         ]
         return formatting.markdown_table(list({tuple(row.items()): row for row in rows}.values()))

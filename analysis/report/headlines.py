@@ -24,11 +24,11 @@ HEADLINES = (
         printed="more than 90 %",
     ),
     Headline(
-        "These networks gain 8 to 10 % of accuracy from it.",
+        "These networks become more accurate by it.",
         ("a3.alexnet.q.all_better", "a44.vgg.q.dominates"),
     ),
     Headline(
-        "LeNet-5 on CIFAR-10 keeps or improves its accuracy with 0.5 % of the head’s weights.",
+        "LeNet-5 on CIFAR-10 improves its accuracy with 0.5 % of the head’s weights.",
         ("a2.lenet5.q.cifar_improve",),
         beside="beside the dense head, after the prune",
     ),

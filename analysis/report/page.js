@@ -89,21 +89,21 @@ function explore(box) {
   let y;
   const path = (values) => values.map((value, i) => `${i ? "L" : "M"}${x(i + 1).toFixed(1)},${y(value).toFixed(1)}`).join("");
 
-  // Ends of what is shown around a mean: the band, which validation accuracy alone has, or ± SD.
-  function around({ variant, summary }) {
-    if (lines === "band" && measure === "val" && variant.band) return variant.band;
-    return [-1, 1].map((sign) => summary.map(({ mean, sd }) => mean + sign * sd));
+  // Ends of what is shown around a mean: ± SD, or the band, which the baseline and other measures do not have.
+  function around(variant, summary) {
+    if (lines === "mean") return [-1, 1].map((sign) => summary.map(({ mean, sd }) => mean + sign * sd));
+    return (lines === "band" && measure === "val" && variant.band) || [];
   }
 
   function draw() {
     width = chart.clientWidth || SIZE.width;
     const curves = [...shown].map((variant) => {
       const runs = MEASURES[measure].of(variant);
-      return { variant, runs, summary: moments(runs) };
+      const summary = moments(runs);
+      return { variant, runs, summary, ends: around(variant, summary) };
     });
-    const isBanded = lines === "mean" || lines === "band";
-    const extent = curves.flatMap((curve) =>
-      lines === "runs" ? curve.runs.flat() : isBanded ? around(curve).flat() : curve.summary.map(({ mean }) => mean));
+    const extent = curves.flatMap(({ runs, summary, ends }) =>
+      lines === "runs" ? runs.flat() : [...summary.map(({ mean }) => mean), ...ends.flat()]);
     // Not Math.min(...extent): a study may have more values than a call takes arguments.
     let low = extent.reduce((a, b) => Math.min(a, b), extent.length ? Infinity : 0);
     let high = extent.reduce((a, b) => Math.max(a, b), extent.length ? -Infinity : scale);
@@ -123,14 +123,14 @@ function explore(box) {
       chart.append(element("text", { x: x(tick), y: SIZE.height - SIZE.bottom + 20, "text-anchor": "middle" }, [tick]));
     }
     chart.append(element("text", { x: (SIZE.left + width) / 2, y: SIZE.height - 4, "text-anchor": "middle" }, ["Epoch"]));
-    for (const { variant, runs, summary } of curves) {
+    for (const { variant, runs, summary, ends } of curves) {
       const colour = { fill: "none", style: `stroke: ${variant.colour}` };
       if (lines === "runs") {
         runs.forEach((run, i) =>
           chart.append(element("path", { d: path(run), ...colour, "stroke-width": 0.8, opacity: 0.45 }, [element("title", {}, [`${variant.label}, seed ${variant.seeds[i]}`])])));
       }
-      if (isBanded) {
-        const [lower, upper] = around({ variant, summary });
+      if (ends.length) {
+        const [lower, upper] = ends;
         const back = lower.map((value, i) => `L${x(i + 1).toFixed(1)},${y(value).toFixed(1)}`).reverse().join("");
         chart.append(element("path", { d: `${path(upper)}${back}Z`, style: `fill: ${variant.colour}`, opacity: 0.16 }));
       }

@@ -52,7 +52,7 @@ def study_section(source: Source, blocks: dict[Path, MetricsFile], results: Path
         "description": experiment.content["description"],
         "facts": provenance.facts(runs.count(frame), [block.description for block in blocks.values()]),
         "evidence": evidence.section(source),
-        "curves": curves.explorer(frame, experiment, evidence.bands(source)),
+        "curves": curves.explorer(runs.with_last_finite(frame), experiment, evidence.bands(source)),
         "files": [Path(os.path.relpath(path, results)) for path in blocks],
         "items": items,
     }

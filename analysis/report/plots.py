@@ -13,6 +13,7 @@ from analysis.figures.looks import SHADES, series
 from nist.studies.study import Study
 
 FULL = 1000
+MARGIN = 0.04  # room at either end of an axis
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,16 @@ class Axis:
         return [(self.at(value), self.write(value)) for value in values]
 
 
-def axis(
-    values: Iterable[float], write: Callable[[float], str] = "{:g}".format, is_log: bool = False, margin: float = 0.04
-) -> Axis:
+def axis(values: Iterable[float], write: Callable[[float], str] = "{:g}".format, is_log: bool = False) -> Axis:
     """The axis that holds all finite ``values`` with some room at the ends; from 0 to 1 where there are none."""
     kept = [value for value in values if math.isfinite(value) and (value > 0 or not is_log)]
     if not kept:
         return Axis(0.1 if is_log else 0, 1, write, is_log)
     low, high = min(kept), max(kept)
     if is_log:
-        room = max((high / low) ** margin, 1.05)
+        room = max((high / low) ** MARGIN, 1.05)
         return Axis(low / room, high * room, write, is_log)
-    room = margin * (high - low) or abs(high) / 20 or 1
+    room = MARGIN * (high - low) or abs(high) / 20 or 1
     return Axis(low - room, high + room, write, is_log)
 
 

@@ -24,10 +24,9 @@ def section(verdicts: pd.DataFrame, studies: Mapping[str, Study]) -> dict:
     claims = claim.read()
     rows = [_row(row, claims[row["id"]], studies) for row in verdicts.to_dict("records")]
     counts = verdicts["verdict"].value_counts()
-    findings = verdicts.groupby("verdict")["finding"].nunique().to_dict() if "finding" in verdicts else {}
     return {
         "counts": {name: int(counts.get(name, 0)) for name in VERDICTS},
-        "findings": findings,
+        "findings": verdicts.groupby("verdict")["finding"].nunique().to_dict(),
         "total": len(rows),
         "headlines": headlines.section(rows),
         "forest": forest.groups(rows, claims),
@@ -45,7 +44,6 @@ def _row(row: dict, claimed: claim.Claim, studies: Mapping[str, Study]) -> dict:
         "study": claimed.study,
         "title": words.title(claimed.study, studies),
         "kind": claimed.kind,
-        "readings": row.get("readings", ""),
         "source": claimed.source,
         "head": words.heads(claimed.variant, study),
         "what": words.quantity(claimed),

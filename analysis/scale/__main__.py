@@ -52,11 +52,7 @@ model and batch size, of a core or a GPU whose jobs may have shared it."""
 
 def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[MetricsFile]) -> dict:
     """A study's row but for rates and prices: counts, bytes, FLOPs, and hours where they were measured."""
-    counted, data = jobs.of(experiment, n_seeds, size), experiment.content["data"]
-    configurations = {name: experiment.configuration(name) for name in experiment.trained}
-    shared = {trunk.key: trunk.configuration for name in configurations if (trunk := experiment.trunk(name))}
-    trunks = [macs.state_bytes(configuration) for configuration in shared.values()]
-    checkpoints = [macs.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
+    counted = jobs.of(experiment, n_seeds, size)
     found = hours.measured(experiment, blocks)
     return {
         "study": experiment.name,
@@ -65,16 +61,34 @@ def estimate(experiment: study.Study, n_seeds: int, size: int, blocks: list[Metr
         **counted._asdict(),
         "files": counted.files,
         "metrics_bytes": counted.files * simulation.sample_bytes(experiment, size),
-        "trunk_bytes": n_seeds * sum(trunks),
-        "checkpoint_bytes": max(
-            *checkpoints, *(size * state for state in trunks)
-        ),  # a trunk's job keeps all its states
-        "image_bytes": hours.image_bytes(data),
-        "flops": hours.training_flops(experiment, n_seeds),
-        "measured_hours": found and counted.epochs * found.seconds / 3600,
-        "measured_runs": found and found.n,
-        "measured_on": found and f"{found.study}: {found.device}",
+        **_of_network(experiment, n_seeds, size),
+        "image_bytes": _or_nan(hours.image_bytes(experiment.content["data"])),
+        "measured_hours": counted.epochs * found.seconds / 3600 if found else np.nan,
+        "measured_runs": found.n if found else np.nan,
+        "measured_on": f"{found.study}: {found.device}" if found else None,
     }
+
+
+def _of_network(experiment: study.Study, n_seeds: int, size: int) -> dict[str, float]:
+    """Bytes of states and FLOPs, from the shapes of the study's network; NaN of a model that is not the paper's."""
+    configurations = {name: experiment.configuration(name) for name in experiment.trained}
+    shared = {trunk.key: trunk.configuration for name in configurations if (trunk := experiment.trunk(name))}
+    try:
+        trunks = [macs.state_bytes(configuration) for configuration in shared.values()]
+        checkpoints = [macs.checkpoint_bytes(configuration, size) for configuration in configurations.values()]
+        flops = hours.training_flops(experiment, n_seeds)
+    except KeyError:
+        return dict.fromkeys(("trunk_bytes", "checkpoint_bytes", "flops"), np.nan)
+    kept = [size * state for state in trunks]  # a trunk's job keeps all its states
+    return {
+        "trunk_bytes": n_seeds * sum(trunks),
+        "checkpoint_bytes": max([*checkpoints, *kept], default=0),
+        "flops": _or_nan(flops),
+    }
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def priced(table: pd.DataFrame, tflops: float | None, price: float | None, cpu_price: float | None) -> pd.DataFrame:
@@ -122,7 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--cpu-price", type=float, help="of an hour of one CPU core")
     parser.add_argument("-o", "--output", type=Path, help="CSV file to write too")
     arguments = parser.parse_args(argv)
-    if min(arguments.seeds, arguments.block_size or 1) < 1:
+    if min(arguments.seeds, 1 if arguments.block_size is None else arguments.block_size) < 1:
         raise InputError("--seeds, --block-size: give at least 1")
     chosen = arguments.studies or plan.chosen("paper").values()
     blocks = list(store.read().values())

@@ -29,9 +29,11 @@ class Measured(NamedTuple):
 def images(data: dict) -> dict[str, int] | None:
     """Training and test images of a study's ``data``; ``None`` where that is not known without the data set."""
     name = data["dataset"]
-    counts = IMAGES_A_CLASS.get(name) or DATASETS[name].counts
+    counts = IMAGES_A_CLASS.get(name) or (DATASETS[name].counts if name in DATASETS else None)
+    if counts is None:
+        return None
     classes = data["classes"] if "classes" in data else len(DATASETS[name].classes)
-    return {split: classes * count for split, count in counts.items()} if counts else None
+    return {split: classes * count for split, count in counts.items()}
 
 
 def image_bytes(data: dict) -> int | None:
@@ -47,7 +49,8 @@ def image_bytes(data: dict) -> int | None:
 def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
     """FLOPs of training and validating ``n_seeds`` seeds of a study; ``None`` where the images are not known.
 
-    Two a multiply-accumulate; normalisations, activations, optimizers and augmentation are left out.
+    Two a multiply-accumulate; normalisations, activations, optimizers and augmentation are left out. Raises
+    ``KeyError`` as ``macs.layers`` does.
     """
     counts = images(experiment.content["data"])
     if counts is None:

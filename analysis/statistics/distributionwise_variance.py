@@ -74,6 +74,18 @@ def distributionwise_variance(variants: Iterable[Hits]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS).astype({"epoch": "Int64"})
 
 
+def sd_ratio(variances: pd.DataFrame, over: str, under: str) -> float:
+    """Mean epochwise SD of the variant ``over``, divided by that of ``under``, without what finite images add.
+
+    ``variances`` is the result of ``distributionwise_variance`` for one study. An estimate below 0 counts as 0. NaN
+    where a variant has no row or no spread.
+    """
+    by_epoch = variances[variances["score"] == EPOCH]
+    spread = np.sqrt(by_epoch["distributionwise"].clip(lower=0)).groupby(by_epoch["variant"]).mean()
+    ends = [spread.get(name, np.nan) for name in (over, under)]
+    return float(ends[0] / ends[1]) if min(ends) > 0 else np.nan
+
+
 def of_study(study_runs: StudyRuns) -> pd.DataFrame:
     """Variance between runs, and how much of it the finite number of validation images makes."""
     return distributionwise_variance(study_runs.hits())

@@ -23,7 +23,7 @@ def with_baseline(frame: pd.DataFrame, baseline: str, on: str) -> Iterator[tuple
     if reference.empty:
         raise InputError(f"no runs of the baseline {baseline!r} to compare with")
     for name, rows in frame[frame["variant"] != baseline].groupby("variant", sort=False):
-        _check_partners(name, baseline, on, rows[on], reference[on])
+        _check_partners(frame, (name, baseline), on, rows[on], reference[on])
         yield name, rows.merge(reference, on=on, suffixes=("_variant", "_baseline"), validate="one_to_one")
 
 
@@ -44,8 +44,8 @@ def curves_with_baseline(frame: pd.DataFrame, baseline: str, metric: str) -> lis
         raise InputError(f"no runs of the baseline {baseline!r} to compare with")
     reference = tables.pop(baseline)
     for name, table in tables.items():
-        _check_partners(name, baseline, "seed", table.index, reference.index)
-        _check_partners(name, baseline, "epoch", table.columns, reference.columns)
+        _check_partners(frame, (name, baseline), "seed", table.index, reference.index)
+        _check_partners(frame, (name, baseline), "epoch", table.columns, reference.columns)
     return [(name, table.to_numpy(), reference.to_numpy()) for name, table in tables.items()]
 
 
@@ -104,7 +104,8 @@ def compare_scores(
     return pd.DataFrame(rows, columns=[*NAMES, *columns])
 
 
-def _check_partners(name: str, baseline: str, on: str, ours: Iterable, reference: Iterable) -> None:
+def _check_partners(frame: pd.DataFrame, sides: tuple[str, str], on: str, ours: Iterable, reference: Iterable) -> None:
     alone = set(ours) ^ set(reference)
     if alone:
-        raise InputError(f"{name} and {baseline} do not pair: {on} {min(alone)} is in one of them only")
+        said = f"{' and '.join(sides)} do not pair: {on} {min(alone)} is in one of them only"
+        raise InputError(f"{frame['study'].iloc[0]}: {said}; run it in both, or remove it")

@@ -213,7 +213,7 @@ def _row(name: str, question: Question, source: Source) -> dict:
         "Comparisons": f"{found.family}",
         "A/A errors (%)": "–" if np.isnan(found.errors) else bare_percent(found.errors),
         "Runs": f"{found.n}",
-        "Runs needed": f"{needed:,.0f}" if needed > 0 else "–",
+        "Runs needed": f"{needed:,.0f}" if 0 < needed < np.inf else "–",
     }
 
 

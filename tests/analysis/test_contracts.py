@@ -12,7 +12,8 @@ from nist.errors import InputError
 def frame(name):
     """Two rows of a statistic that differ in every key."""
     keys, numbers = contracts.CONTRACTS[name]
-    return pd.DataFrame({key: ["1", "2"] for key in keys} | {number: [1.0, None] for number in numbers})
+    texts = {key: ["a", "b"] for key in contracts.TEXTS.get(name, ())}
+    return pd.DataFrame({key: ["1", "2"] for key in keys} | {number: [1.0, None] for number in numbers} | texts)
 
 
 @pytest.fixture

@@ -178,6 +178,9 @@ class TestSteadier:
     def test_it_says_how_many_runs_would_settle_it(self):
         found = decide(make("steadier", self.RULE, unit="×"), spreads(1.2, 0.3))
         assert re.search(r"about \d+ runs a side would settle it", found.reason)
+        power = {"variant": "b", "metric": "val_accuracy", "quantity": "log_sd_ratio", "n_needed": 77.0}
+        found = decide(make("steadier", self.RULE, unit="×"), spreads(1.2, 0.3, power=pd.DataFrame([power])))
+        assert "about 77 runs a side would settle it" in found.reason  # as the findings have it
 
     @pytest.mark.parametrize(("p", "verdict"), [(0.01, "reproduced"), (0.06, "inconclusive")])
     def test_p_decides_where_so_few_runs_have_no_interval(self, p, verdict):

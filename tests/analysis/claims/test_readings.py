@@ -5,8 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from analysis.claims import ledger
+from analysis.claims import grouping, ledger
 from analysis.claims.evidence import Evidence
+from analysis.claims.outcome import Outcome
 from nist.studies import study
 from tests.analysis.claims.by_hand import CLAIMS, STUDY, evidence, make
 
@@ -109,6 +110,24 @@ def test_claims_on_the_same_runs_and_quantity_are_one_finding():
         f"{STUDY}: {what} of {PRUNED}" for what in ("accuracy", "accuracy", "spread of scores")
     ]
     assert ledger.decide(CLAIMS["s42.deit.dense.top1"], given).finding == "s42.deit.dense.top1"  # not run
+
+
+def test_curves_of_another_metric_are_another_quantity():
+    sides = [("alexnet-cifar10", "dense"), ("alexnet-cifar10", "nist-1-50-10-p99.5")]
+    outcome = Outcome("inconclusive", "")
+    of_training, of_validation = (
+        grouping.finding(CLAIMS[f"a3.alexnet.q.{name}"], outcome, sides) for name in ("train_comparable", "all_better")
+    )
+    assert of_training == "alexnet-cifar10: training accuracy of nist-1-50-10-p99.5"
+    assert of_validation == "alexnet-cifar10: accuracy of nist-1-50-10-p99.5"
+
+
+def test_a_study_of_readings_may_have_a_head_that_is_not_pruned():
+    content = study.load(READINGS.path).content
+    content["variants"] = {"dense": BASE.content["variants"]["dense"], **content["variants"]}
+    given = run(0.53, {"dense": 0.6, "reachable": 0.45})
+    studies = {**given.studies, READINGS.name: replace(READINGS, content=content)}
+    assert ledger.decide(MEAN, replace(given, studies=studies)).verdict == "contradicted"
 
 
 def test_claims_that_one_slip_of_the_paper_makes_wrong_are_one_finding():

@@ -41,6 +41,12 @@ def test_numbers_in_words():
     assert formatting.markdown_table([]) == ""
 
 
+def test_wrong_figures_of_a_place_are_those_of_every_claim_printed_there(verdicts):
+    table = verdicts.table("arithmetic wrong", "derivable", ("Abstract", "Table 1", "Sec. "))
+    assert "| Table A5, Table 1 | 959.9 × 10¹² FLOPs |" in table
+    assert "| Table A5 |" not in table
+
+
 @pytest.fixture(scope="module")
 def accuracies():
     """Validation and training accuracies by variant, shape (seeds, epochs).
@@ -217,6 +223,11 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         (dense, _), (sparse, _) = (curves[names[0]][variant] for variant in ("dense-1", "sparse-3"))
         assert f"| 0.02593 | {dense.std(axis=0, ddof=1).mean():.5f} | 0.7778 |" in section
         assert f"| 0.01627 | {sparse.std(axis=0, ddof=1).mean():.5f} | 0.4880 |" in section
+        last = formatting.points((sparse[:, -1] - dense[:, -1]).mean())
+        assert re.search(rf"Accuracy at the last epoch, which decides: [a-z ]+, {re.escape(last)} points", section)
+        own = [[next(e for e, v in enumerate(run) if v >= 0.95 * run[-1]) for run in arm] for arm in (sparse, dense)]
+        fewer = formatting.signed(np.subtract(*own).mean(), 1)
+        assert re.search(rf"the run's own last accuracy: [a-z ]+, {re.escape(fewer)} epochs", section)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,16 @@ def test_curves_are_those_of_the_runs(experiment, frame):
 
 def test_figures_of_the_ledger_are_short_and_words_stay_words():
     claims = read_claims()
-    row = {"verdict": "arithmetic ok", "low": "", "high": "", "n": "", "reason": "", "rule": ""}
+    row = {
+        "verdict": "arithmetic ok",
+        "low": "",
+        "high": "",
+        "n": "",
+        "readings": "",
+        "finding": "",
+        "reason": "",
+        "rule": "",
+    }
     shown = verdicts.section(
         pd.DataFrame(
             [

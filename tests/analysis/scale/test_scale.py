@@ -187,9 +187,27 @@ def test_each_study_may_count_its_own_seeds(tmp_path, capsys):
     assert (table["floor_hours"] > 0).all()
 
 
-def test_no_seeds_are_refused():
+def test_a_model_and_images_of_ones_own_are_not_known():
+    experiment = study.load("lenet5-digits")
+    experiment.content["model"]["name"] = "mymodels.small"
+    experiment.content["data"] |= {"dataset": "photos", "classes": 3}
+    row = scale.estimate(experiment, 2, 1, [])
+    assert np.isnan([row[name] for name in ("trunk_bytes", "checkpoint_bytes", "image_bytes", "flops")]).all()
+    assert row["runs"] == 2 * len(experiment.trained)
+    assert scale.NOT_KNOWN in scale.printed(scale.priced(pd.DataFrame([row]), 100, None, 0.1), scale.HOURS)
+
+
+def test_one_variant_alone_has_a_checkpoint(study_content, load_study):
+    study_content["variants"] = {"dense": study_content["variants"]["dense"]}
+    experiment = load_study(study_content)
+    wanted = macs.checkpoint_bytes(experiment.configuration("dense"), 3)
+    assert scale.estimate(experiment, 3, 3, [])["checkpoint_bytes"] == wanted > 0
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--block-size"])
+def test_no_seeds_are_refused(option):
     with pytest.raises(InputError, match="--seeds, --block-size: give at least 1"):
-        scale.main(["lenet5-digits", "--seeds", "0"])
+        scale.main(["lenet5-digits", option, "0"])
 
 
 def test_the_table_is_written_as_csv_too(tmp_path, capsys):
