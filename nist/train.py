@@ -40,13 +40,14 @@ def main(argv: list[str] | None = None) -> None:
     place = path_of(arguments.checkpoints, experiment.name, arguments.variant, seeds, digests(configuration))
     interruption = Interruption(UNTOUCHED)
     with interruption, faults.told(lambda: UNTOUCHED, interruption), locked(place) as alone:
+        checkpoint = Checkpoint(place, arguments.minutes)
         if is_finished(arguments, experiment.name, configuration):
             print(f"{arguments.out}: complete already; remove it to train these runs again")
-            arguments.out.touch()  # newer than what Snakemake takes it to be made from
+            clear(checkpoint, arguments.out, alone)  # a job that was killed once its file was there has left it
             return
-        checkpoint = Checkpoint(place, arguments.minutes)
         if shared and arguments.trunk:
-            artifacts.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, arguments.variant)
+            names = {"study": experiment.name, "variant": arguments.variant}
+            artifacts.graft(checkpoint, arguments.trunk, digests(shared.configuration), seeds, names)
         training, classes = begin(arguments, experiment, configuration, checkpoint, interruption)
         last = shared.epoch if shared and arguments.until_prune else configuration["training"]["epochs"]
         block = training.block(last, keep=arguments.until_prune)
@@ -54,10 +55,7 @@ def main(argv: list[str] | None = None) -> None:
         with faults.told(block.outlook, interruption):
             training.train(block)
             write(arguments, training, block, classes)
-        checkpoint.remove(alone)
-        if alone:
-            remove_partial(arguments.out)
-            remove_partial(correctness.path_of(arguments.out))
+        clear(checkpoint, arguments.out, alone)
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
@@ -142,6 +140,14 @@ def check_device(asked: str, device: torch.device, checkpoint: Checkpoint) -> No
             f"--device auto: {before} trained this block so far, and no GPU is visible here; {UNTOUCHED} where there "
             "is one, or with --device cpu"
         )
+
+
+def clear(checkpoint: Checkpoint, out: Path, alone: bool) -> None:
+    """Remove the checkpoint of a block that is written and, where no other process trains it, what killed ones left."""
+    checkpoint.remove(alone)
+    if alone:
+        remove_partial(out)
+        remove_partial(correctness.path_of(out))
 
 
 def is_finished(arguments: argparse.Namespace, name: str, configuration: dict) -> bool:

@@ -97,7 +97,7 @@ def _made(name: str, part: str, image_shape: tuple[int, int, int], options: dict
         raise InputError(f"{refusal}: {error}") from None
     try:
         return function(image_shape, **options)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError) as error:
         if "." in name:
             raise
         raise InputError(f"{refusal}: {error}") from None

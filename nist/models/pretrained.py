@@ -67,7 +67,7 @@ def _fetch(name: str, path: Path) -> None:
         url = get_weight(name).url
         with replacing(path) as temporary:
             torch.hub.download_url_to_file(url, str(temporary), progress=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:
         raise InputError(f"{path}: could not download {name} ({error}); put the file there by other means") from None
 
 

@@ -1,7 +1,6 @@
 """A sign of life in the log of a job, and the end of one that hangs."""
 
 import faulthandler
-import itertools
 import os
 import sys
 import threading
@@ -59,7 +58,7 @@ class Heartbeat:
         worked = time.process_time()
         seen = said = _batches
         self._arm()
-        for _ in itertools.takewhile(lambda _: not ended.wait(tick), itertools.count()):
+        while not ended.wait(tick):
             now, work = time.monotonic(), time.process_time()
             idle = now - looked - tick - (work - worked)
             if idle > STOP:

@@ -3,7 +3,9 @@
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +50,12 @@ def commit() -> str | None:
 
 
 def versions() -> dict:
-    """Versions of Python, torch and numpy."""
-    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    """Versions of Python, torch and numpy, and of timm and torchvision, which some networks come from, if there."""
+    found = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    for name in ("timm", "torchvision"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def device_name(device: torch.device) -> str:

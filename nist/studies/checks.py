@@ -67,6 +67,11 @@ def _check_model(path: Path | str, content: dict) -> None:
     weights = model["weights"]
     if weights != "random" and ("timm" in weights) == ("file" in weights and "sha256" in weights):
         raise InputError(f"{path}: model.weights: give either timm, or file and sha256")
+    if weights != "random" and content["data"]["normalisation"] == "mean_sd":
+        raise InputError(
+            f"{path}: data.normalisation: mean_sd is of these images, and the weights are for {weights['trained_on']}; "
+            "choose imagenet or caffe"
+        )
     if parts == ["blocks"] and not isinstance(model["options"].get("classes"), int):
         raise InputError(f"{path}: model.options.classes: give the number of classes; the model has its own last layer")
     there, done = content["training"]["initialisation"], INITIALISATIONS[parts[0]]
@@ -153,11 +158,6 @@ def _check_method(where: str, configuration: dict, part: str) -> None:
     kept = kept_weights(dense_weights(configuration["model"]), method["sparsity"])
     if kept < 1:
         raise InputError(f"{where}.method.sparsity: would keep no weight; keep at least 1")
-    if (method.get("rewind") or 0) > configuration["training"]["epochs"]:
-        raise InputError(
-            f"{where}.method.rewind: is {method['rewind']}, but a training has only "
-            f"{configuration['training']['epochs']} epochs"
-        )
 
 
 def first_difference(before: dict, now: dict, where: str = "") -> str:

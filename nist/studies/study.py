@@ -82,6 +82,12 @@ class Study:
                 f"{self.path}: variants.{variant}.prune.epoch is {entry['prune']['epoch']}, "
                 f"but a run has only {training['epochs']} epochs; prune before the last one"
             )
+        rewind = entry.get("method", {}).get("rewind") or 0
+        if rewind > training["epochs"]:
+            raise InputError(
+                f"{self.path}: variants.{variant}.method.rewind is {rewind}, "
+                f"but a training has only {training['epochs']} epochs"
+            )
         model = content["model"]
         part = sparsified_part(model)
         chosen = {name: entry[name] for name in VARIANT_KEYS[part]}

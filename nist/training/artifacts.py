@@ -19,10 +19,11 @@ def save_trunk(path: Path, rows: list[dict], sessions: list[dict], states: dict,
         checkpoint.save(temporary, rows, sessions, states, digests=digests)
 
 
-def graft(kept: Checkpoint, path: Path, digests: tuple[str, str], seeds: range, variant: str) -> None:
-    """Let ``variant``, where ``kept`` has nothing of it yet, go on from the trunk at ``path``.
+def graft(kept: Checkpoint, path: Path, digests: tuple[str, str], seeds: range, names: dict) -> None:
+    """Let a variant, where ``kept`` has nothing of it yet, go on from the trunk at ``path``.
 
-    Raises ``InputError`` that names the file if it is missing, damaged, or another one's trunk.
+    ``names`` are its study and its own: a trunk that is configured alike may be another's. Raises ``InputError`` that
+    names the file if it is missing, damaged, or of another configuration.
     """
     if kept.rows:
         return
@@ -36,7 +37,7 @@ def graft(kept: Checkpoint, path: Path, digests: tuple[str, str], seeds: range, 
         raise InputError(f"{path}: trunk of another configuration or another version of the code; train it again")
     if sorted(states) != list(seeds):
         raise InputError(f"{path}: trunk of seeds {sorted(states)}, not {seeds.start}-{seeds.stop - 1}")
-    kept.rows = [{**row, "variant": variant} for row in content["rows"]]
+    kept.rows = [{**row, **names} for row in content["rows"]]
     kept.sessions, kept.states, kept.source = content["sessions"], states, path
 
 

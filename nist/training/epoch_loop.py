@@ -15,8 +15,7 @@ class Scheduled(ABC):
     epoch: int
     optimizer: torch.optim.Optimizer
 
-    @abstractmethod
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027 (most need nothing)
         """Make ready for the first epoch."""
 
     @abstractmethod

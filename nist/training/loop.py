@@ -55,7 +55,7 @@ class Run(Scheduled):
         self.training, self.validation = prepared.training, prepared.validation
         self.device = self.training.device
         streams = seeds.streams(seed)
-        self.order, self.initialisation = seeds.generator(streams.data_order), streams.initialisation
+        self.order, self.ranking = seeds.generator(streams.data_order), streams.method
         self.augmentation = self._augmentation(seeds.generator(streams.augmentation))
         torch.manual_seed(streams.initialisation)
         network = build(configuration["model"], self.training.image_shape, weights)
@@ -110,24 +110,32 @@ class Run(Scheduled):
         self.optimizer = optimizers.create(settings, self.network)
 
     def prune(self, sparsity: float) -> None:
-        """Prune the layers that NIST sparsifies, once."""
+        """Prune the layers that NIST sparsifies, once. Raises ``InputError`` for a setting that these cannot meet."""
         settings, module = self.configuration["training"]["pruning"], self.network.sparsified
         is_random = settings["magnitude"] == "random"
         ranking = {
             "scope": settings["scope"],
-            "generator": seeds.generator(self.initialisation) if is_random else None,
+            "generator": seeds.generator(self.ranking) if is_random else None,
             "reachable": settings.get("reachable", False),
             "magnitude": "raw" if is_random else settings["magnitude"],
         }
-        if self.mask_stays:
-            pruned = copy.deepcopy(module)
-            prune(pruned, sparsity, **ranking)
-            for layer, other in zip(nist_layers(module), nist_layers(pruned), strict=True):
-                layer.stored.data.mul_(other.mask)
-        else:
-            prune(module, sparsity, self.optimizer, **ranking)
+        try:
+            self._prune(module, sparsity, ranking)
+        except ValueError as error:
+            raise InputError(f"training.pruning: {error}") from None
         if isinstance(self.network, Classifier):  # a transformer's blocks are no chain
             self.tell("unreached_outputs", unreached_outputs(linear_modules(self.network.head)))
+
+    def _prune(self, module: nn.Module, sparsity: float, ranking: dict) -> None:
+        if not self.mask_stays:
+            prune(module, sparsity, self.optimizer, **ranking)
+            return
+        pruned = copy.deepcopy(module)
+        prune(pruned, sparsity, **ranking)
+        for layer, other in zip(nist_layers(module), nist_layers(pruned), strict=True):
+            remembered = optimizer_state.entrywise(layer.stored, self.optimizer.state.get(layer.stored, {}))
+            for values in (layer.stored.data, *remembered.values()):
+                values.mul_(other.mask)
 
     @property
     def mask_stays(self) -> bool:

@@ -5,8 +5,9 @@ from statistics import median
 
 from nist import metrics_file
 from nist.studies import trained
-from nist.studies.plan import Plan
+from nist.studies.plan import Block, Plan
 from nist.training import checkpoint
+from nist.training.session import digests
 
 
 def left(plan: Plan, at_once: int) -> str:
@@ -24,22 +25,28 @@ def left(plan: Plan, at_once: int) -> str:
 
 
 def _of_study(plan: Plan, name: str) -> tuple[int, int, list[float]]:
-    """Runs and epochs that are left of a study, and the seconds of those that were trained."""
+    """Runs and epochs that are left of a study, a shared trunk once, and the seconds of those that were trained."""
     one, runs, epochs, seconds = plan.studies[name], 0, 0, []
+    trunks: set[str] = set()
     for variant in one.trained:
         for path in trained.metrics_of(trained.OWN, name, variant):
             seconds += metrics_file.read(path).table["seconds"].to_pylist()
-        for first, last in plan.files(name, variant):
-            kept = _kept(name, variant, f"seeds{first}-{last}.safetensors")
-            runs += last - first + 1
-            epochs += (last - first + 1) * one.configuration(variant)["training"]["epochs"] - len(kept)
-            seconds += kept
+        configuration, trunk = one.configuration(variant), plan.trunks[name][variant]
+        for block in plan.files(name, variant):
+            n, kept = block[1] - block[0] + 1, _kept(name, variant, block, configuration)
+            shared = n * trunk.epoch if trunk else 0
+            runs, epochs = runs + n, epochs + n * configuration["training"]["epochs"] - max(shared, len(kept))
+            seconds += kept[shared:]
+            file = plan.trunk_file(name, variant, block)
+            if trunk and file and file not in trunks and not Path(file).exists():
+                trunks.add(file)
+                done = _kept(name, plan.variant_of_trunk(name, trunk.key), block, trunk.configuration)
+                epochs, seconds = epochs + shared - len(done), seconds + done
     return runs, epochs, seconds
 
 
-def _kept(name: str, variant: str, file: str) -> list[float]:
-    """Seconds of the epochs in a block's newest checkpoint."""
-    newest: Path | None = max(
-        checkpoint.FOLDER.glob(f"{name}/{variant}/*/{file}"), key=lambda path: path.stat().st_mtime, default=None
-    )
-    return checkpoint.seconds(newest) if newest else []
+def _kept(name: str, variant: str, block: Block, configuration: dict) -> list[float]:
+    """Seconds of the epochs in a block's checkpoint, if it is of the present configuration and code."""
+    seeds = range(block[0], block[1] + 1)
+    path = checkpoint.path_of(checkpoint.FOLDER, name, variant, seeds, digests(configuration))
+    return checkpoint.seconds(path) if path.exists() else []

@@ -55,8 +55,11 @@ class Block:
             )
 
     def train(self, identity: dict, sessions: list[dict]) -> Iterator[dict]:
-        """Train every unfinished run to its end and yield its rows, ``identity`` in each, as they are measured."""
-        unfinished = sorted(self._unfinished(), key=self._epoch)
+        """Train every unfinished run to its end and yield its rows, ``identity`` in each, as they are measured.
+
+        Those that have begun come first: the fewer are half trained, the fewer states a checkpoint holds.
+        """
+        unfinished = sorted(self._unfinished(), key=self._epoch, reverse=True)
         for _, same_epoch in groupby(unfinished, key=self._epoch):
             waiting = list(same_epoch)
             size = self._size(waiting[0]) if len(waiting) > 1 else 1
@@ -88,7 +91,8 @@ class Block:
         unfinished = [seed for seed in self.seeds if kept[seed] < self.epochs]
         if not unfinished:
             return "nothing is lost: started again, the job only writes what it has trained"
-        where = f"epoch {kept[unfinished[0]] + 1} of seed {unfinished[0]}"
+        seed = max(unfinished, key=lambda one: kept[one])
+        where = f"epoch {kept[seed] + 1} of seed {seed}"
         amount = f"{kept.total()} of {len(self.seeds) * self.epochs} epochs kept"
         return f"resumable: started again, the block goes on from {where} ({amount})"
 

@@ -13,7 +13,7 @@ class Streams(NamedTuple):
     data_order: int
     augmentation: int
     dropout: int
-    method: int  # what another method than NIST draws
+    method: int  # what another method than NIST draws, or a prune at random
 
 
 def streams(seed: int) -> Streams:

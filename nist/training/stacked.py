@@ -53,9 +53,6 @@ class Stack(Scheduled):
         self.optimizer = None
         self._stack()
 
-    def begin(self) -> None:
-        """Nothing: no run of a stack has another method than NIST."""
-
     def start_optimizer(self, settings: dict) -> None:
         """Begin a phase with a fresh optimizer for every run."""
         for run in self.runs:

@@ -133,11 +133,13 @@ def test_weights_that_are_zeroed_once_train_again(short, images):
     configuration = experiment.configuration("nist-1-10-p99.5")
     run = loop.Run(configuration, 0, splits.prepare(images, configuration["data"], CPU))
     assert len([*run.epochs(2)]) == 2
+    moments = [run.optimizer.state[layer.stored]["exp_avg"] for layer in nist_layers(run.network)]
     before = [layer.stored.clone() for layer in nist_layers(run.network)]
     run.prune(0.995)
     after = [layer.stored for layer in nist_layers(run.network)]
     assert sum(int(each.count_nonzero()) for each in after) == 54
     assert all(((now == then) | (now == 0)).all() for now, then in zip(after, before, strict=True))
+    assert all(not moment[now == 0].any() and moment.any() for moment, now in zip(moments, after, strict=True))
     assert [layer.active_weights for layer in nist_layers(run.network)] == [120, 840]
     found, _ = block(experiment, "nist-1-10-p99.5", range(1), images)
     assert [row["active_weights"] for row in found[:2]] == [960, 960]
@@ -257,6 +259,17 @@ def test_what_the_command_is_not_told():
     told = train.parse(["--study", "s", "--variant", "v", "--seeds", "0-1", "--out", "m"])
     assert (told.device, told.threads, told.workers, told.together) == ("auto", 1, None, 0)
     assert (told.minutes, told.stall_minutes, told.epochs, told.download) == (5, 60, None, False)
+
+
+def test_what_a_job_left_that_was_killed_at_its_end_is_cleared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--study", str(LENET5), "--variant", "dense", "--seeds", "0-0", "--epochs", "1", "--out", "out/m.parquet"]
+    with monkeypatch.context() as killed:
+        killed.setattr(Checkpoint, "remove", lambda *_: None)
+        train.main([*words, "--minutes", "0"])
+    assert [*Path("results/checkpoints").rglob("*.safetensors")]
+    train.main(words)
+    assert not [*Path("results/checkpoints").rglob("*.safetensors")]
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,7 @@ def test_deit_small_decays_what_timm_decays():
             "blocks.0.attn.proj is 384 → 384 .* and is none in the study",
         ),
         ({"options": {"patch_size": 15}}, "takes square images of whole patches of 15 pixels, not 32×32"),
+        ({"options": {"patch_size": 0}}, "deit_small refuses .*zero"),
         ({"options": {"depth": 3}}, "deit_small refuses .*depth"),
         ({"name": "lenet5"}, "lenet5 has no network; a study of it gives head"),
     ],

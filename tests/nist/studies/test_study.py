@@ -208,7 +208,7 @@ REWOUND = {"name": "magnitude_after_training", "sparsity": 0.9, "rounds": 2, "re
         ),
         ((*DENSE, "method"), MOVED, "method.check: not for rigl"),
         ((*DENSE, "method"), {"name": "erk", "sparsity": 0.99999}, "method.sparsity: would keep no weight"),
-        ((*DENSE, "method"), REWOUND, "method.rewind: is 9, but a training has only 8 epochs"),
+        ((*DENSE, "method"), REWOUND, "method.rewind is 9, but a training has only 8 epochs"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_key(study_content, tmp_path, path, value, message):
@@ -332,3 +332,13 @@ def test_without_jsonschema_the_study_still_loads_with_a_warning(study_content, 
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     with pytest.warns(UserWarning, match="not checked against its schema"):
         assert load_study(study_content).name == "lenet5-digits"
+
+
+def test_published_weights_want_the_images_as_they_had_them(tmp_path):
+    content = study.load("vgg16-cifar10").content
+    content["data"]["normalisation"] = "mean_sd"
+    content["model"]["weights"] = {"timm": "vgg16.tv_in1k", "trained_on": "imagenet"}
+    file = tmp_path / "vgg16-cifar10.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(InputError, match="normalisation: mean_sd is of these images, and the weights are for imagenet"):
+        study.load(file)

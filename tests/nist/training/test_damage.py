@@ -61,7 +61,7 @@ def refused(start, call, *arguments):
 def from_trunk(path):
     """What a trunk gives, ``None`` if it is refused."""
     kept = Checkpoint(None)
-    if refused("trunk.safetensors: damaged trunk (", artifacts.graft, kept, path, DIGESTS, range(1), "v"):
+    if refused("trunk.safetensors: damaged trunk (", artifacts.graft, kept, path, DIGESTS, range(1), {}):
         return None
     return kept.rows, kept.sessions, {seed: list(map(str, state.values())) for seed, state in kept.states.items()}
 
@@ -171,11 +171,11 @@ def test_a_whole_checkpoint_of_another_block_is_named(trained_rows, tmp_path, ch
 
 def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, trained_rows, tmp_path):
     path, kept = files["trunk"], Checkpoint(None)
-    artifacts.graft(kept, path, DIGESTS, range(1), "other")
-    assert kept.rows == trained_rows(ACCURACIES, variant="other")
+    artifacts.graft(kept, path, DIGESTS, range(1), {"study": "another", "variant": "other"})
+    assert kept.rows == [{**row, "study": "another"} for row in trained_rows(ACCURACIES, variant="other")]
     assert (kept.sessions, kept.source, [*kept.states]) == ([SESSION], path, [0])
     before = kept.rows
-    artifacts.graft(kept, tmp_path / "none", DIGESTS, range(1), "v")
+    artifacts.graft(kept, tmp_path / "none", DIGESTS, range(1), {})
     assert kept.rows is before  # what has begun goes on from its own checkpoint
     assert artifacts.is_trunk(path, range(1), DIGESTS)
     for place, digests, seeds, message in (
@@ -185,7 +185,7 @@ def test_a_trunk_is_gone_on_from_by_its_own_runs_alone(files, trained_rows, tmp_
     ):
         assert not artifacts.is_trunk(place, seeds, digests)
         with pytest.raises(InputError, match=message):
-            artifacts.graft(Checkpoint(None), place, digests, seeds, "v")
+            artifacts.graft(Checkpoint(None), place, digests, seeds, {})
 
 
 @pytest.mark.parametrize("change", [{"started": None}, {"device": 1}, {"versions": ...}])

@@ -9,10 +9,12 @@ import torch
 from nist import metrics_file, prune
 from nist.data import packed
 from nist.errors import InputError
+from nist.sparse.prune import nist_layers
 from nist.studies import study
 from nist.training import session
 from nist.training import stacked as stack
 from nist.training.checkpoint import Checkpoint
+from nist.training.seed_block import Block
 from tests.nist.training.block import train_block
 
 CPU = torch.device("cpu")
@@ -79,6 +81,32 @@ def test_a_seed_alone_and_in_a_block_of_twenty_agree_to_rounding(short, images):
     alone, _ = block(experiment, "nist-1-10-p98", range(17, 18), images, together=1)
     together, _ = block(experiment, "nist-1-10-p98", range(20), images, together=20)
     assert_agree([row for row in together if row["seed"] == 17], alone, 1e-4)
+
+
+def test_a_block_goes_on_first_with_what_it_has_begun():
+    begun = Checkpoint(None)
+    begun.rows, begun.states = [{"seed": 1, "epoch": 1}], {1: {}}
+    waiting, order = Block(None, range(3), 2, begun), []
+    waiting._advance = lambda group, *_: iter(order.append(group) or ())
+    waiting._size = lambda seed: 1
+    assert "the block goes on from epoch 2 of seed 1" in waiting.outlook()
+    assert [*waiting.train({}, [])] == []
+    assert order == [[1], [0], [2]]
+
+
+def test_a_prune_at_random_does_not_know_the_first_weights(images, load_study):
+    content = study.load("mlp-digits-comparison").content  # whose head is the first that is drawn
+    content["training"]["pruning"]["magnitude"] = "random"
+    content["variants"] = {name: content["variants"][name] for name in ("dense", "nist")}
+    content["variants"]["nist"]["factors"] = [300, 100, 10]
+    experiment = load_study(content)
+    training = session.Training(experiment, "nist", experiment.configuration("nist"), range(1), images, CPU)
+    run = training.run(0)
+    layer = nist_layers(run.network)[0]
+    first = layer.stored.detach().clone()
+    run.prune(0.95)
+    kept = layer.mask.bool()
+    assert abs(first[kept].mean() - first[~kept].mean()) < 0.1 * first.std()
 
 
 def test_statistics_of_batch_normalisation_are_each_runs_own(short, images):
