@@ -21,7 +21,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("epoch", "variance", "variance_of_images", "distributionwise", "n"),
     ),
     "epochs_to_accuracy": (TESTED, ("restricted_mean", "restricted_sd", "difference", "low", "high", "p", "n")),
-    "epochs_to_converge": (("variant",), ("epochs", "run_mean", "run_sd", "n")),
+    "epochs_to_converge": (("variant",), ("epochs", "run_mean", "run_sd", "difference", "low", "high", "n")),
     "epochwise_sd": (("variant", "metric", "epoch"), ("epoch", "sd", "n")),
     "equivalence": (TESTED, ("margin", "difference", "p", "n")),
     "gap_at_accuracy": (

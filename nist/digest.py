@@ -1,4 +1,4 @@
-"""Digests of a configuration and of the training code; and the files that a module depends on."""
+"""Digests of a configuration, of a file and of the training code; and the files that a module depends on."""
 
 import ast
 import hashlib
@@ -23,6 +23,12 @@ def of_configuration(configuration: dict) -> str:
     """SHA-256, in hex, of a configuration as canonical JSON: key order and layout do not count."""
     canonical = json.dumps(configuration, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """SHA-256, in hex, of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache  # what a process trains with is what was there when it began, whatever is edited since
@@ -87,8 +93,7 @@ def of_code(*modules: str) -> str:
     data = {path for folder in {path.parent for path in code} for path in folder.iterdir() if path.suffix in DATA}
     total = hashlib.sha256()
     for path in sorted(code | data):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{path.relative_to(PACKAGE.parent)}\0{content}\0".encode())
+        total.update(f"{path.relative_to(PACKAGE.parent)}\0{of_file(path)}\0".encode())
     return total.hexdigest()
 
 

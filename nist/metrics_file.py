@@ -96,9 +96,9 @@ def read(path: Path | str) -> MetricsFile:
     except (pa.ArrowException, OSError, UnicodeError) as error:
         raise InputError(f"{path}: not a whole Parquet file ({first_line(error)})") from None
     description = _description(table.schema.metadata or {})
-    # Files from before there was a version are of version 1. It comes first: another one may well have other columns.
-    if description and description.get("contract", 1) != CONTRACT:
-        found = description["contract"]
+    # The version comes first: another one may well have other columns.
+    if description and description.get("contract") != CONTRACT:
+        found = description.get("contract")
         raise InputError(f"{path}: version {found} of the metrics contract; this code reads version {CONTRACT}")
     table = table.replace_schema_metadata(None)
     if not table.schema.equals(SCHEMA):

@@ -1,12 +1,15 @@
 """What every reader promises of a file that it does not take, whatever is wrong with it."""
 
+import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import hypothesis
+import pyarrow.parquet as pq
 import pytest
 
+from nist import metrics_file
 from nist.errors import InputError
 
 # The same examples every time and on every machine.
@@ -56,3 +59,12 @@ def sampled_damage(content: bytes, n: int | None, parts: Iterable[int] = ()) -> 
     boundaries = {*every[:4], *every[-8:], *(at for part in parts for at in (part - 1, part) if at in every)}
     places = sorted(boundaries | set(random.Random(0).sample(every, min(n, len(content)))))
     return truncated(content, places), flipped(content, places)
+
+
+def redescribed(path: Path, change: Callable[[dict], object]) -> Path:
+    """Rewrite a metrics file with ``change`` applied to its description, rows kept."""
+    table = pq.read_table(path)
+    description = json.loads(table.schema.metadata[metrics_file.KEY])
+    change(description)
+    pq.write_table(table.replace_schema_metadata({metrics_file.KEY: json.dumps(description)}), path)
+    return path

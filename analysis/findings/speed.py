@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from analysis import formatting
-from analysis.claims import intervals
 from analysis.findings.rows import StudyRows
 
 
@@ -11,15 +10,14 @@ from analysis.findings.rows import StudyRows
 class Speed(StudyRows):
     """How fast a study's runs are beside the baseline's, paired by seed."""
 
-    def speed(self, variant: str, measure: str) -> str:
+    def speed(self, variant: str, statistic: str) -> str:
         """Whether a variant needs fewer epochs than the baseline, and the difference with its 95 % interval.
 
-        ``measure`` is a column of ``analysis.statistics.run_epochs``.
+        ``statistic`` is ``epochs_to_converge`` or ``epochs_to_accuracy``.
         """
-        runs = self.source.statistic("run_epochs").pivot(index="seed", columns="variant", values=measure)
-        difference, low, high = intervals.of_pairs(runs[variant], runs[self.baseline])
-        answer = formatting.said(low, high, "slower", "faster")
-        size = f"{formatting.signed(difference, 1)} epochs {formatting.interval(low, high, _epochs)}"
+        row = self.row(statistic, variant)
+        answer = formatting.said(row["low"], row["high"], "slower", "faster")
+        size = f"{_epochs(row['difference'])} epochs {formatting.interval(row['low'], row['high'], _epochs)}"
         return size if answer == formatting.UNTOLD else f"{answer}, {size}"
 
 

@@ -12,6 +12,7 @@ VGG16_HALVINGS = (0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4)  # of the image's side,
 VGG16_BLOCKS = (0, 2, 4, 7, 10, 13)  # convolutions in the first none, one, two, … of its blocks
 DEIT_WIDTH, DEIT_DEPTH = 384, 12
 FLOAT = 4  # bytes
+FLOPS_PER_MAC = 2
 LARGEST_STACKED = 5_000_000  # parameters: that of nist.training.seed_block, which needs torch
 
 

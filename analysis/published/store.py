@@ -7,7 +7,6 @@ beside some of them which images they got right (see ``nist.correctness``), repl
 """
 
 import argparse
-import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from analysis.metrics import runs
 from analysis.published import provenance, replays, validate
 from nist import correctness
+from nist.digest import of_file as sha256
 from nist.errors import InputError
 from nist.metrics_file import MetricsFile
 from nist.studies import study
@@ -105,12 +105,6 @@ def check_beside(names: Iterable[str]) -> None:
     for name in names:
         if name.endswith(correctness.SUFFIX) and name not in wanted:
             raise InputError(f"{FOLDER / name}: no metrics beside it; restore them, or remove it and its sum")
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_places(blocks: dict[Path, MetricsFile], kind: str) -> None:

@@ -13,7 +13,6 @@ from nist.studies import study
 
 IMAGES_A_CLASS = {"imagenet100": {"train": 1300, "test": 50}}  # at most; its folders differ
 LABEL = 8  # bytes
-FLOPS_PER_MAC = 2
 CPU = " (CPU, "  # in the name that a processor has in metadata
 
 
@@ -61,7 +60,7 @@ def training_flops(experiment: study.Study, n_seeds: int) -> float | None:
         step = counts["train"] * macs.training_step(configuration) + counts["test"] * macs.forward(configuration)
         shared = trunk.epoch if trunk and trunk.key in trunks else 0
         trunks |= {trunk.key} if trunk else set()
-        total += FLOPS_PER_MAC * n_seeds * step * (configuration["training"]["epochs"] - shared)
+        total += macs.FLOPS_PER_MAC * n_seeds * step * (configuration["training"]["epochs"] - shared)
     return total
 
 

@@ -1,7 +1,6 @@
 """How long Snakemake plans many jobs: this workflow beside plain rules of as many jobs that only touch files."""
 
 import argparse
-import os
 import re
 import statistics
 import sys
@@ -96,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         for name, case in tqdm([*named.items()] * arguments.rounds, disable=None):
             measured.setdefault(name, []).append(plan(*case))
     print(pd.DataFrame(summary(measured)).to_markdown(index=False))
-    print(f"\n{os.cpu_count()} cores; load over the last minutes {', '.join(f'{one:.1f}' for one in os.getloadavg())}")
+    print(f"\n{usage.load()}")
 
 
 def summary(measured: dict[str, list[Planned]]) -> list[dict]:

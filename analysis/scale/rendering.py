@@ -1,7 +1,6 @@
 """What it takes to render published runs of few and of many studies, stage by stage."""
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -79,7 +78,7 @@ def main(argv: list[str] | None = None) -> None:
         for name, one in {**taken, "together": together}.items():
             rows[name] |= {f"{n} studies, s": f"{one.seconds:.1f}", f"{n} studies, CPU s": f"{one.cpu_seconds:.1f}"}
     print(pd.DataFrame(rows.values()).to_markdown(index=False, disable_numparse=True))
-    print(f"\n{os.cpu_count()} cores; load over the last minutes {', '.join(f'{one:.1f}' for one in os.getloadavg())}")
+    print(f"\n{usage.load()}")
 
 
 if __name__ == "__main__":

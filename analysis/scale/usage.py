@@ -34,3 +34,8 @@ def of(command: list[str], folder: Path = Path()) -> tuple[Usage, str]:
     if process.returncode:
         raise InputError(f"{' '.join(command[:4])} …: {said.strip().splitlines()[-1]}")
     return Usage(seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss), said
+
+
+def load() -> str:
+    """Cores of this machine, and how busy they were, in words."""
+    return f"{os.cpu_count()} cores; load over the last minutes {', '.join(f'{one:.1f}' for one in os.getloadavg())}"

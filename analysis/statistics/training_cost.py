@@ -8,12 +8,11 @@ import pandas as pd
 from analysis.metrics import runs
 from analysis.metrics.sessions import is_measured, joules
 from analysis.networks import eq3
-from analysis.networks.macs import with_active
+from analysis.networks.macs import FLOPS_PER_MAC, with_active
 from analysis.statistics import cost
 from analysis.statistics.study_runs import StudyRuns
 from nist.metrics_file import MetricsFile
 
-FLOPS_PER_MAC = 2
 SHOWN = 12  # hexadecimal digits of a digest
 COLUMNS = [
     *runs.GROUP,

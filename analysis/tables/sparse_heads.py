@@ -4,7 +4,7 @@ A variant that the paper prints has three rows: as printed; recomputed from shap
 measured. Every other variant has the last one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from analysis.tables.printed import NOT_RUN, OURS, PAPER, RECOMPUTED, cell, plus
 from nist.studies.study import Study
 
 MEAN, LARGEST = "Mean ± MOE, peak (%)", "Max, peak (%)"
+VGG16 = {"dense": "a4.vgg.dense", "nist-1-2-100": "a4.vgg.scratch", "nist-1-2-100-p99.9": "a4.vgg.p999"}
 COLUMNS = [
     *("Model", "Data set", "Source", "Neuroseed factors", "Init. sparsity (%)", MEAN, "SD, peak (points)", LARGEST),
     *("Mean ± MOE, peak at final sparsity (%)", "Mean ± MOE, last epoch (%)", "Final sparsity (%)", "Active weights"),
@@ -24,14 +25,22 @@ COLUMNS = [
 ]
 
 
-def build(given: list[Source], prefix: Callable[[str, str], str], digits: int) -> pd.DataFrame:
+def prefix(study: str, variant: str) -> str:
+    """Start of the ids of a variant's claims."""
+    if study == "vgg16-imagenet100":
+        return VGG16.get(variant, "")
+    start = "a3.alexnet" if study == "alexnet-cifar10" else f"a2.{study.replace('-', '.')}"
+    return f"{start}.{variant.replace('-', '_')}"
+
+
+def build(given: list[Source]) -> pd.DataFrame:
     """A table of text cells from ``accuracy`` and ``cost``; columns that say the same throughout are left out.
 
-    ``prefix`` gives the start of the ids of a variant's claims from the names of study and variant; ``digits`` is the
-    number of decimals of accuracies. A study with printed variants shows these alone.
+    A study with printed variants shows these alone.
     """
     claims, rows = read(), []
     for source in given:
+        digits = 1 if "tablea2" in source.study.content["feeds"] else 2  # decimals of accuracies, as the paper has them
         ids = {name: prefix(source.study.name, name) for name in source.study.variants}
         ids = {name: start if f"{start}.mean_acc" in claims else "" for name, start in ids.items()}
         for name, start in ids.items():

@@ -10,10 +10,8 @@ from analysis.formatting import bare_percent
 def build(trainers: pd.DataFrame, where: dict[str, str]) -> pd.DataFrame:
     """One row a study and trainer; every cell is text. Ratios are medians of rounds.
 
-    A share compares with the same arithmetic as large matrix products. Older files do not have it.
+    A share compares with the same arithmetic as large matrix products.
     """
-    if "share_of_floor" not in trainers:
-        trainers = trainers.assign(share_of_floor=float("nan"))
     return pd.DataFrame(
         {
             "Study": trainers["network"] + " " + trainers["variant"],

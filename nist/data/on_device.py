@@ -10,6 +10,12 @@ from nist.data.augmentation import Augmentation
 from nist.errors import InputError
 
 
+def batches(n: int, batch_size: int, drop_last: bool = False) -> Iterator[slice]:
+    """The batches of ``n`` images, as places in their order; without a last one that is short with ``drop_last``."""
+    end = n - n % batch_size if drop_last else n
+    return (slice(start, min(start + batch_size, end)) for start in range(0, end, batch_size))
+
+
 class Split:
     """Images of one split, uint8 of shape (n, channels, height, width), and labels, on one device."""
 
@@ -47,8 +53,7 @@ class Split:
 
     def batches(self, batch_size: int, drop_last: bool) -> Iterator[slice]:
         """The batches of one epoch, as places in its order."""
-        end = len(self) - len(self) % batch_size if drop_last else len(self)
-        return (slice(start, min(start + batch_size, end)) for start in range(0, end, batch_size))
+        return batches(len(self), batch_size, drop_last)
 
     def shuffled(
         self, batch_size: int, drop_last: bool, order: torch.Generator, augmentation: Augmentation | None = None

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from nist.data.augmentation import Augmentation
 from nist.data.deit_augmentation import Recipe, seeded
+from nist.data.on_device import batches
 from nist.runtime.interruption import leave_to_parent
 
 
@@ -42,19 +43,19 @@ class LoadedSplit:
         """Batches of one epoch in a fresh random order, the very one that ``Split.shuffled`` draws."""
         permutation = torch.randperm(len(self), generator=order)
         draws = augmentation.draw(len(self)) if augmentation else permutation
-        end = len(self) - len(self) % batch_size if drop_last else len(self)
         on_host = augmentation if isinstance(augmentation, Recipe) else None
         keys = list(zip(permutation.tolist(), draws.tolist(), strict=True))
-        read = self._read([keys[start : start + batch_size] for start in range(0, end, batch_size)], on_host)
-        for start, (images, labels) in zip(range(0, end, batch_size), read, strict=True):
+        places = list(batches(len(self), batch_size, drop_last))
+        read = self._read([keys[batch] for batch in places], on_host)
+        for batch, (images, labels) in zip(places, read, strict=True):
             if isinstance(augmentation, Augmentation):
-                images = augmentation.apply(images, draws[start : start + batch_size].to(self.device))
+                images = augmentation.apply(images, draws[batch].to(self.device))
             yield images, labels
 
     def in_order(self, batch_size: int) -> Iterator:
         """All images in large batches, for evaluation."""
         keys = [(index, None) for index in range(len(self))]
-        yield from self._read([keys[start : start + batch_size] for start in range(0, len(self), batch_size)], None)
+        yield from self._read([keys[batch] for batch in batches(len(self), batch_size)], None)
 
     def _read(self, batches: list, recipe: Recipe | None) -> Iterator:
         loader = DataLoader(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nist import digest
 from nist.data import parquet
 from nist.data.catalog import DATASETS, DIGITS, Dataset
 from nist.errors import InputError
@@ -43,7 +44,7 @@ def load(name: str, data_root: Path, cache: Path = CACHE, download: bool = False
         source, decode = {"scikit-learn": version("scikit-learn")}, digits
     else:
         found = parquet.find(dataset, data_root, download)
-        source = {path.name: _file_digest(path) for split in found.values() for path in split}
+        source = {path.name: digest.of_file(path) for split in found.values() for path in split}
         decode = partial(_decode, dataset, found)
     images = _read_cache(cache / f"{name}.npz", source)
     if images is None:
@@ -104,11 +105,6 @@ def _read_cache(path: Path, source: dict[str, str]) -> Images | None:
         return None
     kinds = [(array.dtype, array.ndim) for array in images]
     return images if kinds == [(np.dtype(np.uint8), 4), (np.dtype(np.int64), 1)] * 2 else None
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:

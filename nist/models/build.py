@@ -8,15 +8,14 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from nist import digest
 from nist.errors import InputError
 from nist.models.parts import ACTIVATIONS
 from nist.sparse.candidates import chosen_candidates
 from nist.sparse.layers import bands
 from nist.sparse.linear import NISTLinear
 from nist.sparse.sparsify import sparsify
+from nist.studies import model_code
 
-NETWORKS = ("alexnet", "deit_small", "lenet5", "mlp", "mobilenetv1", "vgg16")
 MADE = {
     "backbone": ((nn.Module, Integral), "a network and the number of features that it hands over"),
     "network": ((nn.Module,), "a network"),
@@ -114,12 +113,8 @@ def _check_made(name: str, part: str, made: object) -> None:
 
 def _module(name: str) -> ModuleType:
     """The module of a model: one of this package or, with dots in its name, one of anyone's."""
-    full = name if "." in name else f"{__package__}.{name}"
-    if digest.source(full) is None:
-        known = ", ".join(NETWORKS)
-        where = "is its package installed, or in the folder you are in?" if "." in name else f"there are {known}"
-        raise InputError(f"model.name: unknown model {name!r}; {where}")
-    return import_module(full)
+    model_code.source(name)
+    return import_module(name if "." in name else f"{__package__}.{name}")
 
 
 def head(model: dict) -> nn.Sequential:

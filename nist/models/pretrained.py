@@ -5,13 +5,13 @@ for instance on a login node before jobs without network.
 """
 
 import argparse
-import hashlib
 import os
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
+from nist import digest
 from nist.data import packed
 from nist.data.normalisation import PUBLISHED, converted
 from nist.errors import InputError, first_line
@@ -40,15 +40,14 @@ def _from_file(wanted: dict, data_root: Path, download: bool) -> dict[str, torch
     if not path.exists() and download and "torchvision" in wanted:
         _fetch(wanted["torchvision"], path)
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found = digest.of_file(path)
     except FileNotFoundError:
         published = f"; torchvision publishes it as {wanted['torchvision']}" if "torchvision" in wanted else ""
         raise InputError(f"{path}: no such weights file{published}: put it there, or allow the download") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    if not digest.startswith(wanted["sha256"]):
-        raise InputError(f"{path}: SHA-256 {digest[:16]}…, expected {wanted['sha256'][:16]}…; fetch the file again")
+    if not found.startswith(wanted["sha256"]):
+        raise InputError(f"{path}: SHA-256 {found[:16]}…, expected {wanted['sha256'][:16]}…; fetch the file again")
     try:
         # Never unpickles: safetensors has no code in it, and torch's reader takes tensors alone.
         tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 from nist import digest
 from nist.errors import InputError
 
+NETWORKS = ("alexnet", "deit_small", "lenet5", "mlp", "mobilenetv1", "vgg16")  # of nist.models
+
 
 def source(name: str) -> Path:
     """The file of a model: of this package or, with dots in its name, of anyone's. Raises ``InputError`` for none."""
-    module = name if "." in name else f"nist.models.{name}"
-    path = digest.source(module)
+    path = digest.source(name if "." in name else f"nist.models.{name}")
     if path is None:
-        where = (
-            "is its package installed, or in the folder you are in?" if "." in name else "nist/models has the others"
-        )
-        raise InputError(f"model.name: there is no module {module}; {where}")
+        known = ", ".join(NETWORKS)
+        where = "is its package installed, or in the folder you are in?" if "." in name else f"there are {known}"
+        raise InputError(f"model.name: unknown model {name!r}; {where}")
     return path
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nist import metrics_file, train
-from nist.data import packed, splits
+from nist.data import splits
 from nist.errors import InputError
 from nist.runtime import devices, provenance
 from nist.sparse.prune import nist_layers
@@ -19,18 +19,11 @@ from nist.studies import study
 from nist.training import loop
 from nist.training.checkpoint import Checkpoint
 from tests.conftest import ROOT
-from tests.nist.training.block import train_block
+from tests.nist.training.block import stopping, train_block
 
 CPU = torch.device("cpu")
 LENET5 = ROOT / study.FOLDER / "lenet5-digits.yaml"
 MEASURED = ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "active_weights", "diverged"]
-
-
-@pytest.fixture(scope="module")
-def images():
-    """A tenth of the digits: enough to train on in a second."""
-    everything = packed.digits()
-    return packed.Images(*(array[::10] for array in everything))
 
 
 @pytest.fixture
@@ -149,18 +142,9 @@ def test_weights_that_are_zeroed_once_train_again(short, images):
 def test_a_resumed_block_still_says_what_was_cut_off_before(short, images, tmp_path):
     experiment, path = short(), tmp_path / "block.safetensors"
     whole = unreached(block(experiment, "nist-1-10-p99.5", range(2), images)[1])[0]
-    calls = []
-
-    class Stopped(Checkpoint):
-        def write(self, *arguments):
-            super().write(*arguments)
-            calls.append(arguments)
-            if len(calls) == 5:  # seed 0 is finished, seed 1 not yet pruned
-                raise KeyboardInterrupt
-
     words = (experiment, "nist-1-10-p99.5", range(2), images, CPU)
     with pytest.raises(KeyboardInterrupt):
-        train_block(*words, checkpoint=Stopped(path, minutes=0))
+        train_block(*words, checkpoint=stopping(path, writes=5))  # seed 0 is finished, seed 1 not yet pruned
     _, description = train_block(*words, checkpoint=Checkpoint(path, minutes=0))
     assert unreached(description) == [{"0": whole["0"]}, {"1": whole["1"]}]
 

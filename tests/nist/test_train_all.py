@@ -196,13 +196,21 @@ def test_what_is_left_counts_no_damaged_checkpoint(short, tmp_path, monkeypatch)
     assert outlook.left(Plan({short.name: short}), 2) == "9 runs, 24 epochs left"
 
 
-def test_a_block_has_some_seeds(command):
-    with pytest.raises(InputError, match="--block-size 0: give at least 1"):
-        command("--block-size", "0")
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--block-size", "--block-size 0: give at least 1"),
+        ("--jobs", "--jobs 0: give at least 1"),
+        ("--limit-minutes", r"--limit-minutes 0\.0: give the minutes that there are"),
+    ],
+)
+def test_nothing_of_what_there_must_be_some_is_an_error(command, option, message):
+    with pytest.raises(InputError, match=message):
+        command(option, "0")
 
 
 def test_where_time_is_up_at_once_nothing_is_trained(command, tmp_path):
-    rest = "6 runs, 18 epochs left; started again, it goes on"
+    rest = "6 runs, 16 epochs left; started again, it goes on"  # the pruned heads share their first
     with pytest.raises(StoppedError, match=f"time is up after 0 of 4 jobs, {rest}"):
         command("--seeds", "0-1", "--limit-minutes", "1e-9")
     assert not (tmp_path / "results").exists()
@@ -210,7 +218,7 @@ def test_where_time_is_up_at_once_nothing_is_trained(command, tmp_path):
 
 @pytest.mark.slow
 def test_what_time_cuts_short_is_gone_on_with(command, tmp_path, capfd):
-    rest = "6 runs, 18 epochs left; started again, it goes on"
+    rest = "6 runs, 16 epochs left; started again, it goes on"  # the pruned heads share their first
     with pytest.raises(StoppedError, match=f"time is up after 0 of 4 jobs, {rest}"):
         command("--seeds", "0-1", "--limit-minutes", "0.001")  # over before torch is imported
     assert not (tmp_path / "results/metrics").exists()
@@ -226,11 +234,6 @@ def test_a_job_that_fails_ends_it(command, capfd):
     with pytest.raises(StoppedError, match=r"-m nist.train .*--variant=dense .* ended with status 1; started again"):
         command("--threads", "0")
     assert "error: --threads 0: give at least 1" in capfd.readouterr().err
-
-
-def test_no_time_is_an_error(command):
-    with pytest.raises(InputError, match=r"--limit-minutes 0\.0: give the minutes that there are"):
-        command("--limit-minutes", "0")
 
 
 class Asked:
@@ -348,11 +351,6 @@ def test_when_time_is_up_every_job_is_asked_to_end_once(short, recorded, monkeyp
     monkeypatch.setattr(train_all.time, "monotonic", lambda: next(clock))
     assert train_all.train(jobs(short), [], 2, 2) == 0
     assert [event for event, out in children.events if event == signal.SIGTERM] == [signal.SIGTERM] * 2
-
-
-def test_no_jobs_at_once_is_an_error(command):
-    with pytest.raises(InputError, match="--jobs 0: give at least 1"):
-        command("--jobs", "0")
 
 
 def test_where_a_job_cannot_be_started_those_that_run_end_their_epoch(short, recorded, monkeypatch):

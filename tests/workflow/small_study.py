@@ -48,11 +48,17 @@ def fewer_items(manifest):
         manifest[name].pop("studies", None)
 
 
-def make_project(folder):
-    """A copy of the project with the small study alone, as one block of seeds a variant."""
+def copy_project(folder):
+    """A copy of what Snakemake needs of the project."""
     for name in ("nist", "analysis", "workflow", "profiles", "config", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def make_project(folder):
+    """A copy of the project with the small study alone, as one block of seeds a variant."""
+    copy_project(folder)
     edit_study(folder / STUDY, shrink)
     edit_yaml(folder / "config/figures.yaml", fewer_items)
     edit_yaml(folder / "config/config.yaml", lambda config: config.update(studies=["lenet5-digits"], block_size=2))

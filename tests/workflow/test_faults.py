@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from nist import metrics_file
+from tests.nist.training.block import without_times
 from tests.workflow import small_study
 from tests.workflow.small_study import STUDY, edit_yaml, make_project
 
@@ -72,7 +73,7 @@ def project(trained, tmp_path):
 def block(project):
     """Rows without times, and how many sessions it took."""
     table, description = metrics_file.read(project / METRICS)
-    return [{**row, "seconds": None} for row in table.to_pylist()], len(description["sessions"])
+    return without_times(table.to_pylist()), len(description["sessions"])
 
 
 def assert_complete(project, trained, sessions):

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import string
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from nist.errors import InputError
 from nist.studies import schema, study
 from tests.refusals import FUZZED
-from tests.workflow.small_study import edit_yaml
+from tests.workflow.small_study import copy_project, edit_yaml, snakemake
 
 ROOT = Path(__file__).parents[2]
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
@@ -109,20 +108,11 @@ def test_no_hostile_name_in_the_configuration_or_the_manifest_is_taken(name):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project whose data root, and one study's file, have names that a shell would run."""
-    folder = tmp_path_factory.mktemp("a project") / "it's $(touch run1)"
-    for name in ("nist", "analysis", "workflow", "profiles", "config", "docs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", folder)
+    folder = copy_project(tmp_path_factory.mktemp("a project") / "it's $(touch run1)")
     root = "a 'data' \"root\" $(touch run2) `touch run3`; touch run4 {input}"
     edit_yaml(folder / "config/config.yaml", lambda config: config.update(data_root=root))
     shutil.copy(folder / "config/studies/lenet5-cifar10.yaml", folder / "config/studies/$(touch run5);touch run6.yaml")
     return folder, root
-
-
-def snakemake(folder, *arguments):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "profiles/default", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def test_a_data_root_that_a_shell_would_run_is_a_folder_and_nothing_else(project):

@@ -193,7 +193,7 @@ def run_statistics():
         "accuracy": accuracy(frame),
         "learning_curve": learning_curve(frame),
         "overfitting_gap": overfitting_gap(frame),
-        "epochs_to_converge": epochs_to_converge(frame),
+        "epochs_to_converge": epochs_to_converge(frame, "dense"),
         "auc_sd": auc_sd(sd),
         "sd_permutation": sd_permutation(frame, "dense", resamples=99, rng=rng),
         "run_scores": run_scores(frame),

@@ -1,12 +1,8 @@
 """The published folder of a small study, as tests read and spoil it."""
 
-import json
-
-import pyarrow.parquet as pq
 import yaml
 
 from analysis.published import store
-from nist import metrics_file
 from nist.studies import study
 
 EPOCHS, SEEDS = 5, "0-3"
@@ -27,13 +23,6 @@ def resum(folder):
     names = sorted([store.PROVENANCE, *names])
     lines = [f"{store.sha256(folder / name)}  {name}\n" for name in names]
     (folder / store.SUMS).write_text("".join(lines))
-
-
-def rewrite(path, change):
-    """Change a file's description, its rows kept."""
-    table = pq.read_table(path)
-    metadata = {metrics_file.KEY: json.dumps(change(json.loads(table.schema.metadata[metrics_file.KEY])))}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
 def state(folder):

@@ -9,8 +9,8 @@ from analysis.published import add, store
 from nist import metrics_file
 from nist.errors import InputError, run
 from nist.studies import study
-from tests.analysis.published.folder import DENSE, NIST, resum, rewrite
-from tests.refusals import PLACES, sampled_damage, taken
+from tests.analysis.published.folder import DENSE, NIST, resum
+from tests.refusals import PLACES, redescribed, sampled_damage, taken
 
 
 def flip_a_byte(folder, train):
@@ -30,7 +30,7 @@ def one_run_too_few(folder, train):
 
 
 def a_run_described_that_is_not_there(folder, train):
-    rewrite(folder / DENSE, lambda description: {**description, "seeds": [0, 1, 2]})
+    redescribed(folder / DENSE, lambda description: description.update(seeds=[0, 1, 2]))
     resum(folder)
 
 
@@ -45,7 +45,7 @@ def a_seed_twice(folder, train):
 
 
 def another_contract(folder, train):
-    rewrite(folder / DENSE, lambda description: {**description, "contract": metrics_file.CONTRACT + 1})
+    redescribed(folder / DENSE, lambda description: description.update(contract=metrics_file.CONTRACT + 1))
     resum(folder)
 
 

@@ -11,8 +11,8 @@ from analysis.published import add, provenance, store
 from nist import metrics_file
 from nist.errors import InputError
 from nist.studies import checks
-from tests.analysis.published.folder import EPOCHS, rewrite, state, write_study
-from tests.refusals import FUZZED, taken
+from tests.analysis.published.folder import EPOCHS, state, write_study
+from tests.refusals import FUZZED, redescribed, taken
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_file_of_two_variants_is_refused(train, make_rows):
 
 def test_a_description_that_is_too_poor_is_refused(train):
     path = train()
-    rewrite(path, lambda description: {key: value for key, value in description.items() if key != "device"})
+    redescribed(path, lambda description: description.pop("device"))
     with pytest.raises(InputError, match="metadata lacks device"):
         add.publish([path])
 
@@ -103,7 +103,7 @@ SAID = ["device", "versions", "started", "ended", "precision", "training_images"
 @given(st.dictionaries(st.sampled_from(SAID), JSON, min_size=1, max_size=2))
 def test_whatever_a_file_says_of_itself_it_is_published_whole_or_refused_in_one_line(train, said):
     path = train()
-    rewrite(path, lambda description: description | said)
+    redescribed(path, lambda description: description.update(said))
     shutil.rmtree(store.FOLDER, ignore_errors=True)
     if taken(lambda path: add.publish([path]), path):
         rows = (store.FOLDER / store.PROVENANCE).read_text(encoding="utf-8").splitlines()

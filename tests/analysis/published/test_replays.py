@@ -82,20 +82,6 @@ def test_the_command_publishes_replays_and_another_says_where_they_differ(tree, 
     ]
 
 
-def flip_a_byte_of_a_replay(folder, train):
-    content = bytearray((folder / REPLAY).read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / REPLAY).write_bytes(content)
-
-
-def a_replay_not_listed(folder, train):
-    shutil.copy(folder / REPLAY, folder / "replays/small/dense/copy.parquet")
-
-
-def a_replay_gone(folder, train):
-    (folder / REPLAY).unlink()
-
-
 def a_replay_renamed(folder, train):
     (folder / REPLAY).rename(folder / "replays/small/dense/seeds2-2.parquet")
     resum(folder)
@@ -129,9 +115,6 @@ def another_result_in_a_replay(folder, train):
 
 
 REPLAY_FAULTS = {
-    flip_a_byte_of_a_replay: "{0}: altered, as its SHA-256 is not the one in results/published/SHA256SUMS; restore it",
-    a_replay_not_listed: "dense/copy.parquet: not listed in results/published/SHA256SUMS",
-    a_replay_gone: "{0}: not there, but listed in results/published/SHA256SUMS",
     a_replay_renamed: "dense/seeds2-2.parquet: holds what belongs in {0}",
     a_replay_of_no_run: "{0}: a replay of seed 3 of small/dense, which is not published",
     a_run_among_the_replays: "replays/small/dense/seeds2-2.parquet: epoch 1 took the very time that it took in the",

@@ -212,9 +212,18 @@ class TestConvergence:
 
     def test_mean_curve_and_runs_differ(self, frame):
         # Runs reach 0.95 of their last value at epochs 1 and 3; the mean curve 0.45, 0.5, 0.9 at epoch 3.
-        result = epochs_to_converge(frame([[0.9, 0.9, 0.9], [0.0, 0.1, 0.9]])).iloc[0]
+        result = epochs_to_converge(frame([[0.9, 0.9, 0.9], [0.0, 0.1, 0.9]]), "v").iloc[0]
         assert (result["epochs"], result["run_mean"]) == (3, 2)
         assert result["n"] == 2
+        assert np.isnan(result["difference"])
+
+    def test_the_difference_to_the_baseline_is_paired_by_seed(self, frame):
+        dense = frame([[0.9, 0.9, 0.9], [0.1, 0.9, 0.9], [0.1, 0.1, 0.9]], variant="dense")  # epochs 1, 2 and 3
+        sparse = frame([[0.1, 0.1, 0.9], [0.1, 0.1, 0.9], [0.1, 0.1, 0.9]], variant="sparse")
+        rows = epochs_to_converge(pd.concat([dense, sparse]), "dense").set_index("variant")
+        half = stats.t.ppf(0.975, 2) / np.sqrt(3)
+        found = rows.loc["sparse", ["difference", "low", "high"]].tolist()
+        assert found == pytest.approx([1, 1 - half, 1 + half])
 
 
 def test_epochs_of_runs_by_hand(frame):

@@ -44,7 +44,7 @@ def compute(runs):
         "auc_sd": auc_sd(sd),
         "overfitting_gap": overfitting_gap(runs),
         "accuracy": accuracy(runs),
-        "epochs_to_converge": epochs_to_converge(runs),
+        "epochs_to_converge": epochs_to_converge(runs, "dense"),
         "run_scores": one_a_run,
         "wilcoxon": wilcoxon(sd, "dense"),
         "wilson": wilson(sd, "dense"),

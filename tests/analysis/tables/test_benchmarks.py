@@ -18,6 +18,7 @@ TRAINER = {
     "images": 6400,
     "seed_epochs_a_second": 2.0,
     "ours_over_this": 1.0,
+    "share_of_floor": 0.5,
     "peak_bytes": 1e9,
 }
 

@@ -1,6 +1,5 @@
 """Shards, images, caches and weights that are cut off, altered or hostile: refused in one line, or, a cache, remade."""
 
-import io
 import json
 import pickle
 import struct
@@ -23,11 +22,11 @@ from nist.data.catalog import Dataset
 from nist.data.packed import Images
 from nist.errors import InputError
 from nist.models import pretrained
+from tests.nist.data.folders.pictures import FORMS, encoded
 from tests.refusals import FUZZED, flipped, taken, truncated
 
 TOY = Dataset("toy", (4, 4, 3), ("a", "b"), None, None)
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
-FORMS = {"PNG": {}, "JPEG": {"quality": 5, "optimize": True}, "WEBP": {"lossless": True}}
 # Readers that a file of images is given to.
 DECODERS = {
     "shards": lambda path: parquet.decode(TOY, "train", [path]),
@@ -35,12 +34,6 @@ DECODERS = {
     "shard image": lambda path: parquet._pixels((path.name, path), TOY.shape),
     "class folder image": lambda path: memmap_cache.pixels((path.name, path), 4, "crop"),
 }
-
-
-def encoded(pixels, form="PNG", **options):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, form, **FORMS[form], **options)
-    return buffer.getvalue()
 
 
 def shard(images, labels, column="image"):

@@ -13,24 +13,17 @@ import torch
 import yaml
 
 from nist import metrics_file, train
-from nist.data import packed
 from nist.errors import InputError, StoppedError
 from nist.runtime import devices, faults, files, locks, provenance
 from nist.studies import study
 from nist.training import checkpoint, seed_block, session
 from nist.training.loop import Run
-from tests.nist.training.block import train_block
+from tests.nist.training.block import train_block, without_times
 from tests.processes import exit_code, fork
 
 ROOT = Path(__file__).parents[3]
 NOTHING = r"resumable: started again, the block goes on from epoch 1 of seed 0 \(0 of 8 epochs kept\)"
 FOUR = r"resumable: started again, the block goes on from epoch 2 of seed 1 \(5 of 8 epochs kept\)"
-
-
-@pytest.fixture(scope="module")
-def images():
-    """A tenth of the digits."""
-    return packed.Images(*(array[::10] for array in packed.digits()))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +58,7 @@ def words(short, images, tmp_path, monkeypatch):
 
 
 def rows(path):
-    return [{**row, "seconds": None} for row in metrics_file.read(path).table.to_pylist()]
+    return without_times(metrics_file.read(path).table.to_pylist())
 
 
 @pytest.fixture(scope="module")

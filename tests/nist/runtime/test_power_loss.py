@@ -11,7 +11,7 @@ from nist.data import packed
 from nist.errors import InputError
 from nist.training.checkpoint import Checkpoint, path_of
 from tests.nist.runtime.crash_states import Recorder, crash_states, lay_out
-from tests.nist.training.block import train_block
+from tests.nist.training.block import train_block, without_times
 
 CPU = torch.device("cpu")
 SEEDS = range(2)
@@ -86,10 +86,6 @@ def checked(events, readers):
     for count, state in crash_states(events):
         promised = sum(event[0] == "mark" for event in events[:count])
         yield order.index(readers.found(state)) in (promised, promised + 1)
-
-
-def without_times(rows):
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
 @pytest.mark.filterwarnings("ignore:.*damaged checkpoint")

@@ -2,7 +2,6 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -107,19 +106,6 @@ def test_an_average_of_a_masked_model_follows_its_prune(name, resumed):
     average, x = averages.module, torch.randn(2, 8)
     assert torch.equal(average[0].mask, model[0].mask)
     torch.testing.assert_close(average(x), densify(average)(x))
-
-
-def test_a_densified_model_is_exported_and_runs_in_onnxruntime(tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    model = network("banded")
-    prune(model, 0.95)
-    plain, x = densify(model).eval(), torch.randn(4, 20)
-    exported = torch.export.export(plain, (x,))
-    torch.testing.assert_close(exported.module()(x), model(x))
-    torch.onnx.export(exported, (x,), dynamo=True, verbose=False).save(tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    np.testing.assert_allclose(output, model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def replica(rank, world, folder):

@@ -12,15 +12,7 @@ from torch import nn
 from nist import NISTLinear
 from nist.sparse import csr_gradients, kernels
 from nist.sparse.kernels import FORMS
-
-
-def double_loop_mask(n_in, n_out, k):
-    """The listing of section 3.1, transposed to torch's (n_out, n_in)."""
-    mask = torch.zeros(n_out, n_in, dtype=torch.bool)
-    for i in range(n_in):
-        for t in range(k):
-            mask[(i + t) % n_out, i] = True
-    return mask
+from tests.nist.sparse.plain_loops import double_loop_mask
 
 
 @st.composite
@@ -118,14 +110,6 @@ def test_all_forms_but_the_masked_one_hold_active_weights_only():
 def test_blocks_are_about_as_wide_as_the_factor_between_16_and_256_inputs_and_alike():
     sizes = {(32, 1): 16, (34, 1): 12, (90, 30): 30, (91, 30): 23, (512, 300): 256, (514, 300): 172}
     assert {layer: kernels.block_size(*layer) for layer in sizes} == sizes
-
-
-def test_masked_weights_are_zero_and_get_no_gradient():
-    layer = NISTLinear(6, 8, 2)
-    layer(torch.randn(3, 6)).square().sum().backward()
-    assert (layer.stored[~layer.mask] == 0).all()
-    assert (layer.stored.grad[~layer.mask] == 0).all()
-    assert (layer.stored.grad[layer.mask] != 0).all()
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -63,19 +63,6 @@ def test_the_support_stays_through_momentum_and_decay(name, form):
         assert not (after & ~before).any(), "a pruned weight came back"
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_support_stays_across_a_switch_of_optimizer(form):
-    network = head(form=form)
-    adam = OPTIMIZERS["adam"](network.parameters())
-    train(network, adam)
-    prune(network, 0.98, adam)
-    pruned = supports(network)
-    train(network, adam)
-    train(network, OPTIMIZERS["sgd"](network.parameters()))
-    for before, after in zip(pruned, supports(network), strict=True):
-        assert not (after & ~before).any()
-
-
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "masked"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_form_is_trained_and_pruned_alike(name, form):

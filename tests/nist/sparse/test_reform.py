@@ -6,13 +6,7 @@ from torch import nn
 
 from nist import NISTLinear, prune, reform
 from nist.sparse.kernels import FORMS
-
-
-def steps(model, optimizer, n):
-    for _ in range(n):
-        optimizer.zero_grad()
-        model(torch.randn(8, 12, dtype=torch.float64)).square().mean().backward()
-        optimizer.step()
+from tests.nist.sparse.plain_loops import steps
 
 
 @pytest.mark.parametrize("source", FORMS)

@@ -8,6 +8,7 @@ from torch import nn
 from nist import NISTConv2d, NISTLinear, audit, densify, sparsify
 from nist.sparse.kernels import FORMS
 from nist.sparse.mask import Band
+from tests.nist.sparse.plain_loops import steps
 
 
 def network():
@@ -62,12 +63,6 @@ def test_fresh_weights_are_those_of_new_linear_layers():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_optimizer_that_has_taken_steps_goes_on_with_the_same_parameters(form):
-    def steps(model, optimizer, n):
-        for _ in range(n):
-            optimizer.zero_grad()
-            model(torch.randn(8, 12, dtype=torch.float64)).square().mean().backward()
-            optimizer.step()
-
     results = []
     for kind in ("masked", form):
         torch.manual_seed(0)
@@ -240,11 +235,6 @@ def test_of_many_linear_layers_twelve_are_listed():
         sparsify(model, [1], include="x")
 
 
-def test_a_convolution_that_slides_is_refused():
-    with pytest.raises(ValueError, match="0 is a Conv2d with groups, stride, padding or dilation"):
-        sparsify(nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)), [1], include="0")
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_an_encoder_evaluates_padded_sequences(form):
     torch.manual_seed(0)
@@ -272,13 +262,6 @@ def test_a_layer_on_the_meta_device_is_refused_before_any_is_changed():
         sparsify(model, density=0.5, form="banded")
     assert not audit(model)
     assert model[0].weight.shape == (4, 6)
-
-
-def test_a_shared_weight_is_refused():
-    model = nn.ModuleDict({"embedding": nn.Embedding(10, 6), "out": nn.Linear(6, 10)})
-    model["out"].weight = model["embedding"].weight
-    with pytest.raises(ValueError, match="the weight of out is shared with embedding: exclude it"):
-        sparsify(model, [2])
 
 
 class Own(nn.Linear):

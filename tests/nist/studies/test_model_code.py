@@ -48,7 +48,7 @@ def test_a_mistake_is_named(check, text, options, message):
 
 
 def test_a_model_that_is_not_there_is_named():
-    with pytest.raises(InputError, match=r"there is no module mymodels\.nowhere; is its package installed"):
+    with pytest.raises(InputError, match=r"unknown model 'mymodels\.nowhere'; is its package installed"):
         model_code.check({"name": "mymodels.nowhere", "options": {}, "head": {}})
 
 

@@ -1,13 +1,5 @@
 import pytest
 
-from nist.data import packed
-
-
-@pytest.fixture(scope="session")
-def images():
-    """A tenth of the digits: enough to train on in a second."""
-    return packed.Images(*(array[::10] for array in packed.digits()))
-
 
 @pytest.fixture
 def five_epochs(study_content, load_study):

@@ -10,20 +10,15 @@ from nist.data import packed
 from nist.models import build
 from nist.training import checkpoint
 from nist.training.checkpoint import Checkpoint
-from tests.nist.training.block import train_block
+from tests.nist.training.block import train_block, without_times
 
 CPU = torch.device("cpu")
-TIMES = {"seconds"}
 
 
 @pytest.fixture
 def short(five_epochs):
     """With SGD from the fourth epoch."""
     return five_epochs(adam=0.6)
-
-
-def without_times(rows):
-    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
 def stop_after(epochs, monkeypatch):

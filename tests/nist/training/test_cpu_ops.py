@@ -56,13 +56,9 @@ def test_a_convolution_and_its_gradients_are_torchs(channels, n_out, kernel, sid
     assert (type(ours.grad_fn) is type(theirs.grad_fn)) == (not is_ours or (is_depthwise and with_bias))
 
 
-def test_each_image_may_be_alone():
-    x, weight = torch.randn(1, 6, 2, 2), torch.randn(6, 1, 3, 3)
-    torch.testing.assert_close(cpu_ops.conv2d(x, weight, None, 1, 1, 1, 6), torch.conv2d(x, weight, None, 1, 1, 1, 6))
-
-
-def test_an_image_without_a_batch_is_left_to_torch():
-    x, weight = torch.randn(6, 2, 2), torch.randn(6, 1, 3, 3)
+@pytest.mark.parametrize("shape", [(1, 6, 2, 2), (6, 2, 2)])
+def test_an_image_may_be_alone_in_its_batch_or_without_one(shape):
+    x, weight = torch.randn(shape), torch.randn(6, 1, 3, 3)
     torch.testing.assert_close(cpu_ops.conv2d(x, weight, None, 1, 1, 1, 6), torch.conv2d(x, weight, None, 1, 1, 1, 6))
 
 

@@ -5,7 +5,7 @@ from nist.data import packed
 from nist.studies import study
 from nist.training import cuda_graph
 from nist.training.cuda_graph import WARM_UP, Graphed
-from tests.nist.training.block import train_block
+from tests.nist.training.block import train_block, without_times
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 EPOCHS = 6  # digits are pruned at the end of the fourth
@@ -17,7 +17,7 @@ def rows(variant, together, name="lenet5-digits"):
     cuda = torch.device("cuda")
     found, said = train_block(experiment, variant, range(3), images, cuda, EPOCHS, together=together)
     assert said["sessions"][-1]["runs_at_once"] == together
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in found]
+    return without_times(found)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])

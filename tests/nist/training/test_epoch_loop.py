@@ -67,8 +67,3 @@ def test_a_run_that_goes_on_has_the_rate_of_its_epoch():
     optimizer = optimizers.create(training["optimizers"][0], network())
     optimizers.set_learning_rate(optimizer, training, 200)
     assert optimizer.param_groups[0]["lr"] == trace(training)[199]
-
-
-def test_the_paper_has_seven_studies():
-    papers = [name for name in EVERY if study.load(name).content["edition"] == "paper"]
-    assert len(papers) == 7

@@ -76,13 +76,6 @@ def test_a_seed_alone_and_in_a_stack_agree_to_rounding(short, images, name, vari
     assert [said["sessions"][-1]["runs_at_once"] for said in (said_alone, said_together)] == [1, 4]
 
 
-def test_a_seed_alone_and_in_a_block_of_twenty_agree_to_rounding(short, images):
-    experiment = short("lenet5-digits", epochs=3)
-    alone, _ = block(experiment, "nist-1-10-p98", range(17, 18), images, together=1)
-    together, _ = block(experiment, "nist-1-10-p98", range(20), images, together=20)
-    assert_agree([row for row in together if row["seed"] == 17], alone, 1e-4)
-
-
 def test_a_block_goes_on_first_with_what_it_has_begun():
     begun = Checkpoint(None)
     begun.rows, begun.states = [{"seed": 1, "epoch": 1}], {1: {}}

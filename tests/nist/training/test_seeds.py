@@ -1,6 +1,4 @@
-import torch
-
-from nist.training.seeds import generator, streams
+from nist.training.seeds import streams
 
 
 def test_streams_are_distinct_and_repeatable():
@@ -13,8 +11,3 @@ def test_streams_keep_their_values():
     # A change here would silently unpair new runs from those already published.
     assert streams(0).initialisation == 4334430513956379144
     assert streams(1).data_order == 2021340933837429789
-
-
-def test_a_generator_repeats_its_draws():
-    first, second = (torch.randperm(10, generator=generator(streams(3).data_order)) for _ in range(2))
-    assert torch.equal(first, second)

@@ -5,10 +5,8 @@ import torch
 
 from nist import metrics_file, train
 from nist.errors import InputError, StoppedError
-from nist.studies import study
 from nist.training import session
-
-TIMES = {"seconds"}
+from tests.nist.training.block import without_times
 
 
 @pytest.fixture
@@ -33,8 +31,7 @@ def command(short, images, tmp_path, monkeypatch):
 
 
 def rows(path):
-    """Rows of a metrics file without what differs between two trainings of the same run."""
-    return [{key: row[key] for key in row.keys() - TIMES} for row in metrics_file.read(path).table.to_pylist()]
+    return without_times(metrics_file.read(path).table.to_pylist())
 
 
 def test_variants_share_a_trunk_if_they_differ_in_their_prune_alone(short):
@@ -127,12 +124,3 @@ def test_a_trunk_goes_on_from_a_checkpoint(command, tmp_path, monkeypatch):
     assert not patched  # every epoch was in the checkpoint
     ours, theirs = (train.artifacts.checkpoint.read(path)[1] for path in (again, whole))
     assert all(torch.equal(ours[seed][name], theirs[seed][name]) for seed in theirs for name in theirs[seed])
-
-
-def test_the_trunk_of_every_study_ends_at_its_prune():
-    for path in sorted(study.FOLDER.glob("*.yaml")):
-        experiment = study.load(path)
-        for name, entry in experiment.variants.items():
-            shared = experiment.trunk(name)
-            assert (shared is None) == (entry["prune"] is None)
-            assert shared is None or shared.epoch == entry["prune"]["epoch"]

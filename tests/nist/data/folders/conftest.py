@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nist.data import memmap_cache
-from tests.nist.data.folders.pictures import CLASSES, SIZE, TEST, TRAIN, png, save, write_shard
+from tests.nist.data.folders.pictures import CLASSES, SIZE, TEST, TRAIN, encoded, save, write_shard
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +39,11 @@ def root(tmp_path, arrays):
 def shard_root(tmp_path, arrays):
     """A data root with the same images in the same order as Parquet shards; row groups of three cut across chunks."""
     folder = tmp_path / "parquet/toy"
-    labelled = [(label, png(pixels)) for label, name in enumerate(CLASSES) for pixels in arrays[name][:TRAIN]]
+    labelled = [(label, encoded(pixels)) for label, name in enumerate(CLASSES) for pixels in arrays[name][:TRAIN]]
     for index, part in enumerate((labelled[:7], labelled[7:])):
         labels, images = zip(*part, strict=True)
         write_shard(folder / f"train-{index:05}-of-00002.parquet", images, labels, row_group_size=3)
-    labelled = [(label, png(pixels)) for label, name in enumerate(CLASSES) for pixels in arrays[name][TRAIN:]]
+    labelled = [(label, encoded(pixels)) for label, name in enumerate(CLASSES) for pixels in arrays[name][TRAIN:]]
     labels, images = zip(*labelled, strict=True)
     write_shard(folder / "validation-00000-of-00001.parquet", images, labels, column="img")
     return tmp_path / "parquet"

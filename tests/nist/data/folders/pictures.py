@@ -14,6 +14,7 @@ from nist.errors import InputError
 SIZE = 6
 CLASSES = ["n01", "n02", "n10"]
 TRAIN, TEST = 4, 2  # images of a class
+FORMS = {"PNG": {}, "JPEG": {"quality": 5, "optimize": True}, "WEBP": {"lossless": True}}
 
 
 def save(path, pixels):
@@ -21,16 +22,16 @@ def save(path, pixels):
     Image.fromarray(pixels).save(path, "PNG")  # whatever the suffix says, as one image of ImageNet has it
 
 
-def png(pixels):
+def encoded(pixels, form="PNG"):
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, form, **FORMS[form])
     return buffer.getvalue()
 
 
 def write_shard(path, images, labels, column="image", **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    encoded = pa.array([{"bytes": image, "path": ""} for image in images])
-    pq.write_table(pa.table({column: encoded, "label": labels}), path, **options)
+    rows = pa.array([{"bytes": image, "path": ""} for image in images])
+    pq.write_table(pa.table({column: rows, "label": labels}), path, **options)
 
 
 def load(root, cache="cache", size=SIZE, classes=None, n_classes=3, **options):
