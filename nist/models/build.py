@@ -113,7 +113,7 @@ def _check_made(name: str, part: str, made: object) -> None:
 
 def _module(name: str) -> ModuleType:
     """The module of a model: one of this package or, with dots in its name, one of anyone's."""
-    model_code.source(name)
+    model_code.source(name)  # which says what is wrong with the name
     return import_module(name if "." in name else f"{__package__}.{name}")
 
 
