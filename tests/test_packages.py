@@ -24,6 +24,7 @@ assert nist.prune(model, 0.9) == 67
 assert sum(layer.active_weights for layer in nist.audit(model)) == 67
 assert model(torch.ones(3, 32)).shape == (3, 10)
 assert type(nist.densify(model)[0]) is nn.Linear
+assert nist.calibrate(0.01, "cpu")
 """
 
 

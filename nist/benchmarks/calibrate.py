@@ -37,7 +37,8 @@ def calibrate(seconds: float = 1.0, device: torch.device | str | None = None) ->
     ratios = _kept(path, ways)
     if ratios is None:
         cost_model.scale(where.type, dict.fromkeys(ways, 1.0))  # an earlier call may have been of other threads
-        ratios = _ratios(where, seconds)
+        with torch.random.fork_rng():  # a seeded program draws the same, whether there is a file or not
+            ratios = _ratios(where, seconds)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(yaml.safe_dump(ratios), encoding="utf-8")

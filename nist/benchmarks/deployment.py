@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from nist.benchmarks import results_file
 from nist.benchmarks.layers import HEADS, bandwidth, where_measured
-from nist.benchmarks.timing import Trial, in_turns
+from nist.benchmarks.timing import Trial, as_made, in_turns
 from nist.errors import run
 from nist.runtime import devices
 from nist.sparse.convert import densify, reform
@@ -126,7 +126,7 @@ def training(case: Case, seconds: float) -> list[dict]:
     model, device = head(case), torch.device("cpu")
     ways: dict[str, nn.Module] = {
         "nist": model,
-        "masked": reform(copy.deepcopy(model), "masked"),
+        "masked": as_made(reform(copy.deepcopy(model), "masked")),
         "linear": densify(model),
         "gather": _with(model, Gathered),
         "coo": _with(model, Coo),

@@ -16,10 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from nist.benchmarks import results_file
-from nist.benchmarks.timing import STEPS, Trial, in_turns
+from nist.benchmarks.timing import STEPS, Trial, as_made, in_turns
 from nist.errors import run
 from nist.runtime import devices, provenance
 from nist.sparse import cost_model
@@ -93,7 +91,8 @@ def candidates(case: Case, device: torch.device) -> dict[str, nn.Module]:
     hopeless = {"banded": case.k > 64, "compressed": layer.active_weights > 1e6}
     possible = FORMS if case.kept == 1 else ("masked", "compressed")
     layers: dict[str, nn.Module] = {"linear": nn.Linear(case.n_in, case.n_out, device=device)}
-    return layers | {form: reform(copy.deepcopy(layer), form) for form in possible if not hopeless.get(form)}
+    forms = [form for form in possible if not hopeless.get(form)]
+    return layers | {form: as_made(reform(copy.deepcopy(layer), form)) for form in forms}
 
 
 def measure(case: Case, device: torch.device, seconds: float) -> list[dict]:
@@ -172,6 +171,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads (default: all)")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each case (default: %(default)s)")
     arguments = parser.parse_args(argv)
+    from tqdm import tqdm
+
+    from nist.benchmarks import results_file  # and pandas, which nist.calibrate does without
+
     torch.set_num_threads(arguments.threads)
     devices.keep_freed_memory()
     device, seconds = devices.choose_device(arguments.device), arguments.seconds

@@ -24,7 +24,7 @@ class Pruning:
         """Raise ``ValueError``, when training starts, where a prune could not be followed."""
         layers = nist_layers(model)
         spread = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if spread and any(layer.form != "masked" for layer in layers):
+        if spread and any(layer.form != "masked" or layer.is_automatic for layer in layers):
             raise ValueError(
                 "a prune would change the shape of parameters that several processes share: "
                 "nist.reform(model, 'masked') before training"
@@ -39,7 +39,9 @@ class Pruning:
         self, model: nn.Module, epoch: int, accuracy: float | None, optimizers: Sequence[torch.optim.Optimizer]
     ) -> int | None:
         """The weights kept, if this is the time to prune."""
-        if accuracy is None and "plateau" in self.settings:
+        if "plateau" not in self.settings:
+            accuracy = None  # which may be anything
+        elif accuracy is None:
             return None  # no validation this time
         weights = [layer.stored for layer in nist_layers(model)]
         optimizer = next((each for each in optimizers if trains(each, weights)), None)

@@ -15,13 +15,18 @@ class PruneCallback(TrainerCallback):
     """
 
     def __init__(self, sparsity: float, metric: str = "eval_accuracy", **settings: Any) -> None:
-        self.pruning, self.metric = Pruning({"sparsity": sparsity, **settings}), metric
+        self.pruning, self.metric, self.is_training = Pruning({"sparsity": sparsity, **settings}), metric, False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
     ) -> None:
         """Called by the ``Trainer``. Raises ``ValueError`` where a prune could not be followed."""
         self.pruning.check(given["model"], ())
+        self.is_training = True
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
+        """Called by the ``Trainer``, which evaluates later with the same optimizer."""
+        self.is_training = False
 
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Called by the ``Trainer``."""
@@ -32,6 +37,6 @@ class PruneCallback(TrainerCallback):
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Called by the ``Trainer``."""
         optimizers = [each for each in [given.get("optimizer")] if each is not None]
-        if "plateau" in self.pruning.settings and optimizers:
+        if "plateau" in self.pruning.settings and self.is_training:
             accuracy = given["metrics"].get(self.metric)
             self.pruning.at(given["model"], int(state.epoch or 0), accuracy, optimizers)

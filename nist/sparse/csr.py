@@ -123,4 +123,5 @@ def _csr(values: torch.Tensor, layout: Layout) -> torch.Tensor:
 
 with warnings.catch_warnings():  # torch says once a process that CSR is in beta
     warnings.simplefilter("ignore")
-    _csr(torch.ones(1), layouts(torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))[0])
+    with torch.device("cpu"):  # whatever the default is when this is imported
+        _csr(torch.ones(1), layouts(*torch.zeros(2, 1, dtype=torch.int64))[0])

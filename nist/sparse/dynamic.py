@@ -20,7 +20,8 @@ class DynamicTraining(ABC):
     takes no step, as in Evci et al. 2020, Algorithm 1: ``if not rigl.step(): optimizer.step()``. Of each layer's n
     connections, the ``drop`` · (1 + cos(π t / ``until``)) / 2 · n of the smallest weights are dropped at step t, and as
     many are grown where there is none, at zero; after ``until`` steps there is no change. Averages of an optimizer
-    start at zero with them.
+    start at zero with them. To go on from a state dict, make the model with ``masks``: connections that have moved are
+    not among those of a factor.
 
     Raises ``ValueError`` for a module without NIST layers, for layers that are not ``masked``, for counts below 1, and
     a fraction out of (0, 1].

@@ -48,6 +48,9 @@ class NISTExperts(NISTLinear):
     def _look_at(self, dense: nn.Module) -> None:
         self.is_transposed = dense.is_transposed  # type: ignore[assignment]
 
+    def _possible(self, form: str, n: int) -> str:
+        return "masked"
+
     def read(self) -> torch.Tensor:
         """The masked weight of all experts, in the layout that their module knows, or of one of them by its index."""
         weight = self.weight

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from nist.sparse import csr, gathering
 from nist.sparse.checks import has_hooks
+from nist.sparse.convolution import NISTConv2d
 from nist.sparse.effective import runs, sequentials
 from nist.sparse.hugging_face import restore
 from nist.sparse.linear import NISTLinear, check_rows, check_width
@@ -132,7 +133,7 @@ def for_inference(model: nn.Module, rows: int = 1) -> nn.Module:
     for each in list(copy.modules()):
         restore(each)
     chosen: dict[nn.Module, nn.Module] = {
-        layer: _fastest(_ways(layer), rows) for layer in nist_layers(copy) if not has_hooks(layer)
+        layer: _fastest(_ways(layer), (rows, *_one(layer))) for layer in nist_layers(copy) if not has_hooks(layer)
     }
     together: dict[nn.Module, nn.Module] = {}
     for sequential in filterfalse(has_hooks, sequentials(copy)):
@@ -150,7 +151,7 @@ def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows
     """Narrowed layers in place of a run's; none if the layers that are fastest ``alone`` are faster as a whole."""
     matrices = narrowed(run)
     ways = {layer: _ways_of_matrix(matrix) for layer, matrix in matrices.items()}
-    named = [tuple(_fastest(each, rows).way for each in ways.values())]
+    named = [tuple(_fastest(each, (rows, each[0].in_features)).way for each in ways.values())]
     if all(each[0].way == "listed" for each in ways.values()):
         named.append(("listed",) * len(ways))
     choices: list[dict[nn.Module, nn.Module]] = [{}]
@@ -162,20 +163,29 @@ def _narrow(run: Sequence[nn.Module], alone: Mapping[nn.Module, nn.Module], rows
             continue
         choices.append(dict(zip(matrices, layers, strict=True)))
     trials = [nn.Sequential(*(choice.get(each, alone.get(each, each)) for each in run)) for choice in choices]
-    seconds = _times(trials, rows)
+    first: Any = run[0]
+    seconds = _times(trials, (rows, first.in_features))
     return choices[seconds.index(min(seconds))]
 
 
 def _ways(layer: NISTLinear) -> list[Any]:
     """What can take a layer's place."""
     ways: list[nn.Module] = [layer.dense().eval().requires_grad_(False)]
-    if type(layer) is not NISTLinear:  # a convolution, or a layer of transformers, which gets other inputs
-        return ways
-    if layer.form not in ("masked", "compressed"):
+    # Not in place of a convolution or a layer of transformers, which gets other inputs.
+    listed = type(layer) is NISTLinear and is_listed(layer)
+    if layer.form != "masked" and not (listed and layer.form == "compressed"):
         ways.append(layer)
-    if is_listed(layer):
+    if listed:
         ways += [way for way in _ways_of_matrix(of_layer(layer)) if not way.is_dense]
     return ways
+
+
+def _one(layer: NISTLinear) -> tuple[int, ...]:
+    """Shape of one row of a layer's inputs."""
+    if not isinstance(layer, NISTConv2d):
+        return (layer.in_features,)
+    height, width = layer.kernel_size
+    return layer.in_features // (height * width), height, width
 
 
 def _ways_of_matrix(matrix: Matrix) -> list[Any]:
@@ -188,18 +198,17 @@ def _ways_of_matrix(matrix: Matrix) -> list[Any]:
     return [SparseLinear(matrix, way) for way in ways]
 
 
-def _fastest(ways: Sequence[Any], rows: int) -> Any:
+def _fastest(ways: Sequence[Any], shape: tuple[int, ...]) -> Any:
     if len(ways) == 1:
         return ways[0]
-    seconds = _times(ways, rows)
+    seconds = _times(ways, shape)
     return ways[seconds.index(min(seconds))]
 
 
-def _times(ways: Sequence[Any], rows: int) -> list[float]:
-    """Seconds of each on random inputs, medians."""
-    first: Any = ways[0][0] if isinstance(ways[0], nn.Sequential) else ways[0]
-    like = next(chain(first.parameters(), first.buffers()))
-    x = torch.randn(rows, first.in_features, dtype=like.dtype, device=like.device)
+def _times(ways: Sequence[Any], shape: tuple[int, ...]) -> list[float]:
+    """Seconds of each on random inputs of that shape, medians."""
+    like = next(chain(ways[0].parameters(), ways[0].buffers()))
+    x = torch.randn(shape, dtype=like.dtype, device=like.device)
     found: list[list[float]] = [[] for _ in ways]
     for way in ways:
         way(x)  # allocates

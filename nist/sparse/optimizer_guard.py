@@ -18,6 +18,7 @@ from nist.sparse.sharded import zero_outside
 from nist.sparse.storage import Stored
 
 OF_A_DEVICE = {"capturable", "differentiable", "foreach", "fused"}  # settings of how, and not of what
+PLAIN = (bool, int, float, str, type(None))
 _layers: WeakSet[Stored] = WeakSet()
 _by_entry: WeakKeyDictionary[torch.optim.Optimizer, bool] = WeakKeyDictionary()
 REMEDY = (
@@ -63,6 +64,8 @@ def _measured(optimizer: torch.optim.Optimizer, group: dict) -> bool:
             weight = torch.nn.Parameter(start.clone())
             twin = copy.copy(optimizer)
             twin.state, twin.param_groups = defaultdict(dict), [copy.deepcopy(own) | {"params": [weight]}]
+            plain = {name: value for name, value in vars(optimizer).items() if isinstance(value, PLAIN)}
+            vars(twin).update(plain | vars(twin))  # settings; anything else may hold weights that are trained
             try:
                 for gradient in (dense.cos() * there, dense.exp() * there):
                     weight.grad = gradient if start is dense else gradient[there]
@@ -93,7 +96,7 @@ def _watched(optimizer: torch.optim.Optimizer) -> Iterator[tuple[Stored, torch.T
 def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> None:
     for layer, weight in _watched(optimizer):
         for name, value in optimizer.state.get(weight, {}).items():
-            if torch.is_tensor(value) and not _fits(value, weight, optimizer):
+            if torch.is_tensor(value) and not _fits(value, layer, weight, optimizer):
                 raise ValueError(
                     f"the optimizer's {name} has shape {tuple(value.shape)}, and the parameter of its NIST layer is "
                     f"{tuple(weight.shape)} now: {REMEDY}"
@@ -115,12 +118,18 @@ def _before(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> No
             layer.is_followed = True
 
 
-def _fits(value: torch.Tensor, weight: torch.Tensor, optimizer: torch.optim.Optimizer) -> bool:
-    """Whether what is remembered can be of this weight: one number an entry, or of a row, a column, or all weights."""
+def _fits(value: torch.Tensor, layer: Stored, weight: torch.Tensor, optimizer: torch.optim.Optimizer) -> bool:
+    """Whether what is remembered can be of this weight: one number an entry, or of a row, a column, or all weights.
+
+    An optimizer that treats a weight as a whole may remember anything, as long as the weight keeps its shape: factors
+    of low rank, tables of a quantisation.
+    """
     if value.numel() == 1 or value.shape == weight.shape:
         return True
     if works_by_entry(optimizer):
         return False
+    if layer.stepped == weight.shape:
+        return True
     every = sum(each.numel() for group in optimizer.param_groups for each in group["params"])
     return {*value.shape} <= {1, *weight.shape, every}
 
@@ -129,5 +138,6 @@ def _after(optimizer: torch.optim.Optimizer, _args: tuple, _kwargs: dict) -> Non
     for layer, weight in _watched(optimizer):
         if works_by_entry(optimizer):
             return
+        layer.stepped = weight.shape
         if layer.form == "masked":
             zero_outside(weight, layer.mask)

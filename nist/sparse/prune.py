@@ -181,6 +181,9 @@ class PruneOnce:
             raise ValueError(f"accuracy must be a fraction in [0, 1], got {accuracy}")
         at_epoch = self.epoch is not None and epoch >= self.epoch
         at_accuracy = self.threshold is not None and accuracy is not None and accuracy >= self.threshold
-        if not (at_epoch or at_accuracy) or any(layer.is_pruned for layer in nist_layers(self.module)):
+        layers = nist_layers(self.module)
+        if not (at_epoch or at_accuracy) or any(layer.is_pruned for layer in layers):
             return None
+        if sum(_budgets(layers, self.sparsity, self.scope)) == sum(layer.active_weights for layer in layers):
+            return None  # as many as are to be kept from the start
         return prune(self.module, self.sparsity, optimizer, self.scope)

@@ -73,7 +73,7 @@ def sparsify(
     check_changeable(model, "sparsify")
     if weights not in WEIGHTS:
         raise ValueError(f"unknown weights {weights!r}; there are {' and '.join(WEIGHTS)}")
-    if [factors, density, masks].count(None) != 2:
+    if sum(each is not None for each in (factors, density, masks)) != 1:
         raise ValueError("give factors, one a layer, or a density, or masks, and one of them alone")
     by_name = masks if masks is not None else factors if isinstance(factors, Mapping) else None
     if by_name is not None:
@@ -104,6 +104,9 @@ def sparsify(
         layer = _layer(candidate, bands[name], form, rows, optimizer, weights == "carried")
         if weights == "fresh":
             layer.reset_parameters()
+            for state in states(layer.bias, optimizer) if layer.bias is not None else ():
+                for value in entrywise(layer.bias, state).values():
+                    value.zero_()
         if isinstance(layer, NISTExperts):
             install(candidate.owner, candidate.attribute, layer)
         else:

@@ -29,6 +29,7 @@ class Stored(nn.Module):
     by_feature = False  # whether outputs lie in memory feature by feature, in the compressed form
     was_pruned = False  # before it was made, with the connections that were left
     is_followed = False  # whether an optimizer's averages are zero outside the mask
+    stepped: torch.Size | None = None  # the weight's shape in the last step of an optimizer that treats it as a whole
 
     replicated: torch.Tensor | None = None  # what nn.DataParallel gives a replica in place of the parameter
     in_features: int

@@ -1,5 +1,7 @@
 """The prune as a callback of training frameworks, in runs of a few batches."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -109,6 +111,28 @@ def test_the_trainer_of_transformers_prunes_at_the_end_of_an_epoch(settings, act
     assert all(held.state[layer.stored]["exp_avg"].shape == layer.stored.shape for layer in model.network[::2])
 
 
+def test_an_evaluation_after_training_prunes_nothing():
+    pytest.importorskip("transformers")
+    from nist.integrations.transformers import PruneCallback
+
+    callback, model, state = PruneCallback(0.8, plateau=0.8), network(), SimpleNamespace(epoch=3)
+    given = {"model": model, "optimizer": torch.optim.Adam(model.parameters()), "metrics": {"eval_accuracy": 0.5}}
+    callback.on_train_begin(None, state, None, **given)
+    callback.on_train_end(None, state, None, **given)
+    callback.on_evaluate(None, state, None, **given)
+    assert sum(row.active_weights for row in audit(model)) == 120
+    callback.on_train_begin(None, state, None, **given)
+    callback.on_evaluate(None, state, None, **given)
+    assert sum(row.active_weights for row in audit(model)) == 60
+
+
+def test_at_an_epoch_accuracy_may_be_anything():
+    from nist.integrations.callback import Pruning
+
+    pruning, model = Pruning({"sparsity": 0.8, "epoch": 2}), network()
+    assert [pruning.at(model, epoch, accuracy, []) for epoch, accuracy in ((1, 87.3), (2, float("nan")))] == [None, 60]
+
+
 def test_a_prune_that_could_not_be_followed_is_refused_before_any_training(tmp_path):
     from nist.integrations.callback import Pruning
 
@@ -121,6 +145,10 @@ def test_a_prune_that_could_not_be_followed_is_refused_before_any_training(tmp_p
     try:
         with pytest.raises(ValueError, match=r"nist.reform\(model, 'masked'\) before training"):
             pruning.check(model, each[:1])
+        automatic = reform(model)
+        assert [layer.form for layer in automatic[::2]] == ["masked"] * 2  # until it is pruned
+        with pytest.raises(ValueError, match=r"nist.reform\(model, 'masked'\) before training"):
+            pruning.check(automatic, each[:1])
         pruning.check(reform(model, "masked"), each[:1])
     finally:
         torch.distributed.destroy_process_group()

@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 
-from nist import audit, densify, prune, sparsify, summary
+from nist import audit, densify, prune, reform, sparsify, summary
 from nist.sparse.kernels import FORMS
 
 transformers = pytest.importorskip("transformers")
@@ -90,6 +90,8 @@ def test_fused_experts_have_a_band_each_and_are_pruned_with_the_other_layers(imp
     assert weight.shape == (4, 48, 32)
     assert torch.equal(weight, dense["model.layers.0.mlp.experts.gate_up_proj"] * (weight != 0))
     assert torch.equal(weight[2], weight.clone()[2])
+    reform(model, "banded")  # all layers but the experts, whose module multiplies itself
+    assert torch.equal(model.model.layers[0].mlp.experts.gate_up_proj[2], weight[2])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     steps(model, optimizer, 2)
     kept = prune(model, 0.9, optimizer)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from nist import NISTLinear, for_inference, prune, sparsify
+from nist.sparse import inference
 from nist.sparse.inference import SparseLinear
 from nist.sparse.kernels import FORMS
 from nist.sparse.narrowing import of_layer
@@ -60,6 +61,17 @@ def test_a_large_pruned_layer_is_its_weights_alone_and_a_dense_one_stays():
     prune(layer, 0.9999)
     assert isinstance(for_inference(layer), SparseLinear)
     assert type(for_inference(NISTLinear(64, 64, 64), 64)) is nn.Linear
+
+
+def test_what_cannot_be_listed_is_timed_in_its_own_form_too():
+    convolution = sparsify(nn.Sequential(nn.Conv2d(64, 256, 3)), [2], include="0")[0]
+    prune(convolution, 0.9999)
+    for layer in (convolution, NISTLinear(64, 64, 2, form="compressed").bfloat16()):
+        assert any(way is layer for way in inference._ways(layer))
+        assert type(inference._ways(layer)[0]) in (nn.Conv2d, nn.Linear)
+    found = for_inference(nn.Sequential(convolution, nn.Flatten()))
+    x = torch.randn(2, 64, 3, 3)
+    torch.testing.assert_close(found(x), convolution(x).flatten(1))
 
 
 def test_an_intact_band_may_stay_as_it_is():

@@ -170,6 +170,47 @@ def test_one_that_treats_a_weight_as_a_whole_needs_a_form_and_leaves_what_is_mas
         trained(WHOLE[name], "auto")
 
 
+class LowRank(torch.optim.Optimizer):
+    """As GaLore has them: averages of a gradient's projection to four rows."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.01})
+
+    def step(self, closure=None):
+        if closure:
+            closure()
+        for weight in self.param_groups[0]["params"]:
+            projection = torch.ones(4, len(weight)) / len(weight)
+            average = self.state[weight].setdefault("exp_avg", torch.zeros(4, weight.shape[1]))
+            weight.data -= 0.01 * projection.T @ average.add_(projection @ weight.grad)
+
+
+class Sign(torch.optim.Optimizer):
+    """Keeps a setting as an attribute."""
+
+    def __init__(self, parameters, rate=0.01):
+        super().__init__(parameters, {})
+        self.rate = rate
+
+    def step(self, closure=None):
+        if closure:
+            closure()
+        for weight in self.param_groups[0]["params"]:
+            weight.data -= self.rate * weight.grad.sign()
+
+
+def test_averages_of_low_rank_are_of_the_same_weight_as_long_as_it_keeps_its_shape():
+    create = lambda model: LowRank([weight for weight in model.parameters() if weight.dim() == 2])  # noqa: E731
+    model, optimizer = trained(create, "masked")
+    assert len(optimizer.state[model[0].stored]["exp_avg"]) == 4
+    assert int((model[0].stored != 0).sum()) == model[0].active_weights
+
+
+def test_settings_that_an_optimizer_keeps_as_attributes_are_tried_with_it():
+    _, optimizer = trained(lambda model: Sign(model.parameters()), "auto")
+    assert optimizer_guard.works_by_entry(optimizer)
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_what_it_remembers_cannot_follow_a_change_of_shape(name):
     model, optimizer = trained(WHOLE[name], "banded")

@@ -209,6 +209,13 @@ def test_the_callback_prunes_at_its_epoch_and_once():
     assert (optimizer.state[network[2].stored]["exp_avg"][~network[2].mask] == 0).all()
 
 
+def test_a_head_with_as_many_weights_as_are_to_be_kept_is_not_pruned():
+    layer = NISTLinear(100, 10, 1)
+    callback = PruneOnce(layer, 0.9, epoch=1)
+    assert [callback(epoch) for epoch in (1, 2)] == [None, None]
+    assert layer.active_weights == 100
+
+
 def test_an_epoch_that_was_passed_over_is_made_up_for():
     # Saved after epoch 2, killed before the call, and gone on with at epoch 3.
     assert PruneOnce(head(), 0.98, epoch=1)(2) == 218

@@ -1,5 +1,6 @@
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.utils.prune
@@ -87,6 +88,7 @@ def test_averages_follow_weights_that_are_carried_over_and_start_anew_with_fresh
     before = optimizer.state[model.weight]["exp_avg"]
     layer = sparsify(model, [2], form="masked", weights=weights, optimizer=optimizer)
     assert torch.equal(optimizer.state[layer.stored]["exp_avg"], before * layer.mask * (weights == "carried"))
+    assert bool(optimizer.state[layer.bias]["exp_avg"].any()) == (weights == "carried")
 
 
 def test_training_mode_devices_and_frozen_weights_stay():
@@ -196,6 +198,7 @@ def test_layers_whose_weights_others_read_are_left_alone():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"factors": np.array([1, 5])}, "factors are a list, one a layer"),
         ({"factors": [1, 6]}, "head.2 \\(24 → 5\\): neuroseed factor must be between 1 and n_out = 5, got 6"),
         ({"factors": [0, 5]}, "head.0 \\(36 → 24\\): neuroseed factor must be between 1 and n_out = 24, got 0"),
         ({"factors": [1, 5 * 0.5]}, "head.2 .* neuroseed factor must be a whole number, got 2.5"),
