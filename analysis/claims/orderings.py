@@ -80,9 +80,10 @@ def _permuted(claim: Claim, evidence: Evidence, more: str, less: str, n_pairs: i
     ratio, p = -float(tested["log_sd_ratio"]), float(tested["p"])
     has_spread = isfinite(ratio) and isfinite(p)
     found = Measured(ratio, -float(tested["high"]), -float(tested["low"]), int(tested["n"]))
+    named = [evidence.named(side, claim.study) for side in (more, less)]
     said = f"p = {p:.2g} over whole runs" if isfinite(p) else "p undefined over whole runs"
     return Comparison(
-        f"{_against(evidence, claim, more, less)}, {said}{_without_sampling_noise(claim, evidence, more, less)}",
+        f"SD of {named[0]} relative to {named[1]}, {said}{_without_sampling_noise(claim, evidence, more, less)}",
         found,
         holds=has_spread and ratio > 0 and p <= LEVEL,
         excluded=has_spread and ratio < 0 and p <= LEVEL / n_pairs,

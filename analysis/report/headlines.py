@@ -24,7 +24,7 @@ HEADLINES = (
         printed="more than 90 %",
     ),
     Headline(
-        "These networks become more accurate by it.",
+        "This makes these networks more accurate.",
         ("a3.alexnet.q.all_better", "a44.vgg.q.dominates"),
     ),
     Headline(

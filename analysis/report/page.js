@@ -153,7 +153,7 @@ function explore(box) {
       const cells = [variant.label, `${percent(mean)} %`, values.length > 1 ? percent(sd) : "–", `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`];
       return element("tr", {}, cells.map((cell) => element("td", {}, [cell])));
     });
-    const head = [`Epoch ${epoch}`, "Mean", "SD, points", "Least to greatest"];
+    const head = [`Epoch ${epoch}`, "Mean", "SD, points", "Min to max"];
     readout.replaceChildren(
       element("table", {}, [
         element("thead", {}, [element("tr", {}, head.map((name) => element("th", { scope: "col" }, [name])))]),

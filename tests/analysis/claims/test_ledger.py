@@ -216,7 +216,7 @@ def test_the_statistics_of_a_study_decide_all_its_claims(run_statistics):
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "verdict"] == "reproduced"
     assert verdicts.loc["a2.lenet5.cifar10.dense.mean_acc", "n"] == "20"
     steadier = verdicts.loc["a2.lenet5.q.98_stability", "reason"]
-    assert steadier.startswith("Dense against NIST (1, 10), 98 %, p = ")
+    assert steadier.startswith("SD of Dense relative to NIST (1, 10), 98 %, p = ")
     assert " at epoch 60 against " in verdicts.loc["fa3.lenet5.q.gap_dense_largest", "reason"]
 
 

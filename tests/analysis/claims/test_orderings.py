@@ -204,7 +204,7 @@ class TestSteadier:
         table = pd.DataFrame([*({**row, "score": "epoch"} for row in rows), mean])
         found = decide(make("steadier", self.RULE, unit="×"), spreads(1.6, 0.01, distributionwise_variance=table))
         beside = f"; without the sampling noise of validation images the SD ratio would be × {said:.2f}" if said else ""
-        assert found.reason == f"a against b, p = 0.01 over whole runs{beside}"
+        assert found.reason == f"SD of a relative to b, p = 0.01 over whole runs{beside}"
 
     @pytest.mark.parametrize("ratio", [1e-300, 1e300])
     def test_a_head_whose_runs_all_agree_is_neither_steadier_nor_less_steady(self, ratio):

@@ -121,12 +121,12 @@ def text(written, accuracies, statistics, verdicts):
 def test_the_numbers_are_those_of_the_runs(text, accuracies):
     dense, sparse = (accuracies[name][0].max(axis=1) for name in ("dense", "nist-1-10-p98"))
     difference = f"{100 * (sparse - dense).mean():+.2f}".replace("-", "−")
-    assert f"**Answer.** At 98 % the accuracy is lower than the dense head's, {difference} points (" in text
+    assert f"**Answer.** At 98 % sparsity the accuracy is lower than the dense head's, {difference} points (" in text
     assert "the paper prints −0.4; for (1, 10) " in text  # 90.9 and 91.3
-    assert "AlexNet's pilot comes first: " in text
+    assert "`make evidence STUDY=alexnet-cifar10`, after its pilot, `STUDY=alexnet-cifar10-pilot`" in text
     before, after = 100 * accuracies["nist-1-5-p99.5"][0].mean(axis=0)[3:5]
     assert f"from {before:.1f} to {after:.1f} % for (1, 5)" in text
-    assert "6 epochs of the 120 of Table A1" in text
+    assert "6 of the 120 epochs of Table A1" in text
     assert f"| Dense | 10,920 | 91.3 ± 0.1 | {100 * dense.mean():.1f} ± " in text
 
 
@@ -136,14 +136,12 @@ def test_a_peak_before_the_prune_counts_beside_the_papers_alone(accuracies, stat
     early[:, 1] = accuracies["dense"][0].max(axis=1) + np.linspace(0.01, 0.03, SEEDS)
     experiment, paths = statistics(NAME, {**accuracies, "nist-1-10-p99.5": (early, train)}, EPOCHS, whole=4)
     text = in_lines(page.page(study_results.read([experiment], paths), verdicts))
-    assert "At 99.5 % it is lower for (1, 10), −" in text
-    assert re.search(r"before or after the prune: at 98 % −.*; for \(1, 10\) \+2\.00 points \(", text)
+    assert "At 99.5 % it is lower for factors (1, 10), −" in text
+    assert re.search(r"At the best of all epochs: at 98 % −.*; for \(1, 10\) \+2\.00 points \(", text)
 
 
 def test_what_spreads_more_is_said_to_and_what_does_not_is_not(text):
-    assert re.search(
-        r"NIST \(1, 10\), 99.5 %: less steady, SD × \d+\.\d\d \(.*?\), p = 0\.\d+; the paper's test: p = ", text
-    )
+    assert re.search(r"NIST \(1, 10\), 99.5 %: less steady, SD × \d+\.\d\d \(.*?\), p = 0\.\d+; Wilcoxon: p = ", text)
     assert re.search(r"NIST \(1, 10\), 98 %: not significant, SD × [01]\.\d\d \(", text)
 
 
@@ -233,7 +231,7 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
 @pytest.mark.parametrize(
     ("runs", "answer"),
     [
-        (1, "one run of each head has no spread."),
+        (1, "one run of each head has no SD."),
         (2, "n = 2 of 20 seeds are too few for a test of whole runs."),
     ],
 )
@@ -279,7 +277,7 @@ def test_what_few_runs_say_alone_but_not_for_six_heads_is_said_so(controls):
     text, curves = controls(5, "dense-p99.5", "no-hidden-layer-p95.5")
     assert re.search(r"\) \| (higher|not significant), p = 0\.\d+ \|", row(text, "Dense, pruned to 99.5 %"))
     assert "Differences are control minus NIST (1, 10), 99.5 %; n = 5 of 20 seeds." in text
-    assert "the lowest p that the permutation test can give is 0.062, and 0.38 after Holm's correction" in text
+    assert "the lowest possible p of the permutation test is 0.062, and 0.38 after Holm's correction" in text
     peak = 100 * curves["no-hidden-layer-p95.5"][0][:, 4:].max(axis=1).mean()
     assert f"In one layer 54 weights reach {peak:.1f} ± " in text
     assert "for as many in two layers the paper prints 91.2 ± 0.2" in text
@@ -366,9 +364,9 @@ def test_methods_are_told_from_nist_or_not(statistics, verdicts, monkeypatch):
     answers = text.partition("What the published runs")[0]
     assert f".** By mean rank NIST is number 3 of 5 sparse methods. It is {apart}; not" in answers
     assert "not significantly different from SNIP." in text
-    assert re.search(r"beside NIST: RigL \+[12]\.\d\d points \([^)]*\) and SNIP [+−]0\.\d\d points", text)
+    assert re.search(r"minus NIST: RigL \+[12]\.\d\d points \([^)]*\) and SNIP [+−]0\.\d\d points", text)
     assert "From run to run it is not significantly different from Dense, Random (ERK), RigL and SNIP. All " in text
-    assert " All runs of Magnitude at initialisation are the same." in text
+    assert " All runs of Magnitude at initialisation score the same." in text
     rigl = r"\| RigL \| 8[67]\.\d ± \d\.\d\d \| \+\d\.\d\d points \(.*?\) \| \d\.\d\d \| 1\.\d\d \| 98\.17 \| 8 \|"
     assert re.search(rigl, text)
 

@@ -73,7 +73,7 @@ def readout(tab):
 
 def test_the_page_shows_what_its_controls_ask_for_and_everyone_can_use_it(opened):
     head, dense, sparse = readout(opened)
-    assert head == ["Epoch 3", "Mean", "SD, points", "Least to greatest"]
+    assert head == ["Epoch 3", "Mean", "SD, points", "Min to max"]
     assert dense[1:] == ["80.00 %", f"{100 * np.std([0.7, 0.9], ddof=1):.2f}", "70.00 to 90.00"]
     assert sparse[1:] == ["70.00 %", f"{100 * np.std([0.6, 0.8], ddof=1):.2f}", "60.00 to 80.00"]
     opened.locator("input[type=range]").press("ArrowLeft")

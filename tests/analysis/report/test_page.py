@@ -72,7 +72,7 @@ def test_a_stand_in_is_named_as_one(metrics_file, make_page):
         path = metrics_file(one.path.stem, [[0.1, 0.2]] * 2, study="small", variant="dense")
         pages.append(make_page(one, [path]))
     assert '<h2 id="small">VGG16 on CIFAR-10 (stand-in) <a class="anchor"' in pages[0]
-    assert "They are never a verdict on the paper" in pages[0]
+    assert "No claim of the paper is judged by them" in pages[0]
     assert "Stand-in.</strong>" not in pages[1]
     assert "Embedded example.</strong>" not in "".join(pages)
 
