@@ -104,9 +104,10 @@ def sparsify(
         layer = _layer(candidate, bands[name], form, rows, optimizer, weights == "carried")
         if weights == "fresh":
             layer.reset_parameters()
-            for state in states(layer.bias, optimizer) if layer.bias is not None else ():
-                for value in entrywise(layer.bias, state).values():
-                    value.zero_()
+            for bias in [layer.bias] if layer.bias is not None else []:
+                for state in states(bias, optimizer):
+                    for value in entrywise(bias, state).values():
+                        value.zero_()
         if isinstance(layer, NISTExperts):
             install(candidate.owner, candidate.attribute, layer)
         else:
