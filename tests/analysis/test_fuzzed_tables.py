@@ -16,12 +16,12 @@ from nist.errors import InputError
 from tests.refusals import FUZZED, PLACES, sampled_damage, taken, truncated
 
 CLAIMS = b"".join(Path("analysis/claims/claims.csv").read_bytes().splitlines(keepends=True)[:2])
-STATISTIC = b"variant,epochs,training_images\ndense,8,1201\nnist-1-10,8,1201\n"
-LEDGER = b"id,verdict,printed,ours,low,high,n,reason,rule\nabs.deit70,not run,negligible,,,,,x,y\n"
+STATISTIC = b"variant,seed,score,accuracy\ndense,0,last,0.81\nnist-1-10,0,last,0.8\n"
+LEDGER = b"id,verdict,printed,ours,low,high,n,readings,finding,reason,rule\nabs.deit70,not run,negligible,,,,,,,x,y\n"
 PAGE = b"# A\n\n## B\n\n| No. | x |\n|---|---|\n| U1 | y |\n"
 READERS = {
     "claims.csv": (claim.read, CLAIMS),
-    "cost.csv": (cli.read_csv, STATISTIC),
+    "run_scores.csv": (cli.read_csv, STATISTIC),
     "ledger.csv": (lambda path: verdicts.section(ledger_file.read(path), {}), LEDGER),
     "assumptions.md": (assumptions.read, PAGE),
 }
@@ -41,7 +41,7 @@ def test_a_text_cut_off_or_altered_at_any_byte_is_taken_or_refused_in_one_line(t
 
 
 def test_a_table_cut_off_within_a_row_is_refused_and_one_cut_off_between_rows_is_a_shorter_one(tmp_path):
-    path = tmp_path / "cost.csv"
+    path = tmp_path / "run_scores.csv"
     for content in truncated(STATISTIC):
         path.write_bytes(content)
         assert taken(cli.read_csv, path) == content.endswith(b"\n")
