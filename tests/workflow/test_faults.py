@@ -152,7 +152,7 @@ def test_a_job_whose_processes_are_all_asked_to_end_ends_its_epoch_first(project
 
 def test_a_job_that_is_killed_when_its_metrics_are_in_place_has_lost_nothing(project, trained):
     module = project / "nist/train.py"
-    last = "        checkpoint.remove(alone)\n"
+    last = "        clear(checkpoint, arguments.out, alone)\n"
     kill = "        if os.path.exists('to be killed'):\n            os.kill(os.getpid(), 9)\n"
     text = module.read_text()
     assert last in text
