@@ -40,6 +40,10 @@ class Spread(Accuracy):
         found = sd_ratio(self.source.statistic("distributionwise_variance"), variant, self.baseline)
         return "" if math.isnan(found) else f"× {found:.2f}"
 
+    def papers_sd_ratio(self, ours: str, reference: str) -> str:
+        """Ratio of the mean SDs that the paper prints, by the ids of their claims."""
+        return f"× {float(self.claims[ours].printed) / float(self.claims[reference].printed):.2f}"
+
     def too_few_for_spread(self) -> bool:
         """Whether no spread can be told from the baseline's, whatever it is."""
         return all(self.spread(variant)["said"] == formatting.UNTOLD for variant in self.compared)

@@ -221,6 +221,7 @@ def test_every_study_has_a_section_with_its_heads_and_its_controls(names, headin
         (dense, _), (sparse, _) = (curves[names[0]][variant] for variant in ("dense-1", "sparse-3"))
         assert f"| 0.02593 | {dense.std(axis=0, ddof=1).mean():.5f} | 0.7778 |" in section
         assert f"| 0.01627 | {sparse.std(axis=0, ddof=1).mean():.5f} | 0.4880 |" in section
+        assert "The paper: SD × 0.63." in section  # 0.01627 / 0.02593
         last = formatting.points((sparse[:, -1] - dense[:, -1]).mean())
         assert re.search(rf"Accuracy at the last epoch, which decides: [a-z ]+, {re.escape(last)} points", section)
         own = [[next(e for e, v in enumerate(run) if v >= 0.95 * run[-1]) for run in arm] for arm in (sparse, dense)]
