@@ -34,10 +34,7 @@ SCHEMA = pa.schema(
         ("val_loss", pa.float64()),
         ("val_accuracy", pa.float64()),  # fraction, at the end of the epoch, before a prune that follows it
         ("learning_rate", pa.float64()),
-        (
-            "active_weights",
-            pa.int64(),
-        ),  # of the layers that NIST sparsifies, biases not counted, as trained in this epoch
+        ("active_weights", pa.int64()),  # where NIST sparsifies, biases not counted, as trained in this epoch
         ("sparsity", pa.float64()),  # of these layers
         ("seconds", pa.float64()),  # wall clock of the epoch, validation included; of runs in a stack, their share
         ("diverged", pa.bool_()),  # a loss has been NaN or infinite in this epoch or before

@@ -1,7 +1,7 @@
 """What the sessions that trained a block say of its runs, in the metadata of its metrics file."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +53,7 @@ def is_measured(description: dict) -> bool:
     return not any(session.get("niceness", 0) > 0 or session.get("stopped_seconds", 0) > 0 for session in sessions)
 
 
-def versions(description: dict) -> str:
-    """Libraries and their versions, from the description of a metrics file, in words."""
-    return ", ".join(f"{name} {version}" for name, version in description["versions"].items())
+def versions(description: dict, names: Collection[str] | None = None) -> str:
+    """Libraries, all or those of ``names``, and their versions, from the description of a metrics file, in words."""
+    said = description["versions"].items()
+    return ", ".join(f"{name} {version}" for name, version in said if names is None or name in names)

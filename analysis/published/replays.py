@@ -4,7 +4,7 @@ A replay is a metrics file of one seed (see ``nist.metrics_file``), trained from
 variant's trunk. Whatever is measured is compared to the last bit, but for the time that an epoch took.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,8 +94,9 @@ def _compare(path: Path, replay: MetricsFile, block: MetricsFile) -> Comparison:
     same = {column: _same_bits(ours[column], theirs[column]) for column in MEASURED}
     differing = np.flatnonzero(~np.all(list(same.values()), axis=0))
     first = int(differing[0]) if len(differing) else None
-    now, before = circumstances(replay.description), circumstances(block.description)
     # Of what one side did not record, nobody can say whether it was another.
+    libraries = replay.description["versions"].keys() & block.description["versions"].keys()
+    now, before = (circumstances(side.description, libraries) for side in (replay, block))
     now |= {name: NOT_RECORDED for name in now if NOT_RECORDED in (now[name], before[name])}
     return Comparison(
         study=name,
@@ -112,15 +113,18 @@ def _compare(path: Path, replay: MetricsFile, block: MetricsFile) -> Comparison:
     )
 
 
-def circumstances(said: dict) -> dict[str, str]:
-    """From a block's description what can change the rounding of a run though its configuration stays, in words."""
+def circumstances(said: dict, libraries: Collection[str]) -> dict[str, str]:
+    """From a block's description what can change the rounding of a run though its configuration stays, in words.
+
+    ``libraries`` are those whose versions count.
+    """
     threads = said.get("threads")
     return {
         "device": said["device"],
         "threads": str(threads) if isinstance(threads, int) else NOT_RECORDED,
         "stack": _stack(said),
         "precision": said["precision"],
-        "versions": versions(said),
+        "versions": versions(said, libraries),
         "training code": said["training_code_digest"][:12],
     }
 

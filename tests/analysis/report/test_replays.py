@@ -110,7 +110,7 @@ def test_a_zero_of_the_other_sign_is_another_bit(block):
         ({"sessions": [{"runs_at_once": 20}, {"runs_at_once": 7}]}, "stack", "20 runs"),
         ({"sessions": [{"runs_at_once": 1}]}, "stack", "1 run"),
         ({"precision": "tf32"}, "precision", "tf32"),
-        ({"versions": {"torch": "1", "numpy": "2"}}, "versions", "torch 1, numpy 2"),
+        ({"versions": {"torch": "1", "timm": "2"}}, "versions", "torch 1"),  # the run did not record timm
         ({"training_code_digest": "ab" * 32}, "training code", "ab" * 6),
     ],
 )
@@ -120,6 +120,12 @@ def test_what_else_was_not_as_in_the_published_run_is_said(block, said, name, te
     assert (one.changed, one.first_difference) == ([name], None)
     assert replays.words(one)[f"Same {name}"] == f"no: {text}"
     assert replays.sentence(one).endswith(f"4 epochs; another {name}, {text}")
+
+
+def test_a_library_that_the_published_run_did_not_record_is_no_other(block):
+    base = {"sessions": [{"runs_at_once": 2}], "threads": 1}
+    known = block(**base).description["versions"]
+    assert compared(block([3], **base, versions={**known, "timm": "2"}), block(**base)).changed == []
 
 
 @pytest.mark.parametrize("sessions", [[], [{}], [{"runs_at_once": 1}, {}]])
